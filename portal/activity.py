@@ -1,0 +1,176 @@
+"""What happened: logins, refusals, kicks, and every change by an account.  Bounded by age, by size, and by rate."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from portal.models import Activity, Integration
+
+MAX_AGE = timedelta(days=90)
+MAX_ROWS = 100_000  # of logins, and as many of changes, which no client can push out
+WINDOW = timedelta(seconds=60)
+MAX_REFUSED_PER_WINDOW = 300
+MAX_LOGINS_PER_WINDOW = 20  # of one integration
+MAX_TRACKED = 2_000
+MAX_TEXT = 256
+
+LOGIN = "login.accepted"
+REFUSED = "login.refused"
+CUT = "connection.cut"
+
+
+def record(
+    kind: str,
+    now: datetime,
+    *,
+    integration: Integration | None = None,
+    account: str | None = None,
+    address: str | None = None,
+    detail: str = "",
+) -> None:
+    """Write down one thing that an account did; call it inside the transaction that does it."""
+    Activity.insert(
+        at=now,
+        last_at=now,
+        kind=kind,
+        integration_id=integration.id if integration else None,
+        username=integration.username if integration else None,
+        account=account,
+        address=address,
+        detail=detail[:MAX_TEXT],
+    ).execute()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginNote:
+    """One login or its end, as the protocol servers saw it.  It never holds a password."""
+
+    kind: str
+    at: datetime
+    protocol: str
+    username: str | None
+    address: str
+    detail: str = ""
+    integration_id: int | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (self.kind, self.integration_id, self.username, self.address, self.detail)
+
+
+class LoginLog:
+    """Writes login notes: repeats within a minute become one row with a count.
+
+    A client that retries for ever costs one row a minute.  Clients that try ever new usernames cost at most
+    `MAX_REFUSED_PER_WINDOW` rows a minute, and an integration whose clients come with ever new client ids at most
+    `MAX_LOGINS_PER_WINDOW`; the rest are counted in one row of their own.
+    """
+
+    def __init__(self) -> None:
+        self._rows: OrderedDict[tuple[object, ...], tuple[int, datetime]] = OrderedDict()
+        self._window_start: datetime | None = None
+        self._listed: Counter[tuple[str, int | None]] = Counter()
+
+    def write(self, notes: Sequence[LoginNote]) -> None:
+        """Write notes in order; call it inside a transaction.  Call `forget` if that transaction fails."""
+        repeats: dict[int, tuple[int, datetime]] = {}
+        for note in notes:
+            bounded = self._bounded(note)
+            known = self._rows.get(bounded.key)
+            if known is not None and _within(known[1], note.at):
+                repeats[known[0]] = (repeats.get(known[0], (0, note.at))[0] + 1, note.at)
+            else:
+                self._remember(bounded.key, self._insert(bounded), note.at)
+        for row_id, (count, last_at) in repeats.items():
+            Activity.update(count=Activity.count + count, last_at=last_at).where(Activity.id == row_id).execute()
+
+    def forget(self) -> None:
+        """Start new rows: the ones remembered may not have been committed."""
+        self._rows.clear()
+
+    def _bounded(self, note: LoginNote) -> LoginNote:
+        """Return the note, or beyond the rate one that stands for all that are not listed."""
+        known = self._rows.get(note.key)
+        if known is not None and _within(known[1], note.at):
+            return note
+        if self._window_start is None or not _within(self._window_start, note.at):
+            self._window_start = note.at
+            self._listed.clear()
+        refused = note.kind == REFUSED
+        group = (note.kind, None if refused else note.integration_id)
+        self._listed[group] += 1
+        if self._listed[group] <= (MAX_REFUSED_PER_WINDOW if refused else MAX_LOGINS_PER_WINDOW):
+            return note
+        if refused:
+            return LoginNote(REFUSED, note.at, note.protocol, None, "", "more refused logins, counted only")
+        return replace(note, address="", detail="and more, counted only")
+
+    def _insert(self, note: LoginNote) -> int:
+        return int(
+            Activity.insert(
+                at=note.at,
+                last_at=note.at,
+                kind=note.kind,
+                integration_id=note.integration_id,
+                username=note.username[:MAX_TEXT] if note.username is not None else None,
+                protocol=note.protocol,
+                address=note.address or None,
+                detail=note.detail[:MAX_TEXT],
+            ).execute()
+        )
+
+    def _remember(self, key: tuple[object, ...], row_id: int, at: datetime) -> None:
+        self._rows[key] = (row_id, at)
+        self._rows.move_to_end(key)
+        if len(self._rows) > MAX_TRACKED:
+            self._rows.popitem(last=False)
+
+
+def _within(start: datetime, at: datetime) -> bool:
+    """Tell whether a time is in the window that starts then; a clock that was set back starts a new one."""
+    return timedelta(0) <= at - start < WINDOW
+
+
+def of_integration(integration_id: int, limit: int = 50) -> list[Activity]:
+    """Return what last happened to one integration, newest first."""
+    query = Activity.select().where(Activity.integration_id == integration_id)
+    return list(query.order_by(Activity.id.desc()).limit(limit))
+
+
+def newest_of(integration_id: int) -> Activity | None:
+    """Return what happened to one integration last, be it a repeat."""
+    query = Activity.select().where(Activity.integration_id == integration_id)
+    newest: Activity | None = query.order_by(Activity.last_at.desc()).first()
+    return newest
+
+
+def read(*, kinds: Sequence[str] | None, before: int | None, limit: int) -> list[Activity]:
+    """Return what happened, newest first: of these kinds, and older than the row `before`."""
+    query = Activity.select().order_by(Activity.id.desc()).limit(limit)
+    if kinds is not None:
+        query = query.where(Activity.kind.in_(list(kinds)))
+    if before is not None:
+        query = query.where(Activity.id < before)
+    return list(query)
+
+
+def prune(now: datetime) -> int:
+    """Delete what is too old or too much; return the number of rows deleted."""
+    deleted = int(Activity.delete().where(Activity.at < now - MAX_AGE).execute())
+    by_clients = Activity.kind.in_([LOGIN, REFUSED, CUT])
+    for group in (by_clients, ~by_clients):
+        newest = Activity.select(Activity.id).where(group).order_by(Activity.id.desc())
+        boundary = newest.offset(MAX_ROWS).limit(1).scalar()
+        if boundary is not None:
+            deleted += int(Activity.delete().where(group, Activity.id <= boundary).execute())
+    return deleted
+
+
+def printable(text: str) -> str:
+    """Return what a client sent in a form that is safe to store and to show."""
+    if text.isprintable():
+        return text[:MAX_TEXT]
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:MAX_TEXT])

@@ -1,0 +1,194 @@
+"""The command line: `flask integrations ...` and `flask accounts ...`.
+
+Every command takes --json.  It exits with 0 when done, 1 when refused (the reason is on standard error), 2 when
+called wrongly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+import click
+from flask import Flask, current_app
+
+from portal import accounts, clock, db, integrations, listing
+from portal.config import SettingError
+from portal.credentials import SealError
+from portal.fields import FieldError
+from portal.integrations import Actor
+from portal.kinds import KINDS, not_served
+from portal.models import Account, Integration
+
+P = ParamSpec("P")
+ACTOR = Actor("command line")
+
+integrations_group = click.Group("integrations", help="Add, list and change integrations.")
+accounts_group = click.Group("accounts", help="Add, list and change accounts.")
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to `flask`."""
+    app.cli.add_command(integrations_group)
+    app.cli.add_command(accounts_group)
+
+
+def read_dash(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Read a password from standard input for a minus: command lines can be seen by every user of a machine."""
+    return sys.stdin.readline().rstrip("\n") if value == "-" else value
+
+
+def command(group: click.Group, name: str) -> Callable[[Callable[P, None]], click.Command]:
+    """Make a function a command that has --json, a database at hand, and clear errors."""
+
+    def decorate(function: Callable[P, None]) -> click.Command:
+        @wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            os.umask(0o077)
+            try:
+                db.migrate(current_app.extensions["gatehouse_settings"])
+                with db.connected():
+                    function(*args, **kwargs)
+            except (FieldError, SettingError, SealError) as error:
+                raise click.ClickException(str(error)) from error
+            except LookupError as error:
+                raise click.ClickException(str(error)) from error
+            except db.Unavailable as error:
+                raise click.ClickException(f"the database cannot be used: {error}") from error
+
+        option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+        made: click.Command = group.command(name)(option(run))
+        return made
+
+    return decorate
+
+
+@command(integrations_group, "add")
+@click.option("--type", "type", type=click.Choice(list(KINDS)), required=True)
+@click.option("--username", help="Generated when left out.")
+@click.option("--password", callback=read_dash, help="Generated when left out; - reads it from standard input.")
+@click.option("--note", default="", help="A line of free text.")
+def add_integration(type: str, username: str | None, password: str | None, note: str, as_json: bool) -> None:
+    """Add an active integration, and print its credentials."""
+    made = integrations.create(ACTOR, _sealer(), type, username=username, password=password, note=note)
+    secret = _sealer().open(made.sealed_password)
+    _show(_row(made) | {"password": secret}, as_json, f"{made.username}\t{secret}")
+    if KINDS[type].door is None:
+        click.echo(not_served(KINDS[type]), err=True)
+
+
+@command(integrations_group, "list")
+def list_integrations(as_json: bool) -> None:
+    """List all integrations."""
+    rows = [listing.as_json(row) for row in listing.everything(clock.now())]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    columns = ("username", "type", "active", "online", "last_login", "note")
+    _table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+
+
+@command(integrations_group, "activate")
+@click.argument("username")
+def activate(username: str, as_json: bool) -> None:
+    """Let an integration's client in again."""
+    _set_active(username, True, as_json)
+
+
+@command(integrations_group, "deactivate")
+@click.argument("username")
+def deactivate(username: str, as_json: bool) -> None:
+    """Cut an integration's connections, and refuse its next login."""
+    _set_active(username, False, as_json)
+
+
+@command(integrations_group, "delete")
+@click.argument("username")
+def delete(username: str, as_json: bool) -> None:
+    """Delete an integration, and cut its connections."""
+    gone = integrations.delete(integrations.by_username(username).id, ACTOR)
+    _show({"username": gone.username, "deleted": True}, as_json, f"{gone.username} is deleted")
+
+
+@command(integrations_group, "reveal")
+@click.argument("username")
+def reveal(username: str, as_json: bool) -> None:
+    """Print an integration's password; that it was shown is recorded."""
+    integration = integrations.by_username(username)
+    password = integrations.reveal(integration.id, ACTOR, _sealer())
+    _show(_row(integration) | {"password": password}, as_json, password)
+
+
+@command(accounts_group, "add")
+@click.argument("email")
+@click.option("--password", callback=read_dash, help="Asked for when left out; - reads it from standard input.")
+def add_account(email: str, password: str | None, as_json: bool) -> None:
+    """Add an account that can log in to the portal."""
+    account = accounts.create(ACTOR, email, _ask_password() if password is None else password)
+    _show(_account(account), as_json, f"{account.email} can log in")
+
+
+@command(accounts_group, "list")
+def list_accounts(as_json: bool) -> None:
+    """List all accounts."""
+    rows = [_account(account) for account in Account.select().order_by(Account.email)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    _table(("email", "last_login"), [[_cell(row["email"]), _cell(row["last_login"])] for row in rows])
+
+
+@command(accounts_group, "set-password")
+@click.argument("email")
+@click.option("--password", callback=read_dash, help="Asked for when left out; - reads it from standard input.")
+def set_password(email: str, password: str | None, as_json: bool) -> None:
+    """Give an account another password, which logs it out everywhere."""
+    email = accounts.set_password(ACTOR, email, _ask_password() if password is None else password)
+    _show({"email": email, "changed": True}, as_json, f"the password of {email} is changed")
+
+
+def _set_active(username: str, active: bool, as_json: bool) -> None:
+    integration = integrations.by_username(username)
+    integration = integrations.set_active(integration.id, active, ACTOR)
+    state = "active" if active else "inactive"
+    _show(_row(integration), as_json, f"{integration.username} is {state}")
+
+
+def _sealer() -> Any:
+    return current_app.extensions["gatehouse_sealer"]
+
+
+def _row(integration: Integration) -> dict[str, object]:
+    return listing.as_json(listing.with_connections([integration], clock.now())[0])
+
+
+def _account(account: Account) -> dict[str, object]:
+    return {
+        "email": account.email,
+        "created_at": account.created_at.isoformat(),
+        "last_login": account.last_login.isoformat() if account.last_login else None,
+    }
+
+
+def _ask_password() -> str:
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _show(values: dict[str, object], as_json: bool, line: str) -> None:
+    click.echo(json.dumps(values, indent=2) if as_json else line)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
+def _table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
+    widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(columns)]
+    for row in [list(columns), *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

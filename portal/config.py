@@ -1,0 +1,163 @@
+"""Typed settings from the environment.  An unusable value raises `SettingError`, which names the variable."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+SECRET_LENGTH = 16
+PASSWORD_LENGTH = 8
+
+
+class SettingError(Exception):
+    """A setting cannot be used; the message is one line that starts with its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the environment decides.  Ports are None where the listener is turned off."""
+
+    host: str
+    port: int
+    data_dir: Path
+    database_url: str
+    secret_key: str
+    mqtt_port: int | None
+    admin_email: str | None
+    admin_password: str | None
+    trusted_proxies: int
+    web_workers: int
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Return the port of each protocol listener that is turned on, by protocol."""
+        return {"mqtt": self.mqtt_port} if self.mqtt_port is not None else {}
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read all settings; makes the data folder and, without SECRET_KEY, a key in it (mode 0600)."""
+    data_dir = _data_dir(environ)
+    email, password = _admin(environ)
+    port, mqtt_port = _port(environ, "PORT", 8000), _listener(environ, "MQTT_PORT", 1883)
+    if port == mqtt_port:
+        raise SettingError(f"MQTT_PORT: must be another port than PORT, which is {port}, too")
+    return Settings(
+        host=environ.get("HOST", "").strip() or "0.0.0.0",  # noqa: S104 - a server's default
+        port=port,
+        data_dir=data_dir,
+        database_url=_database_url(environ, data_dir),
+        secret_key=_secret_key(environ, data_dir),
+        mqtt_port=mqtt_port,
+        admin_email=email,
+        admin_password=password,
+        trusted_proxies=_count(environ, "TRUSTED_PROXIES", 0, least=0),
+        web_workers=_count(environ, "WEB_CONCURRENCY", 1, least=1),
+    )
+
+
+def _count(environ: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= 16:
+        raise SettingError(f"{name}: must be a number from {least} to 16, not {text!r}")
+    return int(text)
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise SettingError(f"{name}: must be a port from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _listener(environ: Mapping[str, str], name: str, default: int) -> int | None:
+    if environ.get(name, "").strip().lower() == "off":
+        return None
+    try:
+        return _port(environ, name, default)
+    except SettingError as error:
+        raise SettingError(f"{error}; 'off' turns this listener off") from None
+
+
+def _data_dir(environ: Mapping[str, str]) -> Path:
+    path = Path(environ.get("DATA_DIR", "").strip() or "data").expanduser().absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"DATA_DIR: cannot make {path}: {error.strerror}") from None
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise SettingError(f"DATA_DIR: cannot read {path}")
+    return path
+
+
+def _database_url(environ: Mapping[str, str], data_dir: Path) -> str:
+    url = environ.get("DATABASE_URL", "").strip()
+    if not url:
+        return f"sqlite:///{quote(str(data_dir / 'gatehouse.db'))}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise SettingError(f"DATABASE_URL: is no address of a database: {error}") from None
+    if parts.scheme not in {"sqlite", "postgres", "postgresql"}:
+        shown = f"not {parts.scheme!r}" if parts.scheme else "it has no scheme"
+        raise SettingError(f"DATABASE_URL: must start with sqlite:// or postgresql://; {shown}")
+    if port == 0 or len(parts.path) < 2:
+        raise SettingError("DATABASE_URL: must end with the name of the database, or for SQLite the path of its file")
+    return url
+
+
+def _secret_key(environ: Mapping[str, str], data_dir: Path) -> str:
+    """Return SECRET_KEY, else the generated key of the data folder."""
+    given = environ.get("SECRET_KEY", "").strip()
+    if given:
+        if len(given) < SECRET_LENGTH:
+            raise SettingError(f"SECRET_KEY: must have at least {SECRET_LENGTH} characters")
+        return given
+    path = data_dir / "secret-key"
+    try:
+        write_once(path, secrets.token_urlsafe(48))
+        key = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"SECRET_KEY: is not set, and {path} cannot be used: {error}") from None
+    if len(key) < SECRET_LENGTH:
+        raise SettingError(f"SECRET_KEY: is not set, and {path} holds no usable key")
+    return key
+
+
+def write_once(path: Path, text: str) -> None:
+    """Create a file of mode 0600 whole, or leave the one that exists; safe when two processes try at once."""
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _admin(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+    email = environ.get("ADMIN_EMAIL", "").strip() or None
+    password = environ.get("ADMIN_PASSWORD", "") or None
+    if (email is None) != (password is None):
+        missing = "ADMIN_PASSWORD" if password is None else "ADMIN_EMAIL"
+        raise SettingError(f"{missing}: must be set too; the first account needs both")
+    if email is not None and "@" not in email:
+        raise SettingError(f"ADMIN_EMAIL: must be an e-mail address, not {email!r}")
+    if password is not None and len(password) < PASSWORD_LENGTH:
+        raise SettingError(f"ADMIN_PASSWORD: must have at least {PASSWORD_LENGTH} characters")
+    return email, password

@@ -1,0 +1,118 @@
+"""Who may come in: the decision on a login, and what must be cut when credentials change in another process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from portal.credentials import Entry, Sealer, SealError, Snapshot
+from portal.db import database
+from portal.kinds import KINDS
+from portal.models import Integration, Revision, tuples
+
+log = logging.getLogger(__name__)
+
+READ_ROWS = 500
+UNSEALED = b""  # the digest of a password that could not be opened: it equals no password's
+
+
+@dataclass(slots=True)
+class Withdrawn:
+    """What a refresh took away: the ids to cut by the reason to give, and those that are gone for good."""
+
+    cut: dict[str, list[int]] = field(default_factory=dict)
+    deleted: list[int] = field(default_factory=list)
+
+    def add(self, reason: str, integration_id: int) -> None:
+        self.cut.setdefault(reason, []).append(integration_id)
+
+
+class Gate:
+    """Decides on logins from memory; `refresh` follows the database."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._snapshot = Snapshot()
+        self._revision = -1
+
+    def decide(self, door: str, username: str, password: bytes) -> tuple[Entry | None, str | None]:
+        """Return the entry of this username, and why it is refused at this door (None: it may come in).
+
+        Reasons are "unknown username", "wrong password", "integration is inactive", "integration is of another type";
+        what is true of the integration is said only to who knows its password.
+        """
+        entry, matches = self._snapshot.check(username, password)
+        if entry is None:
+            return None, "unknown username"
+        if not matches:
+            return entry, "wrong password"
+        if KINDS[entry.type].door != door:
+            return entry, "integration is of another type"
+        if not entry.active:
+            return entry, "integration is inactive"
+        return entry, None
+
+    def refresh(self) -> Withdrawn:
+        """Bring the snapshot up to date with the database; costs one small query when nothing changed."""
+        withdrawn = Withdrawn()
+        with database.atomic():
+            query = Revision.select(Revision.value).where(Revision.name == "integrations")
+            revision = int(query.scalar())
+            if revision == self._revision:
+                return withdrawn
+            current = dict(tuples(Integration.select(Integration.id, Integration.revision)))
+            known = self._snapshot.revisions()
+            changed = [key for key, value in current.items() if known.get(key) != value]
+            fresh = list(self._read(changed))
+        self._report_unsealed(fresh)
+        withdrawn.deleted = [key for key in known if key not in current]
+        for entry in fresh:
+            self._compare(entry, withdrawn)
+        # Only now may anybody be cut: from here on the new snapshot refuses whoever comes back.
+        self._snapshot.remove(withdrawn.deleted)
+        self._snapshot.put(fresh)
+        self._revision = revision
+        return withdrawn
+
+    def _report_unsealed(self, entries: list[Entry]) -> None:
+        names = [entry.username for entry in entries if entry.digest == UNSEALED]
+        if names:
+            log.error(
+                "%d integrations, %r among them, cannot log in: their passwords were sealed with another SECRET_KEY",
+                len(names),
+                names[0],
+            )
+
+    def _compare(self, entry: Entry, withdrawn: Withdrawn) -> None:
+        """Note what the new entry takes away from the integration's open connections."""
+        before = self._snapshot.get(entry.id)
+        if before is None:
+            return
+        if before.active and not entry.active:
+            withdrawn.add("integration deactivated", entry.id)
+        elif before.username != entry.username:
+            withdrawn.add("username changed", entry.id)
+        elif before.digest != entry.digest:
+            withdrawn.add("password changed", entry.id)
+
+    def _read(self, integration_ids: list[int]) -> Iterator[Entry]:
+        columns = (
+            Integration.id,
+            Integration.username,
+            Integration.type,
+            Integration.active,
+            Integration.sealed_password,
+            Integration.revision,
+        )
+        for start in range(0, len(integration_ids), READ_ROWS):
+            part = integration_ids[start : start + READ_ROWS]
+            for row in tuples(Integration.select(*columns).where(Integration.id.in_(part))):
+                yield self._entry(*row)
+
+    def _entry(self, id: int, username: str, type: str, active: bool, sealed: bytes, revision: int) -> Entry:
+        try:
+            digest = self._snapshot.digest(self._sealer.open(sealed).encode())
+        except SealError:
+            digest = UNSEALED
+        return Entry(id, username, type, bool(active), digest, revision)

@@ -1,0 +1,177 @@
+"""What can be done with integrations.  Each verb is one transaction that also counts the change and records it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from portal import activity, clock, fields
+from portal.credentials import Sealer, generate_password, generate_username
+from portal.db import writing
+from portal.fields import FieldError
+from portal.kinds import KINDS
+from portal.models import Integration, Revision
+
+GENERATE_ATTEMPTS = 8
+MAX_ID = 2**63  # a greater number in an address is no id, and more than SQLite can be asked for
+TAKEN = "This username is taken by another integration."
+
+
+class NotFound(LookupError):
+    """There is no such integration (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who makes a change: an account's e-mail address, or the command line; and from where."""
+
+    name: str
+    address: str | None = None
+
+
+def by_username(username: str) -> Integration:
+    """Return the integration of this username; raises `NotFound`."""
+    found = Integration.get_or_none(Integration.username == username)
+    if found is None:
+        raise NotFound(f"no integration has the username {username!r}")
+    return found
+
+
+def by_id(integration_id: int) -> Integration:
+    """Return an integration; raises `NotFound`."""
+    found = Integration.get_or_none(Integration.id == integration_id) if integration_id < MAX_ID else None
+    if found is None:
+        raise NotFound(f"no integration has the id {integration_id}")
+    return found
+
+
+def create(
+    actor: Actor,
+    sealer: Sealer,
+    type: str,
+    *,
+    username: str | None = None,
+    password: str | None = None,
+    note: str = "",
+) -> Integration:
+    """Add an active integration; what is not given is generated.  Raises `FieldError`."""
+    if type not in KINDS:
+        raise FieldError("type", f"A type is one of {', '.join(KINDS)}.")
+    secret = generate_password() if password is None else fields.password(password)
+    with writing():
+        revision = Revision.bump("integrations")
+        name = _free_username() if username is None else fields.username(username)
+        _refuse_taken(name)
+        now = clock.now()
+        integration = Integration.create(
+            id=revision,  # SQLite by itself would use the id of a deleted integration again
+            username=name,
+            sealed_password=sealer.seal(secret),
+            type=type,
+            note=fields.note(note),
+            created_at=now,
+            created_by=actor.name,
+            revision=revision,
+        )
+        _record("integration.created", integration, actor, KINDS[type].label)
+    return integration
+
+
+def rename(integration_id: int, username: str, actor: Actor) -> Integration:
+    """Give an integration another username, which cuts its connections.  Raises `FieldError`."""
+    username = fields.username(username)
+    with _changing(integration_id) as integration:
+        if integration.username != username:
+            _refuse_taken(username)
+            detail = f"was {integration.username}"
+            integration.username = username
+            _save(integration, "integration.renamed", actor, detail)
+    return integration
+
+
+def set_password(integration_id: int, password: str, actor: Actor, sealer: Sealer) -> Integration:
+    """Give an integration another password, which cuts its connections.  Raises `FieldError`."""
+    password = fields.password(password)
+    with _changing(integration_id) as integration:
+        integration.sealed_password = sealer.seal(password)
+        _save(integration, "integration.password-changed", actor)
+    return integration
+
+
+def set_note(integration_id: int, note: str, actor: Actor) -> Integration:
+    """Replace an integration's note.  Raises `FieldError`."""
+    note = fields.note(note)
+    with _changing(integration_id) as integration:
+        if integration.note != note:
+            integration.note = note
+            _save(integration, "integration.note-changed", actor)
+    return integration
+
+
+def set_active(integration_id: int, active: bool, actor: Actor) -> Integration:
+    """Activate or deactivate an integration; deactivating cuts its connections at once."""
+    with _changing(integration_id) as integration:
+        if integration.active != active:
+            integration.active = active
+            kind = "integration.activated" if active else "integration.deactivated"
+            _save(integration, kind, actor)
+    return integration
+
+
+def delete(integration_id: int, actor: Actor) -> Integration:
+    """Delete an integration, which cuts its connections; return what it was."""
+    with _changing(integration_id) as integration:
+        Revision.bump("presence")  # its connections go with it; and the presence thread's order of locks
+        _record("integration.deleted", integration, actor, KINDS[integration.type].label)
+        Integration.delete().where(Integration.id == integration_id).execute()
+    return integration
+
+
+def reveal(integration_id: int, actor: Actor, sealer: Sealer) -> str:
+    """Return an integration's password in the clear, and record who asked for it.  Raises `SealError`."""
+    with writing():
+        integration = by_id(integration_id)
+        password = sealer.open(integration.sealed_password)
+        _record("integration.password-shown", integration, actor)
+    return password
+
+
+@contextmanager
+def _changing(integration_id: int) -> Iterator[Integration]:
+    """Hold an integration while it is changed: counting the change first makes other writers wait."""
+    with writing():
+        revision = Revision.bump("integrations")
+        integration = by_id(integration_id)
+        integration.revision = revision
+        yield integration
+
+
+def _save(integration: Integration, kind: str, actor: Actor, detail: str = "") -> None:
+    changed = ("username", "sealed_password", "note", "active", "revision")
+    integration.save(only=[getattr(Integration, name) for name in changed])
+    _record(kind, integration, actor, detail)
+
+
+def _record(kind: str, integration: Integration, actor: Actor, detail: str = "") -> None:
+    activity.record(
+        kind,
+        clock.now(),
+        integration=integration,
+        account=actor.name,
+        address=actor.address,
+        detail=detail,
+    )
+
+
+def _refuse_taken(username: str) -> None:
+    if Integration.select().where(Integration.username == username).exists():
+        raise FieldError("username", TAKEN)
+
+
+def _free_username() -> str:
+    for attempt in range(GENERATE_ATTEMPTS):
+        name = generate_username(attempt)
+        if not Integration.select().where(Integration.username == name).exists():
+            return name
+    raise FieldError("username", "No free username was found; state one.")

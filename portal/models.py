@@ -1,0 +1,117 @@
+"""The tables and their named queries.  Times are aware datetimes in UTC, kept as whole milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import peewee as pw
+
+from portal.db import database
+
+
+def tuples(query: Any) -> list[tuple[Any, ...]]:
+    """Run a query and return its rows as tuples: less to make than objects."""
+    return list(query.tuples())
+
+
+class UtcField(pw.BigIntegerField):
+    """An aware datetime, stored as milliseconds since 1970 so that both databases compare and sort it alike."""
+
+    def db_value(self, value: datetime | None) -> int | None:
+        return None if value is None else round(value.timestamp() * 1000)
+
+    def python_value(self, value: int | None) -> datetime | None:
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+class Table(pw.Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+class Account(Table):
+    """Somebody who logs in to the portal."""
+
+    id = pw.AutoField()
+    email = pw.TextField(unique=True)
+    password_hash = pw.TextField()
+    created_at = UtcField()
+    last_login = UtcField(null=True)
+
+
+class Integration(Table):
+    """A username and a password that let one client in, by one type of door."""
+
+    id = pw.AutoField()
+    username = pw.TextField(unique=True)
+    sealed_password = pw.BlobField()
+    type = pw.TextField(index=True)
+    note = pw.TextField(default="")
+    active = pw.BooleanField(default=True, index=True)
+    last_login = UtcField(null=True, index=True)
+    created_at = UtcField(index=True)
+    created_by = pw.TextField()
+    revision = pw.BigIntegerField()  # the value of Revision "integrations" at its last change
+
+
+class Node(Table):
+    """A running protocols worker: one for each machine that carries the protocol servers."""
+
+    id = pw.TextField(primary_key=True)
+    started_at = UtcField()
+    heartbeat_at = UtcField()
+    listeners = pw.TextField()  # JSON: {"mqtt": 1883}
+
+
+class Connection(Table):
+    """An open connection; the row lives as long as it does."""
+
+    id = pw.TextField(primary_key=True)
+    integration = pw.ForeignKeyField(Integration, backref="connections", on_delete="CASCADE")
+    node = pw.ForeignKeyField(Node, backref="connections", on_delete="CASCADE")
+    protocol = pw.TextField()
+    client_id = pw.TextField()
+    address = pw.TextField()
+    connected_at = UtcField()
+
+
+class Activity(Table):
+    """Something that happened.  Names are kept as text: what happened outlives what it happened to."""
+
+    id = pw.AutoField()
+    at = UtcField(index=True)
+    last_at = UtcField()
+    count = pw.IntegerField(default=1)
+    kind = pw.TextField()
+    integration_id = pw.IntegerField(null=True, index=True)
+    username = pw.TextField(null=True)
+    account = pw.TextField(null=True, index=True)
+    protocol = pw.TextField(null=True)
+    address = pw.TextField(null=True)
+    detail = pw.TextField(default="")
+
+
+class Revision(Table):
+    """Counters that tell other processes that something changed: "integrations", "presence", "accounts"."""
+
+    name = pw.TextField(primary_key=True)
+    value = pw.BigIntegerField(default=0)
+
+    @classmethod
+    def bump(cls, name: str) -> int:
+        """Count one change, inside the transaction that makes it; return the new value.
+
+        The row stays locked until that transaction ends, so changes of one name are made one after the other.
+        """
+        cls.update(value=cls.value + 1).where(cls.name == name).execute()
+        return int(cls.select(cls.value).where(cls.name == name).scalar())
+
+    @classmethod
+    def values_now(cls) -> dict[str, int]:
+        """Return every counter by name, in one read."""
+        return {str(name): int(value) for name, value in tuples(cls.select(cls.name, cls.value))}
+
+
+TABLES = (Account, Integration, Node, Connection, Activity, Revision)

@@ -1,0 +1,176 @@
+"""gunicorn's threaded worker, made to give a thread only to a request that has arrived whole."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+PATIENCE = 10  # seconds for a request to arrive
+PATIENCE_IN_THREAD = 20  # seconds from then on until the socket is shut
+MOST_HEAD = 64 * 1024
+MOST_BODY = 256 * 1024  # what the portal accepts; it refuses what is longer, and reads no more of it
+MOST_AT_ONCE = 16 * 1024 * 1024  # bytes of all connections together; beyond, none may have more than SMALL
+SMALL = 16 * 1024
+
+
+class Refusal(Exception):
+    """A request that no thread gets to see; says the status to answer with."""
+
+
+class Incoming(TConn):  # type: ignore[misc]
+    """A connection, and what has arrived of its request."""
+
+    arrived = b""
+    wanted: int | None = None
+    is_closing = is_dropped = False
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]
+    """Collects requests in the main loop, where a slow client costs a socket instead of one of few threads."""
+
+    def init_process(self) -> None:
+        """Accept no more connections than there may be open files: an accept that fails would be tried for ever."""
+        self.running: dict[Any, float] = {}  # connections with a thread, or in line for one: since when
+        self.held = 0  # bytes
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self.worker_connections = min(self.cfg.worker_connections, max(hard - 200, 50))
+        super().init_process()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection, and wait for its first request."""
+        with suppress(OSError):
+            client, address = listener.accept()
+            conn = Incoming(self.cfg, client, address, listener.getsockname())
+            self.nr_conns += 1
+            self._wait(conn)
+
+    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """Wait for the next request of a kept connection."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._wait(conn)
+
+    def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """Take in what arrived; whatever comes of it, the worker goes on."""
+        with self._guarded(conn), suppress(BlockingIOError):
+            data = client.recv(65536)
+            if not data:
+                self._drop(conn)
+            elif not conn.is_closing:
+                self._collect(conn, data)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Keep or close the connection: without blocking, and without a thread for the start of a next request."""
+        self.running.pop(conn, None)
+        with self._guarded(conn):
+            rest = b""
+            if not fs.cancelled() and fs.result() and not (rest := conn.parser.unreader.take_buffered()):
+                super().finish_request(conn, fs)
+                return
+            self._wait(conn)
+            if conn.is_dropped:
+                return
+            if rest:
+                self._collect(conn, rest)
+            else:
+                self._say_goodbye(conn)
+
+    def murder_pending(self) -> None:
+        """End what takes too long."""
+        now = time.monotonic()
+        while self.pending_conns and now - self.pending_conns[0].since > (PATIENCE if self.alive else 1):
+            self._drop(self.pending_conns[0])
+        for conn, since in self.running.items():
+            if now - since > PATIENCE_IN_THREAD:
+                with suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)  # its thread notices
+
+    def _wait(self, conn: Any) -> None:
+        conn.since, conn.arrived, conn.wanted = time.monotonic(), bytearray(), None
+        self.pending_conns.append(conn)
+        with self._guarded(conn):
+            conn.sock.setblocking(False)
+            self.poller.register(conn.sock, 1, partial(self.on_pending_socket_readable, conn))
+
+    def _collect(self, conn: Any, data: bytes) -> None:
+        searched = len(conn.arrived)
+        conn.arrived += data
+        self.held += len(data)
+        if conn.wanted is None:
+            conn.wanted = wanted(conn.arrived, searched)
+            if conn.wanted and len(conn.arrived) < conn.wanted and b"\r\nexpect:" in conn.arrived.lower():
+                conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if conn.wanted and len(conn.arrived) >= conn.wanted:
+            conn.init()
+            conn.parser.unreader.unread(bytes(conn.arrived))
+            self._forget(conn)
+            self.running[conn] = time.monotonic()
+            self.enqueue_req(conn)
+        elif self.held > MOST_AT_ONCE and len(conn.arrived) > SMALL:
+            raise Refusal("503 Service Unavailable")
+
+    def _refuse(self, conn: Any, refusal: Refusal) -> None:
+        with self._guarded(conn):
+            self.held -= len(conn.arrived)
+            conn.arrived = bytearray()
+            conn.sock.send(f"HTTP/1.1 {refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+            self._say_goodbye(conn)
+
+    def _say_goodbye(self, conn: Any) -> None:
+        """Close once the client has: at once, one that still sends would lose the answer."""
+        conn.is_closing = True
+        conn.sock.shutdown(socket.SHUT_WR)
+
+    def _forget(self, conn: Any) -> None:
+        with suppress(KeyError, ValueError):
+            self.poller.unregister(conn.sock)
+        with suppress(ValueError):
+            self.pending_conns.remove(conn)
+        self.held -= len(conn.arrived)
+        conn.arrived = bytearray()
+
+    def _drop(self, conn: Any) -> None:
+        self._forget(conn)
+        self.running.pop(conn, None)
+        if not conn.is_dropped:  # counted down once
+            conn.is_dropped = True
+            self.nr_conns -= 1
+            conn.close()
+
+    @contextmanager
+    def _guarded(self, conn: Any) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self._drop(conn)
+        except Refusal as refusal:
+            self._refuse(conn, refusal)
+        except Exception:
+            self.log.exception("A connection failed")
+            self._drop(conn)
+
+
+def wanted(data: bytes | bytearray, searched: int = 0) -> int | None:
+    """Return how many bytes to wait for, None while the head is incomplete; skip what was searched before."""
+    end = data.find(b"\r\n\r\n", max(searched - 3, 0))
+    if end < 0 and data[:1] == b"\x16":
+        raise Refusal("400 Bad Request")  # TLS: https:// fails here at once
+    if (len(data) if end < 0 else end) > MOST_HEAD:
+        raise Refusal("431 Request Header Fields Too Large")
+    if end < 0:
+        return None
+    head = bytes(data[:end]).lower()
+    if b"\r\ntransfer-encoding:" in head:
+        raise Refusal("411 Length Required")  # browsers say the length
+    length = head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0].strip()
+    if not length.isdigit():
+        return end + 4  # gunicorn refuses it, if there is one
+    return end + 4 + min(int(length.lstrip(b"0")[:9] or b"0"), MOST_BODY)

@@ -1,0 +1,194 @@
+"""Who is connected: written in batches by the protocols worker, read by the pages.
+
+Presence belongs to a connection.  An integration is online while it has one on a node whose heartbeat is fresh.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import peewee as pw
+
+from portal.activity import LoginLog, LoginNote
+from portal.db import writing
+from portal.models import Connection, Integration, Node, Revision, tuples
+
+FRESH = timedelta(seconds=5)  # a node is up while its heartbeat is not older
+GONE = timedelta(minutes=1)  # the connections of a node that was silent for longer are deleted
+INSERT_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An accepted login with its open connection."""
+
+    connection_id: str
+    integration_id: int
+    protocol: str
+    client_id: str
+    address: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The end of a connection."""
+
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A sign of life of the node; it takes the same path as presence, and so vouches for it."""
+
+    at: datetime
+
+
+Event = Connected | Disconnected | LoginNote | Heartbeat
+
+
+# Every transaction here counts the change first: the counter's row is the one lock that they all take, so that no two
+# of them wait for each other.
+
+
+class NodeGone(Exception):
+    """Another node took this one for dead and deleted it, with its connections."""
+
+
+def start_node(node_id: str, now: datetime, listeners: Mapping[str, int]) -> None:
+    """Announce a node, and clear what an earlier run of it left behind."""
+    row = {"started_at": now, "heartbeat_at": now, "listeners": json.dumps(dict(listeners))}
+    with writing():
+        Revision.bump("presence")
+        Node.insert(id=node_id, **row).on_conflict(conflict_target=[Node.id], update=row).execute()
+        Connection.delete().where(Connection.node == node_id).execute()
+
+
+def stop_node(node_id: str) -> None:
+    """Sign a node off, with its connections."""
+    with writing():
+        Revision.bump("presence")
+        Node.delete().where(Node.id == node_id).execute()
+
+
+def sweep(now: datetime) -> int:
+    """Delete nodes that have been silent for long, with their connections; return how many nodes."""
+    gone = Node.select(Node.id).where(Node.heartbeat_at < now - GONE)
+    if not gone.exists():
+        return 0
+    with writing():
+        Revision.bump("presence")
+        deleted = Node.delete().where(Node.heartbeat_at < now - GONE).execute()
+    return int(deleted)
+
+
+class Writer:
+    """Writes a node's presence events to the database, a batch in a transaction."""
+
+    def __init__(self, node_id: str) -> None:
+        self._node_id = node_id
+        self._log = LoginLog()
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Write all of a batch or nothing.  Raises peewee's errors, and `NodeGone`."""
+        opened = [event for event in events if isinstance(event, Connected)]
+        closed = {event.connection_id for event in events if isinstance(event, Disconnected)}
+        beats = [event.at for event in events if isinstance(event, Heartbeat)]
+        notes = [event for event in events if isinstance(event, LoginNote)]
+        try:
+            with writing():
+                if opened or closed:
+                    Revision.bump("presence")
+                if beats:
+                    self._beat(beats[-1])
+                if opened or closed:
+                    self._open([event for event in opened if event.connection_id not in closed])
+                    self._close(closed)
+                    self._set_last_login(opened)
+                self._log.write(notes)
+        except (pw.PeeweeException, NodeGone):
+            self._log.forget()
+            raise
+
+    def replace(self, live: Collection[Connected]) -> None:
+        """Make the table show exactly these connections for this node."""
+        with writing():
+            Revision.bump("presence")
+            Connection.delete().where(Connection.node == self._node_id).execute()
+            self._open(live)
+            self._set_last_login(live)
+
+    def _beat(self, at: datetime) -> None:
+        if not Node.update(heartbeat_at=at).where(Node.id == self._node_id).execute():
+            raise NodeGone(self._node_id)
+
+    def _open(self, opened: Iterable[Connected]) -> None:
+        """Insert connections, except those of integrations that were deleted meanwhile."""
+        opened = list(opened)
+        for start in range(0, len(opened), INSERT_ROWS):
+            part = opened[start : start + INSERT_ROWS]
+            wanted = {event.integration_id for event in part}
+            query = Integration.select(Integration.id).where(Integration.id.in_(wanted))
+            there = {row[0] for row in tuples(query)}
+            rows = [self._row(event) for event in part if event.integration_id in there]
+            if rows:
+                Connection.insert_many(rows).on_conflict_ignore().execute()
+
+    def _row(self, event: Connected) -> dict[str, object]:
+        return {
+            "id": event.connection_id,
+            "integration": event.integration_id,
+            "node": self._node_id,
+            "protocol": event.protocol,
+            "client_id": event.client_id,
+            "address": event.address,
+            "connected_at": event.at,
+        }
+
+    def _close(self, closed: Collection[str]) -> None:
+        ids = list(closed)
+        for start in range(0, len(ids), INSERT_ROWS):
+            part = ids[start : start + INSERT_ROWS]
+            Connection.delete().where(Connection.id.in_(part)).execute()
+
+    def _set_last_login(self, opened: Iterable[Connected]) -> None:
+        latest = {event.integration_id: event.at for event in opened}
+        for integration_id, at in latest.items():
+            Integration.update(last_login=at).where(Integration.id == integration_id).execute()
+
+
+def _fresh(now: datetime) -> Any:
+    """Return the condition for a node that is up; a heartbeat from the future only tells that a clock was set back."""
+    return Node.heartbeat_at.between(now - FRESH, now + FRESH)
+
+
+def nodes_up(now: datetime) -> list[Node]:
+    """Return the nodes with a fresh heartbeat."""
+    return list(Node.select().where(_fresh(now)).order_by(Node.id))
+
+
+def online_ids(now: datetime) -> pw.ModelSelect[Connection]:
+    """Return the query for the ids of all integrations that are online."""
+    return Connection.select(Connection.integration).join(Node).where(_fresh(now))
+
+
+def connections_of(integration_id: int, now: datetime) -> list[Connection]:
+    """Return the open connections of one integration, newest first."""
+    query = Connection.select().join(Node)
+    live = (Connection.integration == integration_id) & (_fresh(now))
+    return list(query.where(live).order_by(Connection.connected_at.desc()))
+
+
+def count_by_integration(integration_ids: Collection[int], now: datetime) -> dict[int, int]:
+    """Return the number of open connections of each of these integrations that has any."""
+    query = (
+        Connection.select(Connection.integration, pw.fn.COUNT(Connection.id))
+        .join(Node)
+        .where(Connection.integration.in_(list(integration_ids)), _fresh(now))
+        .group_by(Connection.integration)
+    )
+    return {int(row[0]): int(row[1]) for row in tuples(query)}

@@ -1,0 +1,51 @@
+"""What an activity row says to a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portal.models import Activity
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How one kind of activity is shown; `text` may name {kind} and {detail}."""
+
+    icon: str
+    tone: str  # "good", "bad" or "plain"
+    group: str  # "logins", "refused" or "changes"
+    text: str
+
+
+WORDINGS = {
+    "login.accepted": Wording("box-arrow-in-right", "good", "logins", "logged in"),
+    "login.refused": Wording("shield-x", "bad", "refused", "refused: {detail}"),
+    "connection.cut": Wording("scissors", "bad", "logins", "cut off: {detail}"),
+    "integration.created": Wording("plus-lg", "plain", "changes", "added"),
+    "integration.renamed": Wording("pencil", "plain", "changes", "renamed, {detail}"),
+    "integration.password-changed": Wording("key", "plain", "changes", "password changed"),
+    "integration.password-shown": Wording("eye", "plain", "changes", "password shown"),
+    "integration.note-changed": Wording("pencil", "plain", "changes", "note changed"),
+    "integration.activated": Wording("unlock", "good", "changes", "activated"),
+    "integration.deactivated": Wording("lock", "bad", "changes", "deactivated"),
+    "integration.deleted": Wording("trash3", "bad", "changes", "deleted"),
+    "account.created": Wording("person-plus", "plain", "changes", "account {detail} added"),
+    "account.password-changed": Wording("key", "plain", "changes", "password of {detail} changed"),
+    "account.login": Wording("person-check", "good", "logins", "logged in to the portal"),
+    "account.refused": Wording("person-x", "bad", "refused", "refused at the portal"),
+}
+UNKNOWN = Wording("dot", "plain", "changes", "{kind}")  # from a newer release: shown as it is
+GROUPS = {
+    group: [kind for kind, wording in WORDINGS.items() if wording.group == group]
+    for group in ("logins", "refused", "changes")
+}
+
+
+def of(row: Activity) -> Wording:
+    """Return the wording of a row."""
+    return WORDINGS.get(row.kind, UNKNOWN)
+
+
+def sentence(row: Activity) -> str:
+    """Return what happened, without who and when."""
+    return of(row).text.replace("{kind}", row.kind).replace("{detail}", row.detail)

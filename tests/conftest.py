@@ -1,0 +1,107 @@
+"""Fixtures that every test may use: databases, and a rule about skipping."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.credentials import Sealer
+from portal.integrations import Actor
+from tests.support import databases
+from tests.support.databases import Database
+from tests.support.postgresql import Cluster
+from tests.support.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A running PostgreSQL."""
+    cluster = Cluster()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a migrated database that tests share one after the other: a new one for each takes long."""
+    name = postgresql.create()
+    databases.migrate(databases.settings_for(tmp_path_factory.mktemp("node"), postgresql.url(name)))
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database that tests copy."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    databases.migrate(databases.settings_for(folder))
+    return folder / "gatehouse.db"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated database; a test that asks for it runs on both kinds."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_file"), tmp_path)
+        with databases.opened("sqlite", databases.settings_for(tmp_path)) as opened:
+            yield opened
+        return
+    cluster = request.getfixturevalue("postgresql")
+    name = request.getfixturevalue("postgresql_database")
+    environ = databases.settings_for(tmp_path, cluster.url(name))
+    with databases.opened("postgresql", environ, lambda: cluster.disconnect(name)) as opened:
+        databases.empty()
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole product, running; tests share it, and leave it running."""
+    running = Stack(tmp_path_factory.mktemp("stack")).start()
+    try:
+        yield running
+        running.stop()
+        running.clean_log()
+    finally:
+        running.kill()
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """Make products of a test's own, which may come to harm."""
+    made: list[Stack] = []
+
+    def make(**settings: str) -> Stack:
+        made.append(Stack(tmp_path / f"stack{len(made)}", **settings))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for stack in made:
+            stack.kill()
+
+
+@pytest.fixture
+def sealer() -> Sealer:
+    return Sealer(databases.SECRET_KEY)
+
+
+@pytest.fixture
+def actor() -> Actor:
+    """Somebody who makes changes."""
+    return Actor("ada@example.com", "192.0.2.7")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is a failure: something that it needs is missing there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,191 @@
+"""Settings: what is read from the environment, and the one line that an unusable value gets."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from portal import config
+from portal.config import SettingError
+
+GOOD_KEY = "0123456789abcdef"
+
+
+def load(tmp_path: Path, **environ: str) -> config.Settings:
+    return config.load({"DATA_DIR": str(tmp_path), **environ})
+
+
+def test_without_any_variable_everything_has_a_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = config.load({})
+    assert settings.host == "0.0.0.0"  # noqa: S104
+    assert (settings.port, settings.mqtt_port) == (8000, 1883)
+    assert settings.data_dir == tmp_path / "data"
+    assert settings.database_url == f"sqlite:///{tmp_path}/data/gatehouse.db"
+    assert settings.admin_email is None and settings.admin_password is None
+    assert settings.trusted_proxies == 0
+    assert settings.ports == {"mqtt": 1883}
+
+
+def test_given_values_are_used(tmp_path):
+    settings = load(
+        tmp_path,
+        HOST="127.0.0.1",
+        PORT="8080",
+        MQTT_PORT="11883",
+        DATABASE_URL="postgresql://u:p@db/gatehouse",
+        SECRET_KEY=GOOD_KEY,
+        ADMIN_EMAIL="ada@example.com",
+        ADMIN_PASSWORD="correct horse",
+        TRUSTED_PROXIES="1",
+    )
+    assert settings.host == "127.0.0.1"
+    assert settings.port == 8080
+    assert settings.ports == {"mqtt": 11883}
+    assert settings.database_url == "postgresql://u:p@db/gatehouse"
+    assert settings.secret_key == GOOD_KEY
+    assert settings.admin_email == "ada@example.com"
+    assert settings.admin_password == "correct horse"
+    assert settings.trusted_proxies == 1
+
+
+def test_a_variable_that_is_set_but_empty_counts_as_not_set(tmp_path):
+    names = ("HOST", "PORT", "MQTT_PORT", "DATABASE_URL", "SECRET_KEY", "ADMIN_EMAIL")
+    settings = load(tmp_path, **dict.fromkeys((*names, "ADMIN_PASSWORD", "TRUSTED_PROXIES"), ""))
+    assert (settings.port, settings.mqtt_port, settings.admin_email) == (8000, 1883, None)
+
+
+@pytest.mark.parametrize("value", ["off", "OFF", " off "])
+def test_off_turns_a_listener_off(tmp_path, value):
+    settings = load(tmp_path, MQTT_PORT=value)
+    assert settings.mqtt_port is None
+    assert settings.ports == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "http"),
+        ("PORT", "80.5"),
+        ("PORT", "off"),
+        ("PORT", "\N{SUPERSCRIPT TWO}"),
+        ("PORT", "\N{ARABIC-INDIC DIGIT ONE}\N{ARABIC-INDIC DIGIT EIGHT}"),
+        ("MQTT_PORT", "0"),
+        ("MQTT_PORT", "70000"),
+        ("MQTT_PORT", "no"),
+        ("TRUSTED_PROXIES", "many"),
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_CONCURRENCY", "two"),
+        ("MQTT_PORT", "8000"),
+        ("DATABASE_URL", "postgresql://u@h:abc/x"),
+        ("DATABASE_URL", "postgresql://[::1/x"),
+        ("DATABASE_URL", "postgresql://u@h"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRUSTED_PROXIES", "17"),
+        ("DATABASE_URL", "mysql://localhost/gatehouse"),
+        ("DATABASE_URL", "gatehouse.db"),
+        ("SECRET_KEY", "short"),
+        ("ADMIN_EMAIL", "ada@example.com"),  # without ADMIN_PASSWORD, which is what it has to name
+        ("ADMIN_PASSWORD", "correct horse"),
+    ],
+)
+def test_an_unusable_value_gives_one_line_that_names_the_variable(tmp_path, name, value):
+    with pytest.raises(SettingError) as caught:
+        load(tmp_path, **{name: value})
+    other = {"ADMIN_EMAIL": "ADMIN_PASSWORD", "ADMIN_PASSWORD": "ADMIN_EMAIL"}
+    message = str(caught.value)
+    assert message.startswith(f"{other.get(name, name)}: ")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "named"),
+    [
+        ("ada.example.com", "correct horse", "ADMIN_EMAIL"),
+        ("ada@example.com", "short", "ADMIN_PASSWORD"),
+    ],
+)
+def test_an_unusable_first_account_names_the_variable(tmp_path, email, password, named):
+    with pytest.raises(SettingError, match=f"^{named}: ") as caught:
+        load(tmp_path, ADMIN_EMAIL=email, ADMIN_PASSWORD=password)
+    assert password not in str(caught.value)
+
+
+def test_a_refused_database_address_does_not_tell_its_password(tmp_path):
+    with pytest.raises(SettingError) as caught:
+        load(tmp_path, DATABASE_URL="mysql://u:hunter2@db/gatehouse")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_data_folder_that_cannot_be_made_names_the_variable(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingError, match="^DATA_DIR: "):
+        config.load({"DATA_DIR": str(tmp_path / "file" / "data")})
+
+
+def test_a_data_folder_that_is_a_file_names_the_variable(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingError, match="^DATA_DIR: "):
+        config.load({"DATA_DIR": str(tmp_path / "file")})
+
+
+def test_the_data_folder_is_made_for_its_owner_alone(tmp_path):
+    settings = config.load({"DATA_DIR": str(tmp_path / "a" / "b")})
+    assert stat.S_IMODE(os.stat(settings.data_dir).st_mode) == 0o700
+
+
+def test_the_generated_key_is_kept_and_readable_by_its_owner_alone(tmp_path):
+    first = load(tmp_path).secret_key
+    assert len(first) >= 43  # 256 bits
+    assert load(tmp_path).secret_key == first
+    assert stat.S_IMODE(os.stat(tmp_path / "secret-key").st_mode) == 0o600
+
+
+def test_two_installations_generate_different_keys(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert load(tmp_path / "a").secret_key != load(tmp_path / "b").secret_key
+
+
+def test_an_empty_key_file_is_refused(tmp_path):
+    (tmp_path / "secret-key").write_text("")
+    with pytest.raises(SettingError, match="^SECRET_KEY: .*secret-key"):
+        load(tmp_path)
+
+
+def test_a_key_file_of_binary_rubbish_is_refused(tmp_path):
+    (tmp_path / "secret-key").write_bytes(b"\xff\xfe" * 20)
+    with pytest.raises(SettingError, match="^SECRET_KEY: .*secret-key"):
+        load(tmp_path)
+
+
+def test_processes_that_start_at_once_agree_on_the_key(tmp_path):
+    keys: set[str] = set()
+    barrier = threading.Barrier(8)
+
+    def start() -> None:
+        barrier.wait(5)
+        keys.add(load(tmp_path).secret_key)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert len(keys) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]  # and no drafts are left
+
+
+def test_write_once_leaves_an_existing_file_alone(tmp_path):
+    path = tmp_path / "token"
+    config.write_once(path, "first")
+    config.write_once(path, "second")
+    assert path.read_text() == "first"

@@ -1,0 +1,74 @@
+"""What may be typed into a field."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal import fields
+from portal.fields import FieldError
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "brave_turing", "plant/line 1", "site:2@example.com", "x.y", "m\u00fcller", "\u6e29\u5ea6", "u" * 128],
+)
+def test_a_legal_username_stays_as_it_is(text):
+    assert fields.username(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", " a", "a ", "a\n", "a\tb", "a\0b", "a\x7fb", "a\u200bb", "a\u202eb", "a\xa0b", "u" * 129, "\ud800"],
+)
+def test_an_illegal_username_is_refused_at_its_field(text):
+    with pytest.raises(FieldError) as caught:
+        fields.username(text)
+    assert caught.value.field == "username"
+    assert caught.value.message == str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["p", " leading and trailing ", "p\u00e4ss", "x" * 256])
+def test_a_legal_password_stays_as_it_is(text):
+    assert fields.password(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "a\nb", "a\0", "x" * 257, "\udcff"])
+def test_an_illegal_password_is_refused_at_its_field_and_not_repeated(text):
+    with pytest.raises(FieldError) as caught:
+        fields.password(text)
+    assert caught.value.field == "password"
+    assert not text or text not in str(caught.value)
+
+
+def test_a_note_becomes_one_line():
+    assert fields.note("  two\r\nlines\t of text ") == "two lines of text"
+    assert fields.note("") == ""
+
+
+@pytest.mark.parametrize("text", ["x" * 501, "a\0b", "a\u202eb"])
+def test_an_illegal_note_is_refused_at_its_field(text):
+    with pytest.raises(FieldError) as caught:
+        fields.note(text)
+    assert caught.value.field == "note"
+
+
+def test_an_email_address_is_compared_in_lower_case():
+    assert fields.email(" Ada@Example.COM ") == "ada@example.com"
+
+
+@pytest.mark.parametrize("text", ["", "ada", "@example.com", "ada@", "a b@c", "a@b@c", "a@" + "x" * 254, "a@b\0"])
+def test_what_is_no_email_address_is_refused_at_its_field(text):
+    with pytest.raises(FieldError) as caught:
+        fields.email(text)
+    assert caught.value.field == "email"
+
+
+@pytest.mark.parametrize("text", ["", "1234567", "x" * 257])
+def test_an_account_needs_a_password_of_some_length(text):
+    with pytest.raises(FieldError) as caught:
+        fields.account_password(text)
+    assert caught.value.field == "password"
+
+
+def test_an_account_may_have_any_long_password():
+    assert fields.account_password("correct horse") == "correct horse"

@@ -1,0 +1,207 @@
+"""The gate: who may come in, and who is cut when credentials change."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal import db, integrations
+from portal.credentials import Sealer
+from portal.gate import Gate
+from portal.kinds import KINDS
+from portal.models import Integration
+from tests.support.databases import counted_queries
+
+
+@pytest.fixture
+def turing(database, actor, sealer) -> Integration:
+    return integrations.create(actor, sealer, "mqtt", username="turing", password="secret")
+
+
+@pytest.fixture
+def gate(turing, sealer) -> Gate:
+    made = Gate(sealer)
+    made.refresh()
+    return made
+
+
+def reason(gate: Gate, username: str = "turing", password: bytes = b"secret", door: str = "mqtt"):
+    return gate.decide(door, username, password)[1]
+
+
+def test_the_right_credentials_come_in(gate, turing):
+    entry, refused = gate.decide("mqtt", "turing", b"secret")
+    assert refused is None
+    assert (entry.id, entry.username) == (turing.id, "turing")
+
+
+def test_nobody_comes_in_before_the_credentials_were_read(turing, sealer):
+    assert reason(Gate(sealer)) == "unknown username"
+
+
+@pytest.mark.parametrize("username", ["", "Turing", "turing ", "turin", "eve", "turing\0"])
+def test_an_unknown_username_is_refused(gate, username):
+    assert gate.decide("mqtt", username, b"secret") == (None, "unknown username")
+
+
+@pytest.mark.parametrize("password", [b"", b"Secret", b"secret ", b"secre", b"\xff\xfe"])
+def test_a_wrong_password_is_refused(gate, turing, password):
+    entry, refused = gate.decide("mqtt", "turing", password)
+    assert refused == "wrong password"
+    assert entry.id == turing.id  # so that activity shows it at the integration
+
+
+def test_an_inactive_integration_is_refused(gate, turing, actor):
+    integrations.set_active(turing.id, False, actor)
+    gate.refresh()
+    assert reason(gate) == "integration is inactive"
+    assert reason(gate, password=b"guess") == "wrong password"  # a guesser learns nothing
+    integrations.set_active(turing.id, True, actor)
+    gate.refresh()
+    assert reason(gate) is None
+
+
+@pytest.mark.parametrize("type", [type for type, kind in KINDS.items() if kind.door != "mqtt"])
+def test_a_credential_of_another_type_does_not_open_the_mqtt_door(gate, actor, sealer, type):
+    integrations.create(actor, sealer, type, username="other", password="secret")
+    gate.refresh()
+    assert reason(gate, "other") == "integration is of another type"
+    assert reason(gate, "other", b"guess") == "wrong password"
+
+
+def test_an_mqtt_credential_opens_no_other_door(gate):
+    assert reason(gate, door="opcua") == "integration is of another type"
+
+
+def test_a_type_without_a_server_opens_no_door_at_all(gate, actor, sealer):
+    closed = [type for type, kind in KINDS.items() if kind.door is None]
+    for type in closed:
+        integrations.create(actor, sealer, type, username=type, password="secret")
+    gate.refresh()
+    doors = {kind.door for kind in KINDS.values()} - {None}
+    assert all(reason(gate, type, door=door) for type in closed for door in doors)
+
+
+def test_a_password_sealed_with_another_key_lets_nobody_in_and_is_said(turing, caplog):
+    gate = Gate(Sealer("another key for tests"))
+    gate.refresh()
+    assert reason(gate) == "wrong password"
+    assert reason(gate, password=b"") == "wrong password"
+    assert (
+        "1 integrations, 'turing' among them, cannot log in: their passwords were sealed with another SECRET_KEY"
+        in caplog.text
+    )
+
+
+def test_one_unreadable_password_does_not_keep_others_out(gate, turing, actor, sealer):
+    Integration.update(sealed_password=b"rubbish").where(Integration.id == turing.id).execute()
+    integrations.create(actor, sealer, "mqtt", username="hopper", password="secret")
+    gate = Gate(sealer)
+    gate.refresh()
+    assert reason(gate, "hopper") is None
+
+
+def test_the_first_refresh_cuts_nobody(turing, sealer):
+    withdrawn = Gate(sealer).refresh()
+    assert (withdrawn.cut, withdrawn.deleted) == ({}, [])
+
+
+def test_a_refresh_without_a_change_is_one_query(gate):
+    with counted_queries() as statements:
+        withdrawn = gate.refresh()
+    selects = [sql for sql in statements if sql.startswith("SELECT")]
+    assert len(selects) == 1, statements
+    assert (withdrawn.cut, withdrawn.deleted) == ({}, [])
+
+
+def test_a_change_reads_only_what_changed(gate, actor, sealer, monkeypatch):
+    for number in range(20):
+        integrations.create(actor, sealer, "mqtt", username=f"u{number}")
+    gate.refresh()
+    opened = []
+    monkeypatch.setattr(sealer, "open", lambda sealed: opened.append(sealed) or "secret")
+    integrations.set_note(integrations.by_username("u7").id, "note", actor)
+    gate.refresh()
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "cut"),
+    [
+        (lambda id, actor, s: integrations.set_active(id, False, actor), "integration deactivated"),
+        (lambda id, actor, s: integrations.rename(id, "alan", actor), "username changed"),
+        (lambda id, actor, s: integrations.set_password(id, "new", actor, s), "password changed"),
+    ],
+)
+def test_a_withdrawn_credential_cuts_its_integration(gate, turing, actor, sealer, change, cut):
+    change(turing.id, actor, sealer)
+    withdrawn = gate.refresh()
+    assert withdrawn.cut == {cut: [turing.id]}
+    assert withdrawn.deleted == []
+    assert reason(gate) is not None  # and the old credential is worth nothing already
+    assert gate.refresh().cut == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda id, actor, s: integrations.set_note(id, "note", actor),
+        lambda id, actor, s: integrations.set_password(id, "secret", actor, s),
+        lambda id, actor, s: integrations.set_active(id, True, actor),
+        lambda id, actor, s: integrations.reveal(id, actor, s),
+    ],
+)
+def test_a_change_that_withdraws_nothing_cuts_nobody(gate, turing, actor, sealer, change):
+    change(turing.id, actor, sealer)
+    withdrawn = gate.refresh()
+    assert (withdrawn.cut, withdrawn.deleted) == ({}, [])
+    assert reason(gate) is None
+
+
+def test_activation_cuts_nobody(gate, turing, actor):
+    integrations.set_active(turing.id, False, actor)
+    gate.refresh()
+    integrations.set_active(turing.id, True, actor)
+    assert gate.refresh().cut == {}
+
+
+def test_deactivated_and_activated_between_two_looks_leaves_the_credential_valid(gate, turing, actor):
+    integrations.set_active(turing.id, False, actor)
+    integrations.set_active(turing.id, True, actor)
+    gate.refresh()
+    assert reason(gate) is None
+
+
+def test_a_deleted_integration_is_cut_for_good(gate, turing, actor):
+    integrations.delete(turing.id, actor)
+    withdrawn = gate.refresh()
+    assert (withdrawn.cut, withdrawn.deleted) == ({}, [turing.id])
+    assert reason(gate) == "unknown username"
+
+
+def test_a_deleted_and_recreated_name_is_another_integration(gate, turing, actor, sealer):
+    integrations.delete(turing.id, actor)
+    again = integrations.create(actor, sealer, "mqtt", username="turing", password="new")
+    assert again.id != turing.id, "an id must never be used twice: connections are cut by it"
+    withdrawn = gate.refresh()
+    assert withdrawn.deleted == [turing.id]
+    assert reason(gate, password=b"secret") == "wrong password"
+    assert gate.decide("mqtt", "turing", b"new")[0].id == again.id
+
+
+def test_swapped_names_cut_both_and_each_keeps_its_password(gate, turing, actor, sealer):
+    hopper = integrations.create(actor, sealer, "mqtt", username="hopper", password="other")
+    gate.refresh()
+    for id, name in ((turing.id, "spare"), (hopper.id, "turing"), (turing.id, "hopper")):
+        integrations.rename(id, name, actor)
+    assert sorted(gate.refresh().cut["username changed"]) == sorted([turing.id, hopper.id])
+    assert gate.decide("mqtt", "turing", b"other")[0].id == hopper.id
+    assert gate.decide("mqtt", "hopper", b"secret")[0].id == turing.id
+    assert reason(gate, "turing", b"secret") == "wrong password"
+
+
+def test_many_integrations_are_read(gate, actor, sealer):
+    with db.writing():
+        for number in range(1200):
+            integrations.create(actor, sealer, "mqtt", username=f"u{number}", password="secret")
+    gate.refresh()
+    assert all(reason(gate, f"u{number}") is None for number in range(1200))

@@ -1,0 +1,85 @@
+"""Programs that tests start: none of them outlives the tests, even when those are killed."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def start(command: list[str], *, at_end: int = signal.SIGTERM, **options: Any) -> subprocess.Popen:
+    """Start a program that gets a signal when the tests end without stopping it."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, at_end),
+        **options,
+    )
+
+
+def stop(process: subprocess.Popen, signal_number: int = signal.SIGTERM, timeout: float = 5) -> int:
+    """Send a signal and wait; kill what does not end in time.  Return the exit status."""
+    if process.poll() is None:
+        process.send_signal(signal_number)
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def children(pid: int) -> list[int]:
+    """Return the pids of a process's children."""
+    found: list[int] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the pids of a process's children, and of theirs."""
+    return [found for child in children(pid) for found in (child, *descendants(child))]
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs (a zombie does not)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = 5, what: str = "", every: float = 0.02) -> Any:
+    """Return the first true value of a condition; fail, saying what was waited for, when it takes too long."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout} s in vain: {what or condition}; last: {value!r}")
+        time.sleep(every)
