@@ -1,0 +1,294 @@
+"""The integrations page: its table, the panel beside it, and every change made from them.
+
+A change answers with the piece that asked for it, by HTMX's target: a row of the table, the panel, or without HTMX
+the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+from htmx_flask import make_response
+
+from portal import activity, clock, connect, integrations, listing, presence, session
+from portal.config import Settings
+from portal.credentials import Sealer, SealError
+from portal.fields import FieldError
+from portal.integrations import Actor
+from portal.kinds import KINDS
+from portal.listing import Query
+from portal.models import Integration, Revision
+
+blueprint = Blueprint("integrations", __name__)
+
+SHOWN_SECONDS = 30
+CHANGED = "integrations-changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A field being edited: what was typed, and why it was refused."""
+
+    field: str
+    value: str
+    error: str = ""
+
+
+@blueprint.before_request
+@login_required  # type: ignore[untyped-decorator]
+def _begin() -> None:
+    """Send whoever is not logged in to the login page; note the state of the database before anything is read.
+
+    An answer that is built from later rows than its version says is asked for once more; from earlier ones, never.
+    """
+    g.nodes = presence.nodes_up(clock.now())
+    counters = Revision.values_now()
+    g.version = f"{counters['integrations']}.{counters['presence']}.{','.join(node.id for node in g.nodes)}"
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """Go to the list."""
+    return redirect(url_for("integrations.page"))
+
+
+@blueprint.get("/integrations")
+def page() -> ResponseReturnValue:
+    """Show the list."""
+    return render_template("integrations.html", **_list_context(), panel=None)
+
+
+@blueprint.get("/integrations/rows")
+def rows() -> ResponseReturnValue:
+    """Return the list alone; 204 when it is what the browser shows already."""
+    if request.args.get("v") == g.version:
+        return "", 204
+    body = render_template("_live.html", **_list_context())
+    if request.headers.get("HX-Trigger") == "search":
+        address = url_for("integrations.page") + Query.parse(request.args).query_string()
+        return _with_headers(body, replace_url=address)
+    return body
+
+
+@blueprint.post("/integrations")
+def create() -> ResponseReturnValue:
+    """Add an integration with generated credentials, and open it."""
+    try:
+        made = integrations.create(session.actor(), _sealer(), request.form.get("type", ""))
+    except FieldError as error:
+        flash(error.message, "error")
+        return redirect(url_for("integrations.page"), 303)
+    return redirect(url_for("integrations.detail", id=made.id), 303)
+
+
+@blueprint.get("/integrations/<int:id>")
+def detail(id: int) -> ResponseReturnValue:
+    """Show the list with one integration opened beside it."""
+    return _answer(integrations.by_id(id))
+
+
+@blueprint.get("/integrations/<int:id>/row")
+def row(id: int) -> ResponseReturnValue:
+    """Return one row of the list, or the panel, as it is now."""
+    return _answer(integrations.by_id(id))
+
+
+@blueprint.get("/integrations/<int:id>/panel")
+def panel(id: int) -> ResponseReturnValue:
+    """Return the panel; 204 when it is what the browser shows already."""
+    integration = integrations.by_id(id)
+    if request.args.get("v") == _panel_version(integration):
+        return "", 204
+    return _answer(integration)
+
+
+@blueprint.get("/integrations/<int:id>/edit/<any(username, password, note):field>")
+def edit(id: int, field: str) -> ResponseReturnValue:
+    """Show a field of an integration ready to be edited."""
+    integration = integrations.by_id(id)
+    value = "" if field == "password" else str(getattr(integration, field))
+    return _answer(integration, editing=Edit(field, value))
+
+
+@blueprint.post("/integrations/<int:id>/edit/<any(username, password, note):field>")
+def save(id: int, field: str) -> ResponseReturnValue:
+    """Save a field of an integration, or say why not."""
+    value = request.form.get("value", "")
+    try:
+        integration = _SETTERS[field](id, value, session.actor())
+    except FieldError as error:
+        return _answer(integrations.by_id(id), 422, editing=Edit(field, value, error.message))
+    return _changed(integration)
+
+
+@blueprint.post("/integrations/<int:id>/activate")
+def activate(id: int) -> ResponseReturnValue:
+    """Let the client in again."""
+    return _changed(integrations.set_active(id, True, session.actor()))
+
+
+@blueprint.post("/integrations/<int:id>/deactivate")
+def deactivate(id: int) -> ResponseReturnValue:
+    """Cut the client off, and keep it out."""
+    return _changed(integrations.set_active(id, False, session.actor()))
+
+
+@blueprint.post("/integrations/<int:id>/reveal")
+def reveal(id: int) -> ResponseReturnValue:
+    """Show the password, or hand it to the copy button."""
+    try:
+        password = integrations.reveal(id, session.actor(), _sealer())
+    except SealError as error:
+        flash(f"This password cannot be shown: {error}.", "error")
+        return _changed(integrations.by_id(id))
+    integration = integrations.by_id(id)
+    if request.accept_mimetypes.best == "application/json":
+        copied = {line.name: line.text for line in _lines(integration, password)}
+        return jsonify(password=password, **copied)
+    return _answer(integration, shown=password)
+
+
+@blueprint.get("/integrations/<int:id>/delete")
+def confirm_delete(id: int) -> ResponseReturnValue:
+    """Ask before deleting."""
+    found = listing.with_connections([integrations.by_id(id)], clock.now())[0]
+    template = "_confirm_delete.html" if request.htmx else "confirm_delete.html"  # type: ignore[attr-defined]
+    return render_template(template, row=found)
+
+
+@blueprint.post("/integrations/<int:id>/delete")
+def delete(id: int) -> ResponseReturnValue:
+    """Delete an integration."""
+    gone = integrations.delete(id, session.actor())
+    flash(f"{gone.username} is deleted.")
+    return redirect(url_for("integrations.page"), 303)
+
+
+def _set_password(id: int, value: str, actor: Actor) -> Integration:
+    return integrations.set_password(id, value, actor, _sealer())
+
+
+_SETTERS: dict[str, Callable[[int, str, Actor], Integration]] = {
+    "username": integrations.rename,
+    "password": _set_password,
+    "note": integrations.set_note,
+}
+
+
+def _changed(integration: Integration) -> ResponseReturnValue:
+    """Answer a change; the other pieces of the page look for themselves at once."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(url_for("integrations.detail", id=integration.id), 303)
+    return _with_headers(_answer(integration), trigger=CHANGED)
+
+
+def _with_headers(body: ResponseReturnValue, **headers: str) -> Response:
+    """Add HTMX's response headers."""
+    response: Response = make_response(body, **headers)
+    return response
+
+
+def _answer(
+    integration: Integration,
+    status: int = 200,
+    *,
+    editing: Edit | None = None,
+    shown: str | None = None,
+) -> ResponseReturnValue:
+    """Render the piece that the request came from."""
+    now = clock.now()
+    found = listing.with_connections([integration], now)[0]
+    state = {"row": found, "editing": editing, "shown": shown, "seconds": SHOWN_SECONDS}
+    target = request.headers.get("HX-Target", "")
+    if target == f"row-{integration.id}":
+        return render_template("_row.html", **state, **_place_of_browser(integration)), status
+    panel = _panel_context(integration, shown)
+    if target == "panel":
+        return render_template("_panel.html", **state, **panel, list_path=url_for("integrations.page")), status
+    context = _list_context(selected=integration.id)
+    return render_template("integrations.html", **context, **state, **panel, panel=found), status
+
+
+def _place_of_browser(integration: Integration) -> dict[str, object]:
+    """Return what a row needs to know of the page that HTMX asks from: its filters, and whether it is chosen."""
+    address, _, query = request.headers.get("HX-Current-URL", "").partition("?")
+    list_path = url_for("integrations.page")
+    return {
+        "list_path": list_path,
+        "list_query": Query.parse(dict(parse_qsl(query))).query_string(),
+        "selected": integration.id if address.endswith(f"{list_path}/{integration.id}") else None,
+    }
+
+
+def _list_context(selected: int | None = None) -> dict[str, object]:
+    now = clock.now()
+    chosen = request.args.get("selected", "")
+    found = listing.read(Query.parse(request.args), now)
+    return {
+        "listing": found,
+        "query": found.query,
+        "list_path": url_for("integrations.page"),
+        "list_query": found.query.query_string(),
+        "version": g.version,
+        "nodes": g.nodes,
+        "selected": selected or (int(chosen) if chosen.isascii() and chosen.isdigit() else None),
+        "states": listing.STATES,
+    }
+
+
+def _panel_context(integration: Integration, password: str | None) -> dict[str, object]:
+    now = clock.now()
+    return {
+        "panel_version": _panel_version(integration),  # before what it stands for is read
+        "lines": _lines(integration, password),
+        "host": _host(),
+        "port": _port(integration),
+        "connections": presence.connections_of(integration.id, now),
+        "happened": activity.of_integration(integration.id, 20),
+    }
+
+
+def _panel_version(integration: Integration) -> str:
+    """Return what changes whenever the panel may look different."""
+    newest = activity.newest_of(integration.id)
+    return f"{g.version}.{f'{newest.id}x{newest.count}' if newest else '-'}"
+
+
+def _lines(integration: Integration, password: str | None) -> list[connect.Line]:
+    port = _port(integration)
+    if port is None:
+        return []
+    return connect.lines(integration.type, _host(), port, integration.username, password)
+
+
+def _port(integration: Integration) -> int | None:
+    settings: Settings = current_app.extensions["gatehouse_settings"]
+    door = KINDS[integration.type].door
+    return settings.ports.get(door) if door is not None else None
+
+
+def _host() -> str:
+    """Return the host that the browser reached the portal by, without the port."""
+    name = request.host
+    return name[: name.index("]") + 1].strip("[]") if name.startswith("[") else name.partition(":")[0]
+
+
+def _sealer() -> Sealer:
+    sealer: Sealer = current_app.extensions["gatehouse_sealer"]
+    return sealer

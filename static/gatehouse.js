@@ -1,0 +1,137 @@
+// What a click or a key does beyond HTMX.  Every change also works without this file.
+(() => {
+  "use strict";
+  const { notice, tellTimes, isPoll } = window.gatehouse;
+  const root = document.documentElement;
+
+  const store = (name, value) => {
+    try { localStorage.setItem(name, value); } catch { /* private window: not remembered */ }
+  };
+
+  // --- Copying -----------------------------------------------------------------------------------------------------
+
+  async function copyText(text) {
+    if (navigator.clipboard && isSecureContext) return navigator.clipboard.writeText(text);
+    const area = document.createElement("textarea"); // plain HTTP has no clipboard API
+    area.value = text;
+    area.className = "visually-hidden";
+    (document.querySelector("dialog[open]") || document.body).append(area);
+    const focused = document.activeElement;
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    focused?.focus();
+    if (!copied) throw new Error("the browser did not allow it");
+  }
+
+  async function fetchSecret(url, what) {
+    const headers = { Accept: "application/json", ...JSON.parse(document.body.getAttribute("hx-headers")) };
+    const answer = await fetch(url, { method: "POST", headers });
+    if (answer.redirected) return location.reload();
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    return (await answer.json())[what];
+  }
+
+  async function copyFrom(button) {
+    try {
+      const { copy, copyWhat, copyText: text } = button.dataset;
+      const secret = text ?? (await fetchSecret(copy, copyWhat));
+      if (secret === undefined) return;
+      await copyText(secret);
+      button.classList.add("done");
+      setTimeout(() => button.classList.remove("done"), 1500);
+      notice("Copied.");
+    } catch (error) {
+      notice(`Not copied: ${error.message}.`, true);
+    }
+  }
+
+  // --- Clicks and keys -----------------------------------------------------------------------------------------------
+
+  const dialog = document.getElementById("dialog");
+
+  function setDrawer(open) {
+    const button = document.querySelector("button[data-drawer]");
+    root.classList.toggle("drawer", open);
+    button.setAttribute("aria-expanded", String(open));
+    if (!open) button.focus();
+  }
+
+  function setTheme(theme) {
+    store("theme", theme);
+    showTheme();
+  }
+
+  function showTheme() {
+    const theme = window.gatehouseTheme();
+    for (const button of document.querySelectorAll("[data-theme]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.theme === theme));
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const hit = (selector) => event.target.closest(selector);
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    if (hit("[data-copy], [data-copy-text]")) copyFrom(hit("[data-copy], [data-copy-text]"));
+    if (hit("button[data-theme]")) setTheme(hit("button[data-theme]").dataset.theme);
+    if (hit("[data-drawer]")) setDrawer(!root.classList.contains("drawer"));
+    if (hit("[data-close]")) hit("[data-close]").search = location.search;
+    if (hit("[data-collapse]")) {
+      store("sidebar", root.classList.toggle("collapsed") ? "collapsed" : "open");
+    }
+    if (dialog?.open && (hit("[data-dismiss]") || event.target === dialog)) {
+      event.preventDefault();
+      dialog.close();
+    }
+  });
+
+  // A click that asks for another tab or window is the browser's own.
+  document.addEventListener("click", (event) => {
+    if ((event.ctrlKey || event.metaKey || event.shiftKey) && event.target.closest("a[hx-get]")) event.stopPropagation();
+  }, true);
+
+  // Buttons outside of a form belong to #act for browsers without scripts; HTMX has sent their request already.
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "act") event.preventDefault();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select");
+    if (event.key === "/" && !typing && !dialog?.open) {
+      event.preventDefault();
+      document.getElementById("q")?.focus();
+    }
+    if (event.key === "Escape") escape(event);
+  });
+
+  function escape(event) {
+    const cancel = event.target.closest("form.edit")?.querySelector("[data-cancel]");
+    const menu = document.querySelector("details[data-menu][open]");
+    if (dialog?.open) return;
+    if (cancel) cancel.click();
+    else if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+    else if (root.classList.contains("drawer")) setDrawer(false);
+    else if (event.target.id === "q") event.target.blur();
+    else document.querySelector("#panel [data-close]")?.click();
+  }
+
+  // --- After each swap --------------------------------------------------------------------------------------------------
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (target.id === "dialog") dialog.showModal();
+    tellTimes();
+    if (isPoll(requestConfig.elt)) return;
+    const focus = document.querySelector(`#${CSS.escape(target.id)} [data-focus]`);
+    if (focus) { focus.focus(); focus.select(); }
+    if (target.id === "panel") {
+      for (const row of document.querySelectorAll("tr.selected")) row.classList.remove("selected");
+      document.getElementById(`row-${target.dataset.id}`)?.classList.add("selected");
+      if (requestConfig.triggeringEvent?.currentTarget?.matches?.(".c-actions a")) target.scrollIntoView({ block: "nearest" });
+    }
+  });
+
+  showTheme();
+})();

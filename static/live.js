@@ -1,0 +1,117 @@
+// What keeps a page current: polling, notices, and times in the viewer's zone.
+(() => {
+  "use strict";
+  const HIDDEN_POLL = 30000; // milliseconds between two polls of a tab that nobody sees
+  const polled = new Map();
+
+  // --- Polling ------------------------------------------------------------------------------------------------
+
+  const isPoll = (element) => element.matches?.("[data-poll]");
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    const element = event.detail.elt;
+    if (!isPoll(element)) return;
+    const url = new URL(element.dataset.poll, location.href);
+    url.searchParams.set("v", element.dataset.version);
+    const panel = document.querySelector("#panel[data-id]");
+    if (element.id === "live" && panel) url.searchParams.set("selected", panel.dataset.id);
+    event.detail.path = url.pathname + url.search;
+  });
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const element = event.detail.elt;
+    if (!isPoll(element)) return;
+    const now = Date.now();
+    if (document.hidden && now - (polled.get(element.id) || 0) < HIDDEN_POLL) return event.preventDefault();
+    polled.set(element.id, now);
+  });
+
+  // A row that was kept while it was edited may have no place in the list any more.
+  function lookAnew() {
+    const live = document.getElementById("live");
+    if (live) live.dataset.version = "";
+  }
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.nodeName === "TR") lookAnew();
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) htmx.trigger(document.body, "integrations-changed");
+  });
+
+  // --- Notices -------------------------------------------------------------------------------------------------
+
+  function line(text, bad) {
+    const added = document.createElement("p");
+    added.className = bad ? "notice bad" : "notice";
+    added.textContent = text;
+    document.getElementById("notices")?.append(added);
+    return added;
+  }
+
+  function fadeAway(added) {
+    setTimeout(() => added.remove(), added.classList.contains("bad") ? 10000 : 5000);
+  }
+
+  const notice = (text, bad) => fadeAway(line(text, bad));
+
+  let offline = null;
+
+  function setOffline(is) {
+    if (is && !offline) {
+      offline = line("Gatehouse does not answer. What you see may be old; trying again.", true);
+      document.getElementById("live")?.classList.add("old");
+    } else if (!is && offline) {
+      offline.remove();
+      offline = null;
+      document.getElementById("live")?.classList.remove("old");
+    }
+  }
+
+  document.addEventListener("htmx:sendError", () => setOffline(true));
+  document.addEventListener("htmx:timeout", () => setOffline(true));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.xhr?.status) setOffline(false);
+  });
+
+  document.addEventListener("htmx:responseError", (event) => {
+    const { xhr, elt } = event.detail;
+    if (xhr.status === 404 && elt.id === "panel") return location.assign("/integrations" + location.search);
+    if (xhr.status === 404) {
+      elt.closest("[data-keep]")?.removeAttribute("data-keep");
+      lookAnew();
+      htmx.trigger(document.body, "integrations-changed");
+    }
+    const plain = (xhr.getResponseHeader("Content-Type") || "").startsWith("text/plain");
+    if (!isPoll(elt) || xhr.status !== 404) notice(plain ? xhr.responseText : `The server answered ${xhr.status}.`, true);
+  });
+
+  // --- Times in the viewer's zone --------------------------------------------------------------------------------
+
+  const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [2592000, "day", 86400], [Infinity, "month", 2592000]];
+
+  function told(moment) {
+    const seconds = (Date.now() - moment) / 1000;
+    if (seconds < 5) return "just now";
+    const [, unit, size] = STEPS.find(([limit]) => seconds < limit);
+    return relative.format(-Math.floor(seconds / size), unit);
+  }
+
+  function tellTimes() {
+    for (const time of document.querySelectorAll("time")) {
+      const moment = new Date(time.dateTime);
+      const text = told(moment);
+      if (time.textContent !== text) time.textContent = text;
+      if (!time.title) time.title = exact.format(moment);
+    }
+  }
+
+  setInterval(tellTimes, 5000);
+
+  window.gatehouse = { notice, tellTimes, isPoll };
+  tellTimes();
+  document.querySelectorAll(".notice").forEach(fadeAway);
+})();
