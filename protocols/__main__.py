@@ -1,0 +1,39 @@
+"""The protocols worker alone, without gunicorn: `python -m protocols`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+from portal import config, db, ports
+from portal.config import SettingError
+from protocols import process
+from protocols.runtime import Runtime
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; return the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    process.end_with_any_thread()
+    os.umask(0o077)
+    try:
+        settings = config.load()
+        db.init(settings)
+        db.migrate(settings)
+        db.database.close_all()
+        runtime = Runtime(settings, ports.bind(settings.host, settings.ports))
+    except SettingError as error:
+        sys.stderr.write(f"gatehouse: {error}\n")
+        return 1
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    runtime.start()
+    signal.sigwait(signals)
+    runtime.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""The contract fulfilled from the portal: who may come in, and who is connected."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from datetime import datetime
+
+import peewee as pw
+
+from portal import activity, clock, db, presence
+from portal.activity import LoginNote
+from portal.gate import Gate
+from protocols.contract import Grant, Login, Refusal
+from protocols.recorder import Recorder
+
+STOP = 2.0  # seconds that the presence thread has to write what is queued
+
+CUT_REASONS = frozenset({"integration deactivated", "integration deleted", "username changed", "password changed"})
+
+
+class Book:
+    """`contract.Presence`: keeps the open connections, and queues what is to be written of them."""
+
+    def __init__(self, node_id: str) -> None:
+        self._writer = presence.Writer(node_id)
+        self._prefix = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+        self._live: dict[str, tuple[presence.Connected, str]] = {}
+        self._recorder: Recorder[presence.Event] = Recorder(
+            self._write,
+            self._repair,
+            unavailable=db.Unavailable,
+            rejected=(pw.PeeweeException, presence.NodeGone),
+        )
+        self.listeners: dict[str, int] = {}
+        self._node_id = node_id
+
+    def start(self) -> None:
+        """Start the presence thread."""
+        self._recorder.start()
+
+    def stop(self) -> None:
+        """Write what is queued and end the presence thread."""
+        self._recorder.stop(STOP)
+
+    def connected(self, grant: Grant, login: Login) -> str:
+        """Record an accepted login with its open connection; return the connection's id."""
+        connection_id = f"{self._prefix}{next(self._numbers):x}"
+        now = clock.now()
+        opened = presence.Connected(
+            connection_id, grant.integration_id, login.protocol, activity.printable(login.client_id), login.address, now
+        )
+        self._live[connection_id] = (opened, grant.username)
+        self._recorder.put(opened)
+        self._recorder.put(_note(activity.LOGIN, now, login, grant.integration_id, login.client_id))
+        return connection_id
+
+    def disconnected(self, connection_id: str, reason: str) -> None:
+        """Record that a connection is closed."""
+        opened, username = self._live.pop(connection_id)
+        self._recorder.put(presence.Disconnected(connection_id))
+        if reason in CUT_REASONS:
+            note = LoginNote(
+                activity.CUT,
+                clock.now(),
+                opened.protocol,
+                username,
+                opened.address,
+                reason,
+                opened.integration_id,
+            )
+            self._recorder.put(note)
+
+    def refused(self, login: Login, refusal: Refusal, integration_id: int | None) -> None:
+        """Record a refused login."""
+        self._recorder.put(_note(activity.REFUSED, clock.now(), login, integration_id, refusal.value))
+
+    def is_alive(self) -> bool:
+        """Tell whether the presence thread runs."""
+        return self._recorder.is_alive()
+
+    def beat(self) -> None:
+        """Record that the node lives."""
+        self._recorder.put(presence.Heartbeat(clock.now()))
+
+    def _write(self, events: list[presence.Event]) -> None:
+        # A connection of the pool's for each batch: one that the database server has ended is not used again.
+        with db.connected():
+            self._writer.write(events)
+
+    def _repair(self) -> None:
+        with db.connected():
+            presence.start_node(self._node_id, clock.now(), self.listeners)
+            self._writer.replace([opened for opened, _ in list(self._live.values())])
+
+
+def _note(kind: str, now: datetime, login: Login, integration_id: int | None, detail: str) -> LoginNote:
+    username = login.username
+    if username is not None:
+        username = activity.printable(username)
+    detail = activity.printable(detail)
+    return LoginNote(kind, now, login.protocol, username, login.address, detail, integration_id)
+
+
+class Entrance:
+    """`contract.Authenticate`: asks the gate, and records who was refused."""
+
+    def __init__(self, gate: Gate, book: Book) -> None:
+        self._gate = gate
+        self._book = book
+
+    def __call__(self, login: Login) -> Grant | Refusal:
+        """Return what the login is granted, or why it is refused."""
+        if not login.username or login.password is None:
+            self._book.refused(login, Refusal.NO_CREDENTIALS, None)
+            return Refusal.NO_CREDENTIALS
+        entry, reason = self._gate.decide(login.protocol, login.username, login.password)
+        if entry is not None and reason is None:
+            return Grant(entry.id, entry.username)
+        refusal = Refusal(str(reason))
+        self._book.refused(login, refusal, entry.id if entry else None)
+        return refusal

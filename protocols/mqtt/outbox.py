@@ -1,0 +1,110 @@
+"""Bytes on their way to a connection, and what happens when it does not take them.
+
+A subscriber that falls behind is *congested*: publishers to it are held, which means not read, so
+that a fast publisher is slowed down to its subscribers' pace and nothing is lost.  A subscriber
+that stays congested for longer than the limits' patience is *stalled*: nobody waits for it any
+more, and QoS 0 messages beyond its bound are dropped and counted until it has caught up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Held(Protocol):
+    """A connection that is not read until `release` is called."""
+
+    def release(self) -> None: ...
+
+
+class Flow:
+    """The congested outboxes of one broker."""
+
+    def __init__(self) -> None:
+        self.congested: dict[Outbox, float | None] = {}  # since when, once a sweep has seen it
+
+    def relax(self, outbox: Outbox) -> None:
+        """Note that an outbox has caught up, has stalled, or is closed."""
+        self.congested.pop(outbox, None)
+        waiting, outbox.waiting = outbox.waiting, []
+        for held in waiting:
+            held.release()
+
+    def give_up(self, now: float, patience: float) -> None:
+        """Let nobody wait any longer for an outbox that has been congested for too long."""
+        for outbox, since in list(self.congested.items()):
+            if since is None:
+                self.congested[outbox] = now
+            elif now - since >= patience:
+                outbox.stalled = True
+                self.relax(outbox)
+
+
+class Outbox:
+    """What waits to be written to one connection, in order."""
+
+    __slots__ = ("_chunks", "_flow", "_limit", "_wake", "dropped", "size", "stalled", "waiting")
+
+    def __init__(self, limit: int, flow: Flow, wake: Callable[[], None]) -> None:
+        self._chunks: list[bytes] = []
+        self._limit = limit
+        self._flow = flow
+        self._wake = wake  # called when there is something to write again
+        self.size = 0
+        self.dropped = 0
+        self.stalled = False
+        self.waiting: list[Held] = []
+
+    def send(self, data: bytes) -> None:
+        """Add what must arrive: an answer, or a QoS 1 or 2 message."""
+        if not self._chunks:
+            self._wake()
+        self._chunks.append(data)
+        self.size += len(data)
+
+    def offer(self, data: bytes, count: int) -> None:
+        """Add `count` QoS 0 messages, or drop and count them when too much waits already."""
+        size = self.size + len(data)
+        if size > self._limit and self.size:
+            self.dropped += count
+            return
+        if not self._chunks:
+            self._wake()
+        self._chunks.append(data)
+        self.size = size
+        if size > self._limit >> 2:
+            self.congest()
+
+    def take(self) -> bytes:
+        """Remove and return everything."""
+        chunks = self._chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._chunks = []
+        self.size = 0
+        return data
+
+    @property
+    def has_room(self) -> bool:
+        """Say whether messages that can wait elsewhere should be added."""
+        return self.size <= self._limit >> 2
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether even answers should not be added."""
+        return self.size > self._limit
+
+    def congest(self) -> None:
+        """Make publishers wait, unless they have waited for long enough."""
+        if not self.stalled:
+            self._flow.congested.setdefault(self, None)
+
+    def relax(self) -> None:
+        """Stop making publishers wait: what waited has been taken."""
+        self.stalled = False
+        if self.waiting or self in self._flow.congested:
+            self._flow.relax(self)
+
+    def hold(self, held: Held) -> None:
+        """Keep a connection from being read until this outbox relaxes."""
+        self.waiting.append(held)

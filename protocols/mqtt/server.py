@@ -1,0 +1,209 @@
+"""MQTT over TCP: sockets on one side, connections without sockets on the other.
+
+The shell feeds what arrives to a Connection, and writes what its outbox holds once in a turn of the
+loop, joined.  One periodic sweep takes care of everything that has to do with time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import cast
+
+from protocols.contract import Authenticate, Presence
+from protocols.mqtt.broker import Broker
+from protocols.mqtt.connection import Connection
+from protocols.mqtt.errors import LoginRefused, MqttError
+from protocols.mqtt.journal import Journal
+from protocols.mqtt.limits import Limits
+
+CONNECTION_LOST = "connection lost"
+STOPPING = "server is stopping"
+
+_BACKLOG = 2_048
+_STOP_PATIENCE = 1.5  # seconds for the transports to close
+
+
+class MqttServer:
+    """Lets MQTT clients in; see `protocols.contract.Server`."""
+
+    def __init__(self, *, authenticate: Authenticate, presence: Presence, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._broker = Broker(authenticate, presence, self._limits)
+        self._clients: set[_Client] = set()
+        self._dirty: list[_Client] = []
+        self._servers: list[asyncio.Server] = []
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._all_closed = asyncio.Event()
+        self.stopping = False
+
+    async def start(self, listeners: Sequence[socket.socket]) -> None:
+        """Accept clients on bound, listening sockets."""
+        self._loop = asyncio.get_running_loop()
+        self._journal = Journal(self._limits.log_lines, self.now())
+        for listener in listeners:
+            _notice_dead_peers(listener)
+            self._servers.append(await self._loop.create_server(lambda: _Client(self), sock=listener, backlog=_BACKLOG))
+        self._sweep_later()
+
+    def disconnect(self, integration_ids: Collection[int], reason: str, *, forget: bool) -> None:
+        """Close every connection of these integrations now; `forget` also drops their sessions."""
+        self._broker.disconnect(integration_ids, reason, forget=forget)
+
+    async def stop(self) -> None:
+        """Stop accepting and close every connection; their Wills are published."""
+        self.stopping = True
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        for server in self._servers:
+            server.close()
+        for client in list(self._clients):
+            client.stop()
+        if self._clients:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
+
+    # --- what the clients need
+
+    def open(self, client: _Client, address: str) -> Connection:
+        """Begin a connection."""
+        self._clients.add(client)
+        self._all_closed.clear()
+        return Connection(self._broker, address, self.now(), partial(self.wake, client), client.close_socket)
+
+    def lost(self, client: _Client) -> None:
+        """Forget a connection whose socket is closed."""
+        self._clients.discard(client)
+        if not self._clients:
+            self._all_closed.set()
+
+    def now(self) -> float:
+        return self._loop.time()
+
+    def note(self, address: str, fact: str) -> None:
+        """Log what is wrong with a client."""
+        self._journal.note(address, fact)
+
+    def wake(self, client: _Client) -> None:
+        """Let a client write, and read on, at the end of this turn of the loop."""
+        if not self._dirty:
+            self._loop.call_soon(self._flush)
+        self._dirty.append(client)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for client in dirty:
+            client.flush()
+
+    def _sweep_later(self) -> None:
+        self._sweep_timer = self._loop.call_later(self._limits.sweep_interval, self._sweep)
+
+    def _sweep(self) -> None:
+        now = self.now()
+        for client in list(self._clients):
+            client.check(now)
+        self._broker.flow.give_up(now, self._limits.patience)
+        self._journal.sweep(now)
+        self._sweep_later()
+
+
+class _Client(asyncio.Protocol):
+    """The socket of one connection."""
+
+    __slots__ = ("_can_write", "_reads", "_server", "_transport", "connection")
+
+    connection: Connection
+    _transport: asyncio.Transport
+
+    def __init__(self, server: MqttServer) -> None:
+        self._server = server
+        self._can_write = True
+        self._reads = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")  # None when it is gone already
+        self.connection = self._server.open(self, peer[0] if peer else "unknown")
+        if self._server.stopping:  # it was being accepted at that moment
+            self.stop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        connection = self.connection
+        if connection.is_mid_packet and not connection.closed:
+            self._server.note(connection.address, "connection lost in the middle of a packet")
+        connection.close(CONNECTION_LOST)
+        if dropped := connection.take_dropped():
+            self._server.note(connection.address, f"{dropped:,} messages for it were dropped")
+        connection.discard()
+        self._server.lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        connection = self.connection
+        try:
+            connection.feed(data, self._server.now())
+        except MqttError as error:
+            self._fail(error)
+        if connection.held and self._reads and not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._reads = False
+
+    def pause_writing(self) -> None:
+        self._can_write = False
+
+    def resume_writing(self) -> None:
+        self._can_write = True
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, and read on after a hold."""
+        connection = self.connection
+        if connection.closed:
+            return
+        if self._can_write and connection.outbox.size:
+            self._transport.write(connection.outbox.take())
+            connection.drained()
+        if not self._reads and not connection.held and not self._transport.is_closing():
+            self._reads = True
+            self._transport.resume_reading()
+            self.data_received(b"")
+
+    def check(self, now: float) -> None:
+        """Close a connection that is overdue, and a socket that should have closed by now."""
+        connection = self.connection
+        if connection.closed:
+            self._transport.abort()
+        elif (reason := connection.overdue(now)) is not None:
+            if connection.client is None:
+                self._server.note(connection.address, reason)
+            connection.close(reason)
+
+    def stop(self) -> None:
+        """Close the connection and its socket, whatever still waits to be written."""
+        self.connection.close(STOPPING)
+        self._transport.abort()
+
+    def close_socket(self, gently: bool) -> None:
+        """Close the socket of a connection that has ended."""
+        if self._can_write and self.connection.outbox.size:
+            self._transport.write(self.connection.outbox.take())
+        if gently:
+            self._transport.close()
+        else:
+            self._transport.abort()
+
+    def _fail(self, error: MqttError) -> None:
+        connection = self.connection
+        if not isinstance(error, LoginRefused):
+            self._server.note(connection.address, str(error))
+        connection.close(f"protocol error: {error}", gently=True)
+
+
+def _notice_dead_peers(listener: socket.socket) -> None:
+    """Let the kernel probe silent peers; a client that asked for no keep alive may vanish too."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

@@ -1,0 +1,50 @@
+"""What the protocols worker asks of its own process."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import resource
+import threading
+
+log = logging.getLogger(__name__)
+
+GC_THRESHOLDS = (10_000, 10, 1_000)  # allocations, then collections of the younger generation
+
+
+M_MMAP_THRESHOLD = -3  # of <malloc.h>
+LARGE_BLOCK = 1024 * 1024  # bytes
+
+
+def give_back_memory() -> None:
+    """Return large blocks to the system when they are freed, such as argon2's 19 MiB: glibc would keep one a thread."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+
+
+def end_with_any_thread() -> None:
+    """End this process when one of its threads dies of a fault, so that a whole one is started in its place."""
+    threading.excepthook = _end
+
+
+def _end(failed: threading.ExceptHookArgs) -> None:
+    name = failed.thread.name if failed.thread is not None else "unknown"
+    fault = failed.exc_value
+    log.critical("thread %s failed; ending this worker", name, exc_info=fault)
+    os._exit(os.EX_SOFTWARE)
+
+
+def raise_file_limit() -> None:
+    """Allow as many open sockets as the system lets this process have; the soft limit is often 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def collect_rarely() -> None:
+    """Keep full garbage collections off the logins: with 10,000 connections one stops every thread for 0.2 s."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)

@@ -1,0 +1,80 @@
+"""A running MQTT server on a loop of its own, for tests with real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import mqtt_wire as wire
+import pytest
+import uvloop
+
+from protocols.mqtt.limits import Limits
+from protocols.mqtt.server import MqttServer
+
+
+class Running:
+    """An MqttServer in a thread; `do` and `run` execute on its loop."""
+
+    def __init__(self, limits: Limits, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+        self.door = wire.Door()
+        self.presence = wire.Recorder()
+        self.server = MqttServer(authenticate=self.door, presence=self.presence, limits=limits)
+        self.loop_errors: list[dict[str, Any]] = []
+        self._sockets: list[wire.SocketClient] = []
+        self._loop = new_loop()
+        self._loop.set_exception_handler(lambda _, context: self.loop_errors.append(context))
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.run(self.server.start([listener]))
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+
+    def do(self, call: Callable[[], Any]) -> Any:
+        async def wrapped() -> Any:
+            return call()
+
+        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(10)
+
+    def socket(self, first: bytes = b"") -> wire.SocketClient:
+        """Return a client on a socket that has sent these bytes."""
+        self._sockets.append(wire.SocketClient(self.port, first))
+        return self._sockets[-1]
+
+    def client(self, client_id: str = "c", username: str = "ada", **options: Any) -> wire.SocketClient:
+        """Return a client on a socket that has been let in."""
+        client = self.socket(wire.connect(client_id, username, **options))
+        head, body = client.receive()
+        assert (head, body[1]) == (0x20, 0), f"refused with {body[1]}"
+        return client
+
+    def end(self) -> None:
+        self.run(self.server.stop())
+        for client in self._sockets:
+            client.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+        assert self.loop_errors == []
+        assert self.presence.open == set()
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., Running]]:
+    """Start servers with given limits; each is stopped, and left nothing open, at the end."""
+    running: list[Running] = []
+
+    def begin(**limits: Any) -> Running:
+        limits = {"sweep_interval": 0.05, **limits}
+        running.append(Running(Limits(**limits), request.param))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        one.end()

@@ -1,0 +1,256 @@
+"""The client's side of MQTT 3.1.1, written down a second time, for tests."""
+
+from __future__ import annotations
+
+import socket
+
+from protocols.contract import Grant, Login, Refusal
+from protocols.mqtt.broker import Broker
+from protocols.mqtt.connection import Connection
+from protocols.mqtt.errors import MqttError
+from protocols.mqtt.limits import Limits
+
+PINGREQ = b"\xc0\x00"
+PINGRESP = (0xD0, b"")
+DISCONNECT = b"\xe0\x00"
+
+Received = tuple[int, bytes]
+
+
+def string(text: str | bytes) -> bytes:
+    data = text.encode() if isinstance(text, str) else text
+    return len(data).to_bytes(2, "big") + data
+
+
+def packet(head: int, body: bytes) -> bytes:
+    length, rest = bytearray(), len(body)
+    while True:
+        length.append(rest % 128 + (128 if rest > 127 else 0))
+        rest //= 128
+        if not rest:
+            return bytes((head,)) + length + body
+
+
+def connect(
+    client_id: str = "c",
+    username: str | None = "ada",
+    password: bytes | None = b"right",
+    *,
+    clean: bool = True,
+    keep_alive: int = 0,
+    will: tuple[str, bytes, int, bool] | None = None,
+    level: int = 4,
+) -> bytes:
+    flags = clean << 1
+    payload = string(client_id)
+    if will is not None:
+        topic, message, qos, retain = will
+        flags |= 4 | qos << 3 | retain << 5
+        payload += string(topic) + string(message)
+    if username is not None:
+        flags |= 0x80
+        payload += string(username)
+    if password is not None:
+        flags |= 0x40
+        payload += string(password)
+    body = string("MQTT") + bytes((level, flags)) + keep_alive.to_bytes(2, "big") + payload
+    return packet(0x10, body)
+
+
+def publish(
+    topic: str | bytes,
+    payload: bytes = b"",
+    qos: int = 0,
+    packet_id: int = 1,
+    *,
+    retain: bool = False,
+    dup: bool = False,
+) -> bytes:
+    identifier = packet_id.to_bytes(2, "big") if qos else b""
+    return packet(0x30 | dup << 3 | qos << 1 | retain, string(topic) + identifier + payload)
+
+
+def subscribe(*filters: tuple[str, int], packet_id: int = 1) -> bytes:
+    body = b"".join(string(wanted) + bytes((qos,)) for wanted, qos in filters)
+    return packet(0x82, packet_id.to_bytes(2, "big") + body)
+
+
+def unsubscribe(*filters: str, packet_id: int = 1) -> bytes:
+    return packet(0xA2, packet_id.to_bytes(2, "big") + b"".join(map(string, filters)))
+
+
+def puback(packet_id: int) -> bytes:
+    return packet(0x40, packet_id.to_bytes(2, "big"))
+
+
+def pubrec(packet_id: int) -> bytes:
+    return packet(0x50, packet_id.to_bytes(2, "big"))
+
+
+def pubrel(packet_id: int) -> bytes:
+    return packet(0x62, packet_id.to_bytes(2, "big"))
+
+
+def pubcomp(packet_id: int) -> bytes:
+    return packet(0x70, packet_id.to_bytes(2, "big"))
+
+
+def connack(code: int = 0, *, present: bool = False) -> Received:
+    return 0x20, bytes((present, code))
+
+
+def split(data: bytes) -> tuple[list[Received], bytes]:
+    """Cut what a server sent into (first byte, body), and what is incomplete."""
+    found = []
+    while len(data) > 1:
+        length = shift = 0
+        at = 1
+        while True:
+            if at >= len(data):
+                return found, data
+            byte = data[at]
+            length |= (byte & 127) << shift
+            shift += 7
+            at += 1
+            if byte < 128:
+                break
+        if at + length > len(data):
+            break
+        found.append((data[0], data[at : at + length]))
+        data = data[at + length :]
+    return found, data
+
+
+def message(received: Received) -> tuple[str, bytes, int, int]:
+    """Return (topic, payload, QoS, packet identifier) of a received PUBLISH."""
+    head, body = received
+    assert head >> 4 == 3, f"0x{head:02x} is no PUBLISH"
+    end = 2 + int.from_bytes(body[:2], "big")
+    qos = head >> 1 & 3
+    packet_id = int.from_bytes(body[end : end + 2], "big") if qos else 0
+    return body[2:end].decode(), body[end + 2 if qos else end :], qos, packet_id
+
+
+class Door:
+    """An `authenticate` that knows a few integrations, and remembers every login."""
+
+    def __init__(self) -> None:
+        self.logins: list[Login] = []
+        self.answers: dict[str, Grant | Refusal] = {
+            "ada": Grant(1, "ada"),
+            "bob": Grant(2, "bob"),
+            "idle": Refusal.INACTIVE,
+            "plc": Refusal.WRONG_TYPE,
+        }
+
+    def __call__(self, login: Login) -> Grant | Refusal:
+        self.logins.append(login)
+        if login.username is None:
+            return Refusal.NO_CREDENTIALS
+        answer = self.answers.get(login.username, Refusal.UNKNOWN_USERNAME)
+        if isinstance(answer, Grant) and login.password != b"right":
+            return Refusal.WRONG_PASSWORD
+        return answer
+
+
+class Recorder:
+    """A presence that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, ...]] = []
+        self.open: set[str] = set()
+        self._count = 0
+
+    def connected(self, grant: Grant, login: Login) -> str:
+        self._count += 1
+        connection_id = str(self._count)
+        self.events.append(("connected", connection_id, grant.username, login.client_id))
+        self.open.add(connection_id)
+        return connection_id
+
+    def disconnected(self, connection_id: str, reason: str) -> None:
+        self.open.remove(connection_id)  # exactly once
+        self.events.append(("disconnected", connection_id, reason))
+
+
+def broker(limits: Limits | None = None) -> Broker:
+    return Broker(Door(), Recorder(), limits or Limits())
+
+
+class Peer:
+    """A client joined to a broker without a socket."""
+
+    def __init__(self, broker: Broker, *, now: float = 0.0, reads: bool = True) -> None:
+        self.connection = Connection(broker, "192.0.2.7", now, lambda: None, self._on_close)
+        self.closed = False
+        self.gently = False
+        self.error: MqttError | None = None
+        self.reads = reads
+
+    def send(self, *packets: bytes, now: float = 0.0) -> Peer:
+        try:
+            self.connection.feed(b"".join(packets), now)
+        except MqttError as error:
+            self.error = error
+            self.connection.close(f"protocol error: {error}", gently=True)
+        return self
+
+    def received(self) -> list[Received]:
+        """Read everything the broker has for this client."""
+        data = b""
+        while self.connection.outbox.size:
+            data += self.connection.outbox.take()
+            self.connection.drained()
+        found, rest = split(data)
+        assert not rest
+        return found
+
+    def _on_close(self, gently: bool) -> None:
+        self.closed = True
+        self.gently = gently
+
+
+def joined(broker: Broker, client_id: str = "c", username: str = "ada", **options: object) -> Peer:
+    """Return a connected peer that has read its CONNACK."""
+    peer = Peer(broker).send(connect(client_id, username, **options))  # type: ignore[arg-type]
+    head, body = peer.received()[0]
+    assert (head, body[1]) == (0x20, 0), f"refused with {body[1]}"
+    return peer
+
+
+class SocketClient:
+    """A blocking client on a real socket."""
+
+    def __init__(self, port: int, first: bytes = b"") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._rest = b""
+        self._packets: list[Received] = []
+        if first:
+            self.send(first)
+
+    def send(self, *packets: bytes) -> SocketClient:
+        self.socket.sendall(b"".join(packets))
+        return self
+
+    def receive(self) -> Received:
+        """Return the next packet; EOFError when the server has closed."""
+        while not self._packets:
+            try:
+                data = self.socket.recv(1 << 20)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                raise EOFError
+            self._packets, self._rest = split(self._rest + data)
+        return self._packets.pop(0)
+
+    def at_end(self) -> bool:
+        """Wait for the server to close, ignoring what it sends before."""
+        try:
+            while True:
+                self.receive()
+        except EOFError:
+            return True
+
+    def close(self) -> None:
+        self.socket.close()

@@ -1,0 +1,77 @@
+"""Retained messages."""
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_mqtt_subscriptions import FILTER, NAME
+
+from protocols.mqtt.packets import Message
+from protocols.mqtt.retained import Replay, Retained
+from protocols.mqtt.topics import matches
+
+
+def store(messages: int = 1_000, size: int = 1 << 20, levels: int = 100) -> Retained:
+    return Retained(messages=messages, size=size, levels=levels)
+
+
+@given(st.lists(st.tuples(NAME, st.binary(max_size=2)), max_size=20), FILTER)
+def test_a_filter_finds_the_last_message_of_each_topic(kept, topic_filter) -> None:
+    retained, model = store(), {}
+    for name, payload in kept:
+        retained.keep(Message(name, payload, retain=True))
+        model[name] = payload
+    model = {name: payload for name, payload in model.items() if payload}  # [MQTT-3.3.1-11]
+    assert retained.count == len(model)
+    found = retained.names(topic_filter)
+    assert sorted(found) == sorted(name for name in model if matches(topic_filter, name))
+    assert all(retained.get(name).payload == model[name] for name in found)
+
+
+def test_deleting_everything_leaves_nothing_behind() -> None:
+    retained = store()
+    for number in range(50):
+        retained.keep(Message(f"a/{number}/b", b"x", retain=True))
+    for number in range(50):
+        retained.keep(Message(f"a/{number}/b", b"", retain=True))  # [MQTT-3.3.1-10]
+    assert (retained.count, retained.size) == (0, 0)
+    assert retained._root.children == {}
+    assert retained.get("a/1/b") is None
+
+
+def test_what_does_not_fit_is_refused_and_told_a_bounded_number_of_times(caplog) -> None:
+    retained = store(messages=2)
+    with caplog.at_level(logging.WARNING):
+        for number in range(150):
+            retained.keep(Message(f"t/{number}", b"x", retain=True))
+    assert retained.count == 2
+    assert retained.refused == 148
+    assert len(caplog.records) == 3
+
+
+@pytest.mark.parametrize("message", [Message("t", bytes(2_000)), Message("a/b/c", b"new")])
+def test_a_value_that_does_not_fit_replaces_the_old_one_by_none(message: Message) -> None:
+    retained = store(size=1_500, levels=2)
+    retained.keep(Message("t", b"old"))
+    retained.keep(message)
+    assert retained.get(message.topic) is None
+
+
+def test_a_replay_sends_what_is_retained_when_its_turn_comes() -> None:
+    retained = store()
+    for name in ("a", "b", "c"):
+        retained.keep(Message(name, b"old", 1, True))
+    replay = Replay(retained)
+    replay.add([("#", 2), ("b", 0)])
+    first = replay.next()
+    assert first is not None and first.retain and first.qos == 1  # [MQTT-3.3.1-8]
+    others = {"a", "b", "c"} - {first.topic}
+    changed, deleted = sorted(others)
+    retained.keep(Message(changed, b"new", 1, True))
+    retained.keep(Message(deleted, b"", 1, True))
+    second = replay.next()
+    assert second is not None and (second.topic, second.payload) == (changed, b"new")
+    rest = replay.next()
+    assert (rest is None) == (deleted == "b")
+    assert replay.next() is None
