@@ -1,0 +1,1 @@
+"""Measures Gatehouse against the figures that it promises: `python -m benchmarks`, explained in docs/benchmarks.md."""

@@ -1,0 +1,47 @@
+"""`python -m benchmarks [part ...] [--quick] [--write]`: measure, and print the tables."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from benchmarks import footprint, mqtt, pages, presence, processes, report
+from benchmarks.report import Table
+
+PARTS: dict[str, Callable[..., list[Table]]] = {
+    "mqtt": mqtt.measure,
+    "presence": presence.measure,
+    "pages": pages.measure,
+    "footprint": footprint.measure,
+}
+
+
+def main() -> None:
+    """Measure the parts that were asked for, one after the other."""
+    options = _options()
+    processes.raise_file_limit()
+    for part in options.parts or PARTS:
+        machine = report.machine()
+        print(f"# {part}\n", flush=True)
+        tables = PARTS[part](quick=options.quick)
+        text = "\n\n".join([machine, *(table.markdown() for table in tables)])
+        print(f"{text}\n", flush=True)
+        if options.write:
+            report.write(part, text)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Gatehouse against its goals.")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--quick", action="store_true", help="few and short measurements: they show no more than order")
+    parser.add_argument("--write", action="store_true", help=f"also write the tables into {report.DOCUMENT.name}")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if options.quick and options.write:
+        parser.error("quick figures are not for the document")
+    return options
+
+
+if __name__ == "__main__":
+    main()

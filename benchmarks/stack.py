@@ -1,0 +1,201 @@
+"""The two products that are measured, on free ports and with folders of their own."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchmarks import processes, wire
+from benchmarks.browser import Browser
+from benchmarks.load import ROOT
+from portal.config import Settings, load
+
+HOST = "127.0.0.1"
+EMAIL, PASSWORD = "bench@example.com", "a password of the benchmarks"
+READY_WITHIN = 30
+MOSQUITTO_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+
+MOSQUITTO_CONFIG = """\
+user {user}
+listener {port} {host}
+set_tcp_nodelay true
+allow_anonymous false
+password_file {folder}/passwords
+acl_file {folder}/permissions
+max_inflight_messages {inflight}
+max_queued_messages 0
+persistence false
+sys_interval 0
+log_dest none
+"""
+MOSQUITTO_INFLIGHT = 20  # its default and Gatehouse's; with 100 or 1,000 Mosquitto is slower
+
+
+class Product(ABC):
+    """Something that is started in a folder of its own, and stopped again."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+    def __init__(self) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="gatehouse-bench-")
+        self.folder = Path(self._temporary.name)
+        self.mqtt_port = processes.free_port()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            if hasattr(self, "process"):
+                processes.stop(self.process)
+            self._temporary.cleanup()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.stop()
+        finally:
+            self._temporary.cleanup()
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it, and wait until clients are served."""
+
+    def stop(self) -> None:
+        """Stop it."""
+        processes.stop(self.process)
+
+    @property
+    def pids(self) -> list[int]:
+        """Return its processes."""
+        return [self.process.pid, *processes.descendants(self.process.pid)]
+
+    def accepts(self, username: str, password: str) -> bool:
+        """Tell whether it answers a CONNECT with these credentials."""
+        try:
+            with socket.create_connection((HOST, self.mqtt_port), timeout=5) as connection:
+                connection.sendall(wire.connect("probe", username, password))
+                return connection.recv(len(wire.ACCEPTED)) == wire.ACCEPTED
+        except OSError:
+            return False
+
+    def _launch(self, command: list[str], **options: object) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = processes.start(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
+
+    def _alive(self) -> bool:
+        """Return True; raises `RuntimeError` when it has ended by itself."""
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.name} ended while starting:\n{self.log()[-2000:]}")
+        return True
+
+    def log(self) -> str:
+        """Return everything that it printed."""
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+
+class Gatehouse(Product):
+    """The whole product as its Procfile starts it: web worker and protocols worker, with an empty database."""
+
+    name = "Gatehouse"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.port = processes.free_port()
+        self.environ = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "HOST": HOST,
+            "PORT": str(self.port),
+            "MQTT_PORT": str(self.mqtt_port),
+            "DATA_DIR": str(self.folder / "data"),
+            "ADMIN_EMAIL": EMAIL,
+            "ADMIN_PASSWORD": PASSWORD,
+        }
+
+    @property
+    def settings(self) -> Settings:
+        return load(self.environ)
+
+    def launch(self) -> None:
+        """Start it, and do not wait."""
+        self._launch([sys.executable, "-m", "gunicorn", "app:app"], cwd=ROOT, env=self.environ)
+
+    def start(self) -> None:
+        self.launch()
+        processes.wait_until(lambda: self._alive() and self.serves(), READY_WITHIN, "Gatehouse to be ready")
+
+    def serves(self) -> bool:
+        """Tell whether pages are answered and the protocols worker has announced itself."""
+        try:
+            with Browser(HOST, self.port) as browser:
+                return browser.get("/login").status == 200 and "is ready" in self.log()
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        super().stop()
+        if "Traceback" in self.log() or "[ERROR]" in self.log():
+            sys.stderr.write(f"Gatehouse logged errors:\n{self.log()[-4000:]}\n")
+
+    def browser(self) -> Browser:
+        """Return a browser that is logged in."""
+        browser = Browser(HOST, self.port)
+        browser.log_in(EMAIL, PASSWORD)
+        return browser
+
+
+class Mosquitto(Product):
+    """Debian's Mosquitto, with a password file and a permissions file, and nothing that slows it down."""
+
+    name = "Mosquitto"
+
+    def __init__(self, username: str, password: str) -> None:
+        super().__init__()
+        self._username, self._password = username, password
+
+    def start(self) -> None:
+        config = self.folder / "mosquitto.conf"
+        values = {"user": getpass.getuser(), "host": HOST, "port": self.mqtt_port, "folder": self.folder}
+        config.write_text(MOSQUITTO_CONFIG.format(inflight=MOSQUITTO_INFLIGHT, **values))
+        passwords = self.folder / "passwords"
+        passwords.touch(mode=0o600)
+        subprocess.run(
+            [program("mosquitto_passwd"), "-b", passwords, self._username, self._password], check=True, timeout=10
+        )
+        (self.folder / "permissions").write_text(f"user {self._username}\ntopic readwrite #\n")
+        self._launch([program("mosquitto"), "-c", str(config)])
+        processes.wait_until(self._ready, READY_WITHIN, "Mosquitto to be ready")
+
+    def _ready(self) -> bool:
+        return self._alive() and self.accepts(self._username, self._password)
+
+
+def program(name: str) -> str:
+    """Return the path of a program of Mosquitto.  Raises `FileNotFoundError`."""
+    path = shutil.which(name, path=MOSQUITTO_PATH)
+    if path is None:
+        raise FileNotFoundError(f"{name}: not found; install the package mosquitto")
+    return path
+
+
+def mosquitto_version() -> str:
+    """Return what Mosquitto says of itself, like "mosquitto version 2.0.11"."""
+    try:
+        done = subprocess.run([program("mosquitto"), "-h"], capture_output=True, text=True, timeout=10)
+    except FileNotFoundError:
+        return "no mosquitto"
+    return done.stdout.partition("\n")[0].strip()
