@@ -7,7 +7,7 @@ the portal.  Both handed-in objects may be called from any thread, never block, 
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -22,11 +22,16 @@ class Login:
     password: bytes | None
     client_id: str
     address: str  # the peer's IP address, without its port
+    version: str = ""  # of the protocol: "3.1.1", "5.0"
+    transport: str = "tcp"  # "tcp", "tls", "ws", "wss", or "web" (a WebSocket through the portal's own port)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An accepted login: who it is and which topics it may use (MQTT topic filters)."""
+    """An accepted login: who it is and which topics it may use.
+
+    The topic filters may hold %u and %c, which the server replaces by the username and the client id.
+    """
 
     integration_id: int
     username: str
@@ -42,6 +47,14 @@ class Refusal(StrEnum):
     WRONG_PASSWORD = "wrong password"  # noqa: S105 - a reason, not a secret
     INACTIVE = "integration is inactive"
     WRONG_TYPE = "integration is of another type"
+    TOO_MANY_FAILURES = "too many failed logins"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """No answer yet: keep the client at the door, and ask again after so many seconds."""
+
+    seconds: float
 
 
 class Authenticate(Protocol):
@@ -49,9 +62,11 @@ class Authenticate(Protocol):
 
     Synchronous and in memory (a few microseconds), so that a server can authenticate and register the
     connection in one turn of its loop: a credential withdrawn in between cannot slip through.
+    `waited` is how many seconds have passed since the login was first asked about.  Nothing is recorded
+    before the answer is final.
     """
 
-    def __call__(self, login: Login) -> Grant | Refusal: ...
+    def __call__(self, login: Login, waited: float = 0.0) -> Grant | Refusal | Wait: ...
 
 
 class Presence(Protocol):
@@ -66,15 +81,71 @@ class Presence(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """What a server knows of one open connection."""
+
+    connection_id: str
+    client_id: str
+    messages_in: int
+    messages_out: int
+    bytes_in: int
+    bytes_out: int
+    queued: int  # messages that wait for it
+    dropped: int  # messages for it that were thrown away
+    subscription_count: int
+    subscriptions: tuple[tuple[str, int], ...]  # (topic filter, QoS) of the first hundred
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What one integration sent and got since this was last asked."""
+
+    messages_in: int = 0
+    messages_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One limit of a server: how much of it is used, and how often something was refused or dropped for it."""
+
+    name: str  # the setting that holds the limit, such as MQTT_MAX_CONNECTIONS
+    used: int | None  # None where the limit is one of each client
+    limit: float
+    exceeded: int
+
+
 class Server(Protocol):
     """One protocol server; all its methods run on its own event loop's thread."""
 
-    async def start(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept clients on bound, listening sockets."""
+    async def start(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+        """Accept clients on bound, listening sockets, by transport (see `Login.transport`)."""
         ...
 
     def disconnect(self, integration_ids: Collection[int], reason: str, *, forget: bool) -> None:
         """Close every connection of these integrations now; `forget` also drops their stored sessions."""
+        ...
+
+    def kick(self, connection_ids: Collection[str], reason: str) -> None:
+        """Close these connections now, where they are still open."""
+        ...
+
+    def permit(self, grants: Mapping[int, Grant]) -> None:
+        """Hold open connections and stored sessions of these integrations to other topics from now on."""
+        ...
+
+    def connections(self, integration_id: int) -> list[ConnectionInfo]:
+        """Return what is known of the open connections of an integration."""
+        ...
+
+    def traffic(self) -> dict[int, Traffic]:
+        """Return the traffic of each integration that had any since the last call."""
+        ...
+
+    def usage(self) -> list[Usage]:
+        """Return the limits."""
         ...
 
     async def stop(self) -> None:
