@@ -32,6 +32,8 @@ class Connected:
     client_id: str
     address: str
     at: datetime
+    version: str = ""
+    transport: str = "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Writer:
             "client_id": event.client_id,
             "address": event.address,
             "connected_at": event.at,
+            "version": event.version,
+            "transport": event.transport,
         }
 
     def _close(self, closed: Collection[str]) -> None:
@@ -181,6 +185,23 @@ def connections_of(integration_id: int, now: datetime) -> list[Connection]:
     query = Connection.select().join(Node)
     live = (Connection.integration == integration_id) & (_fresh(now))
     return list(query.where(live).order_by(Connection.connected_at.desc()))
+
+
+class Kicks:
+    """Finds the connections of a node that somebody wants closed."""
+
+    def __init__(self, node_id: str) -> None:
+        self._node_id = node_id
+        self._revision = 0
+
+    def look(self, revisions: Mapping[str, int]) -> list[str]:
+        """Return the ids of connections to close; costs nothing while the counter stands still."""
+        if revisions["kicks"] == self._revision:
+            return []
+        query = Connection.select(Connection.id).where(Connection.node == self._node_id, Connection.kicked)
+        found = [str(row[0]) for row in tuples(query)]
+        self._revision = revisions["kicks"]
+        return found
 
 
 def count_by_integration(integration_ids: Collection[int], now: datetime) -> dict[int, int]:
