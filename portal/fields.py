@@ -64,7 +64,7 @@ def topic_filters(field: str, lines: Iterable[str]) -> tuple[str, ...]:
     for number, line in enumerate(lines, 1):
         if text := line.strip():
             if fault := _filter_fault(text):
-                raise FieldError(field, f"Line {number}: {fault}")
+                raise FieldError(field, f"Line {number} ({text[:60]}): {fault}")
             found[text] = None
     if len(found) > FILTERS:
         raise FieldError(field, f"There are at most {FILTERS} filters, not {len(found)}.")

@@ -175,16 +175,28 @@ def nodes_up(now: datetime) -> list[Node]:
     return list(Node.select().where(_fresh(now)).order_by(Node.id))
 
 
+def nodes_with_connections() -> list[tuple[Node, int]]:
+    """Return every node that has not signed off, with the number of its connections."""
+    counts = Connection.select(Connection.node, pw.fn.COUNT(Connection.id)).group_by(Connection.node)
+    by_node = {str(row[0]): int(row[1]) for row in tuples(counts)}
+    return [(node, by_node.get(node.id, 0)) for node in Node.select().order_by(Node.started_at)]
+
+
+def is_up(node: Node, now: datetime) -> bool:
+    """Tell whether the heartbeat of a node is fresh."""
+    return bool(now - FRESH <= node.heartbeat_at <= now + FRESH)
+
+
 def online_ids(now: datetime) -> pw.ModelSelect[Connection]:
     """Return the query for the ids of all integrations that are online."""
     return Connection.select(Connection.integration).join(Node).where(_fresh(now))
 
 
-def connections_of(integration_id: int, now: datetime) -> list[Connection]:
+def connections_of(integration_id: int, now: datetime, limit: int | None = None) -> list[Connection]:
     """Return the open connections of one integration, newest first."""
     query = Connection.select().join(Node)
     live = (Connection.integration == integration_id) & (_fresh(now))
-    return list(query.where(live).order_by(Connection.connected_at.desc()))
+    return list(query.where(live).order_by(Connection.connected_at.desc(), Connection.id).limit(limit))
 
 
 class Kicks:
