@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 KILO = 1000
+KIBI = 1024
 TRANSPORTS = {
     "tcp": "TCP",
     "tls": "TLS",
@@ -26,6 +27,15 @@ def size(number: float) -> str:
         if number < KILO - 0.5 or unit == "TB":
             break
     return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"
+
+
+def binary_size(number: float) -> str:
+    """Return a number of bytes as limits are set, such as 16 MiB."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < KIBI or unit == "GiB":
+            break
+        number /= KIBI
+    return f"{number:.0f} {unit}" if number == int(number) or number >= 10 else f"{number:.1f} {unit}"
 
 
 def duration(seconds: float) -> str:

@@ -40,7 +40,7 @@ class Used:
         """Return a value of this limit as people read it."""
         unit = self.known.unit if self.known else ""
         if unit == "bytes":
-            return figures.size(value)
+            return figures.binary_size(value)
         return figures.count(value) + {"seconds": " s", "/s": " a second"}.get(unit, "")
 
 
