@@ -73,7 +73,7 @@ LIMITS = {
             1,
             1_000_000,
             _INTEGRATION,
-            "Open connections of one integration",
+            "Open connections of one login",
         ),
         Limit("MQTT_CONNECT_TIMEOUT", "seconds", 1, 300, _CLIENT, "Time for a client to log in after it connected"),
         Limit("MQTT_MAX_PACKET", "bytes", 1 * KIB, 256 * MIB, _CLIENT, "Largest packet"),
