@@ -82,11 +82,12 @@ def banner() -> ResponseReturnValue:
 
 def _context() -> dict[str, Any]:
     now = clock.now()
-    usage = worker_client.ask("usage")
+    nodes = [Running(node, presence.is_up(node, now), count) for node, count in presence.nodes_with_connections()]
+    usage = worker_client.ask("usage") if any(running.up for running in nodes) else None
     return {
         "release": VERSION,
         "database": "SQLite" if db.is_sqlite() else "PostgreSQL",
-        "nodes": [Running(node, presence.is_up(node, now), count) for node, count in presence.nodes_with_connections()],
+        "nodes": nodes,
         "usage": None if usage is None else sorted((Used(**row) for row in usage), key=_place),
     }
 
