@@ -16,7 +16,7 @@ COUNT = re.compile(r"[0-9]{1,12}")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit: `unit` is "bytes", "seconds", "whole seconds", "" for a count, or "/s"; `scope` says for whom it holds.
+    """One limit: `unit` is "bytes", "seconds", "whole seconds", "/s", or "" for a count; `scope` is whom it holds for.
 
     `zero` says what 0 means where it is not simply none.
     """
