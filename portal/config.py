@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+
+from portal.limits import LIMITS
 
 SECRET_LENGTH = 16
 PASSWORD_LENGTH = 8
@@ -31,6 +33,7 @@ class Settings:
     admin_password: str | None
     trusted_proxies: int
     web_workers: int
+    mqtt_limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the broker's names
 
     @property
     def ports(self) -> dict[str, int]:
@@ -56,6 +59,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         admin_password=password,
         trusted_proxies=_count(environ, "TRUSTED_PROXIES", 0, least=0),
         web_workers=_count(environ, "WEB_CONCURRENCY", 1, least=1),
+        mqtt_limits=_limits(environ),
     )
 
 
@@ -84,6 +88,18 @@ def _listener(environ: Mapping[str, str], name: str, default: int) -> int | None
         return _port(environ, name, default)
     except SettingError as error:
         raise SettingError(f"{error}; 'off' turns this listener off") from None
+
+
+def _limits(environ: Mapping[str, str]) -> dict[str, float]:
+    """Return the limits of the broker that are set; it has a default for each of the others."""
+    found = {}
+    for limit in LIMITS.values():
+        if text := environ.get(limit.setting, "").strip():
+            try:
+                found[limit.field] = limit.parse(text)
+            except ValueError as error:
+                raise SettingError(f"{limit.setting}: {error}") from None
+    return found
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:
