@@ -30,10 +30,10 @@ _CODES = {
 }
 
 
-def admit(broker: Broker, packet: Connect | UnknownConnect, address: str, link: Link) -> Client:
+def admit(broker: Broker, packet: Connect | UnknownConnect, address: str, link: Link, transport: str) -> Client:
     """Let a client in, or raise ConnectRefused."""
     connect = check(packet)
-    login = Login("mqtt", connect.username, connect.password, connect.client_id, address)
+    login = Login("mqtt", connect.username, connect.password, connect.client_id, address, "3.1.1", transport)
     grant = authenticate(broker.authenticate, login)
     check_will(connect, grant)
     broker.take_over(grant.integration_id, connect.client_id)

@@ -39,6 +39,7 @@ class Connection:
         "closed",
         "held",
         "outbox",
+        "transport",
     )
 
     def __init__(
@@ -48,8 +49,10 @@ class Connection:
         now: float,
         wake: Callable[[], None],
         on_close: Callable[[bool], None],
+        transport: str = "tcp",
     ) -> None:
         self.address = address
+        self.transport = transport  # see `protocols.contract.Login`
         self.outbox = Outbox(broker.limits.outbound_bytes, broker.flow, wake)
         self.client: Client | None = None  # until a CONNECT is accepted
         self.held = False  # nothing should be read until `release` has been called
@@ -158,7 +161,7 @@ class Connection:
         for _, _, body, end, _ in frames(data, 0, self._max_packet):
             packet = decode_connect(data[body:end])
             try:
-                self.client = admit(self._broker, packet, self.address, self)
+                self.client = admit(self._broker, packet, self.address, self, self.transport)
             except ConnectRefused as refusal:  # [MQTT-3.1.4-5] the rest is not looked at
                 self.outbox.send(encode.connack(refusal.code))
                 raise

@@ -1,4 +1,4 @@
-"""MQTT over TCP: sockets on one side, connections without sockets on the other.
+"""MQTT over any transport: sockets on one side, connections without sockets on the other.
 
 The shell feeds what arrives to a Connection, and writes what its outbox holds once in a turn of the
 loop, joined.  One periodic sweep takes care of everything that has to do with time.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import cast
@@ -16,6 +16,7 @@ from typing import cast
 from protocols.contract import Authenticate, Presence
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
+from protocols.mqtt.doors import Door, Tls, dress, open_door
 from protocols.mqtt.errors import LoginRefused, MqttError
 from protocols.mqtt.journal import Journal
 from protocols.mqtt.limits import Limits
@@ -23,30 +24,37 @@ from protocols.mqtt.limits import Limits
 CONNECTION_LOST = "connection lost"
 STOPPING = "server is stopping"
 
-_BACKLOG = 2_048
 _STOP_PATIENCE = 1.5  # seconds for the transports to close
 
 
 class MqttServer:
     """Lets MQTT clients in; see `protocols.contract.Server`."""
 
-    def __init__(self, *, authenticate: Authenticate, presence: Presence, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        authenticate: Authenticate,
+        presence: Presence,
+        limits: Limits | None = None,
+        tls: Tls | None = None,
+    ) -> None:
         self._limits = limits or Limits()
         self._broker = Broker(authenticate, presence, self._limits)
         self._clients: set[_Client] = set()
         self._dirty: list[_Client] = []
-        self._servers: list[asyncio.Server] = []
+        self._tls = tls
+        self._doors: list[Door] = []
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self.stopping = False
 
-    async def start(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept clients on bound, listening sockets."""
+    async def start(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+        """Accept clients on bound, listening sockets, by transport."""
         self._loop = asyncio.get_running_loop()
         self._journal = Journal(self._limits.log_lines, self.now())
-        for listener in listeners:
-            _notice_dead_peers(listener)
-            self._servers.append(await self._loop.create_server(lambda: _Client(self), sock=listener, backlog=_BACKLOG))
+        for transport, sockets in listeners.items():
+            for listener in sockets:
+                self._doors.append(await open_door(transport, listener, partial(self._meet, transport)))
         self._sweep_later()
 
     def disconnect(self, integration_ids: Collection[int], reason: str, *, forget: bool) -> None:
@@ -58,8 +66,8 @@ class MqttServer:
         self.stopping = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
-        for server in self._servers:
-            server.close()
+        for door in self._doors:
+            door.close()
         for client in list(self._clients):
             client.stop()
         if self._clients:
@@ -68,11 +76,12 @@ class MqttServer:
 
     # --- what the clients need
 
-    def open(self, client: _Client, address: str) -> Connection:
+    def open(self, client: _Client, address: str, transport: str) -> Connection:
         """Begin a connection."""
         self._clients.add(client)
         self._all_closed.clear()
-        return Connection(self._broker, address, self.now(), partial(self.wake, client), client.close_socket)
+        wake = partial(self.wake, client)
+        return Connection(self._broker, address, self.now(), wake, client.close_socket, transport)
 
     def lost(self, client: _Client) -> None:
         """Forget a connection whose socket is closed."""
@@ -92,6 +101,10 @@ class MqttServer:
         if not self._dirty:
             self._loop.call_soon(self._flush)
         self._dirty.append(client)
+
+    def _meet(self, transport: str, address: str | None, sent: bytes) -> asyncio.Protocol:
+        """Return what takes in a client that comes by this transport."""
+        return dress(_Client(self, transport), transport, self._tls, address, sent)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
@@ -113,20 +126,21 @@ class MqttServer:
 class _Client(asyncio.Protocol):
     """The socket of one connection."""
 
-    __slots__ = ("_can_write", "_reads", "_server", "_transport", "connection")
+    __slots__ = ("_can_write", "_reads", "_server", "_transport", "connection", "transport_name")
 
     connection: Connection
     _transport: asyncio.Transport
 
-    def __init__(self, server: MqttServer) -> None:
+    def __init__(self, server: MqttServer, transport_name: str = "tcp") -> None:
         self._server = server
+        self.transport_name = transport_name
         self._can_write = True
         self._reads = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")  # None when it is gone already
-        self.connection = self._server.open(self, peer[0] if peer else "unknown")
+        self.connection = self._server.open(self, peer[0] if peer else "unknown", self.transport_name)
         if self._server.stopping:  # it was being accepted at that moment
             self.stop()
 
@@ -145,7 +159,7 @@ class _Client(asyncio.Protocol):
         try:
             connection.feed(data, self._server.now())
         except MqttError as error:
-            self._fail(error)
+            self.fail(error)
         if connection.held and self._reads and not self._transport.is_closing():
             self._transport.pause_reading()
             self._reads = False
@@ -194,16 +208,9 @@ class _Client(asyncio.Protocol):
         else:
             self._transport.abort()
 
-    def _fail(self, error: MqttError) -> None:
+    def fail(self, error: MqttError) -> None:
+        """Close the connection for what is wrong with it."""
         connection = self.connection
         if not isinstance(error, LoginRefused):
             self._server.note(connection.address, str(error))
         connection.close(f"protocol error: {error}", gently=True)
-
-
-def _notice_dead_peers(listener: socket.socket) -> None:
-    """Let the kernel probe silent peers; a client that asked for no keep alive may vanish too."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
