@@ -9,13 +9,14 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, clock, db, presence
+from portal import activity, clock, db, handover, presence
+from portal.certificate import Keeper
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
@@ -32,6 +33,7 @@ HEARTBEAT = 2  # seconds; the pages call a node up for presence.FRESH after one
 STUCK = 15.0  # seconds after which a worker whose loop does not answer gives way to a new one
 STOP = 2.0  # seconds that each thread has to end
 RETRY = 1.0  # seconds between two tries to reach the database at start
+RENEWAL = 2  # seconds between two looks for a renewed certificate
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
 
@@ -53,6 +55,7 @@ class Runtime:
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._jobs = _scheduler()
+        self._keeper = Keeper(settings) if settings.needs_certificate else None
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -62,8 +65,8 @@ class Runtime:
         while not self._sign_on():
             time.sleep(RETRY)
         self._book.start()
-        for name, listener in self._listeners.items():
-            self._start_server(name, listener)
+        for protocol, listeners in self._by_protocol().items():
+            self._start_server(protocol, listeners)
         self._watcher.start()
         self._start_jobs()
         process.collect_rarely()
@@ -102,16 +105,32 @@ class Runtime:
         except db.Unavailable as error:
             log.error("the node could not sign off: %s", error)
 
-    def _start_server(self, name: str, listener: socket.socket) -> None:
-        looper = Looper(name)
-        server = SERVERS[name](authenticate=Entrance(self._gate, self._book), presence=self._book)
+    def _by_protocol(self) -> dict[str, dict[str, list[socket.socket]]]:
+        """Return the listeners by protocol and transport: "mqtt-tls" is MQTT over TLS, "mqtt" that over TCP."""
+        found: dict[str, dict[str, list[socket.socket]]] = {}
+        for name, listener in self._listeners.items():
+            protocol, _, transport = name.partition("-")
+            found.setdefault(protocol, {})[transport or "tcp"] = [listener]
+        if self._settings.mqtt_web:
+            found.setdefault("mqtt", {})["web"] = [handover.listen(self._settings.data_dir)]
+        return found
+
+    def _start_server(self, protocol: str, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+        looper = Looper(protocol)
+        server = SERVERS[protocol](
+            authenticate=Entrance(self._gate, self._book),
+            presence=self._book,
+            tls=self._keeper.current if self._keeper is not None else None,
+        )
         looper.start()
-        looper.run(server.start([listener]), STOP)
-        self._servers[name] = (looper, server)
+        looper.run(server.start(listeners), STOP)
+        self._servers[protocol] = (looper, server)
 
     def _start_jobs(self) -> None:
         self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
         self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
+        if self._keeper is not None:
+            self._jobs.add_job(self._keeper.refresh, "interval", seconds=RENEWAL)
         self._jobs.start()
 
     def _watch(self) -> None:

@@ -17,7 +17,7 @@ BACKLOG = 2_048
 MAX_MESSAGE = 128 * 1024
 PATIENCE = 5.0  # seconds for a socket to be handed over
 
-Tls = Callable[[], ssl.SSLContext]  # the context for the next handshake
+Tls = Callable[[], ssl.SSLContext | None]  # the context for the next handshake, if there is a certificate
 Meet = Callable[[str | None, bytes], asyncio.Protocol]  # makes the protocol for a client; see `WebSocketLayer`
 
 
@@ -42,9 +42,7 @@ def dress(client: Upper, transport: str, tls: Tls | None, address: str | None, s
     if transport in {"ws", "wss", "web"}:
         upper = WebSocketLayer(upper, address, sent)
     if transport in {"tls", "wss"}:
-        if tls is None:
-            raise ValueError(f"no certificate for {transport}")
-        upper = TlsLayer(upper, tls())
+        upper = TlsLayer(upper, tls() if tls is not None else None)
     return upper  # type: ignore[return-value]
 
 

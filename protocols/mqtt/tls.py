@@ -6,6 +6,7 @@ listens, and holds a buffer of 256 KiB for each connection.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
@@ -34,17 +35,26 @@ class TlsError(MqttError):
 
 
 class TlsLayer(Layer):
-    """The server's side of TLS."""
+    """The server's side of TLS; without a context every client is turned away."""
 
-    __slots__ = ("_ended", "_incoming", "_is_open", "_is_tls", "_outgoing", "_tls")
+    __slots__ = ("_context", "_ended", "_incoming", "_is_open", "_is_tls", "_outgoing", "_tls")
 
-    def __init__(self, upper: Upper, context: ssl.SSLContext) -> None:
+    _tls: ssl.SSLObject
+
+    def __init__(self, upper: Upper, context: ssl.SSLContext | None) -> None:
         super().__init__(upper)
+        self._context = context
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._is_tls = False  # the first byte said so
         self._is_open = False  # the handshake is done
         self._ended = False  # the peer has said that nothing follows
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._context is None:
+            self._fail("there is no usable certificate")
+        else:
+            self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -91,11 +101,6 @@ class TlsLayer(Layer):
             if self._outgoing.pending:
                 self._lower.write(self._outgoing.read())
         self._lower.close()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "ssl_object":
-            return self._tls
-        return self._lower.get_extra_info(name, default)
 
     def _decrypt(self, piece: bytes | bytearray | memoryview[Any], received: list[bytes]) -> None:
         """Go on with the handshake, or decrypt what there is."""
