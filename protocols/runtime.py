@@ -15,15 +15,17 @@ from typing import IO
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, clock, db, presence
+from portal import activity, bans, clock, db, presence
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
+from portal.guard import Guard, Rules
 from protocols import process
 from protocols.contract import Server
 from protocols.entrance import Book, Entrance
 from protocols.looper import Looper
 from protocols.mqtt.server import MqttServer
+from protocols.warden import Warden
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ class Runtime:
         db.init(settings, synchronous="normal")
         self._node_id = _node_id(settings)
         self._gate = Gate(Sealer(settings.secret_key))
+        self._guard = Guard(Rules.of(settings))
+        self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
         self._servers: dict[str, tuple[Looper, Server]] = {}
         self._stopping = threading.Event()
@@ -62,6 +66,7 @@ class Runtime:
         while not self._sign_on():
             time.sleep(RETRY)
         self._book.start()
+        self._warden.start()
         for name, listener in self._listeners.items():
             self._start_server(name, listener)
         self._watcher.start()
@@ -81,6 +86,7 @@ class Runtime:
                 log.error("the %s server did not stop in time", looper.name)
             looper.stop(STOP)
         self._book.stop()
+        self._warden.stop(STOP)
         self._sign_off()
         self._lock.close()
 
@@ -89,6 +95,7 @@ class Runtime:
         try:
             with db.connected():
                 self._gate.refresh()
+                self._warden.read()
                 presence.start_node(self._node_id, clock.now(), self._book.listeners)
         except db.Unavailable as error:
             log.error("waiting for the database, nobody can connect: %s", str(error).strip())
@@ -104,7 +111,7 @@ class Runtime:
 
     def _start_server(self, name: str, listener: socket.socket) -> None:
         looper = Looper(name)
-        server = SERVERS[name](authenticate=Entrance(self._gate, self._book), presence=self._book)
+        server = SERVERS[name](authenticate=Entrance(self._gate, self._guard, self._book), presence=self._book)
         looper.start()
         looper.run(server.start([listener]), STOP)
         self._servers[name] = (looper, server)
@@ -166,6 +173,7 @@ class Runtime:
     def _prune(self) -> None:
         with db.connected(), db.writing():
             activity.prune(clock.now())
+            bans.prune(clock.now())
 
 
 SERVERS = {"mqtt": MqttServer}
