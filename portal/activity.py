@@ -32,9 +32,9 @@ def record(
     protocol: str | None = None,
     address: str | None = None,
     detail: str = "",
-) -> None:
-    """Write down one thing that an account or Gatehouse did; call it inside the transaction that does it."""
-    Activity.insert(
+) -> int:
+    """Write down one thing that an account or Gatehouse did, in the transaction that does it; return the row's id."""
+    made = Activity.insert(
         at=now,
         last_at=now,
         kind=kind,
@@ -45,6 +45,7 @@ def record(
         address=address,
         detail=detail[:MAX_TEXT],
     ).execute()
+    return int(made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def test_migrations_make_exactly_the_columns_of_the_models(database):
 
 
 def test_the_counters_start_at_zero_and_count_up(database):
-    assert Revision.values_now() == {"accounts": 0, "integrations": 0, "presence": 0}
+    assert {"accounts", "bans", "integrations", "known logins", "presence"} <= Revision.values_now().keys()
+    assert not any(Revision.values_now().values())
     assert [Revision.bump("presence"), Revision.bump("presence")] == [1, 2]
     assert Revision.values_now()["presence"] == 2
 
