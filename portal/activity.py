@@ -151,6 +151,13 @@ def newest_of(integration_id: int) -> Activity | None:
     return newest
 
 
+def last_refusal_of(integration_id: int) -> Activity | None:
+    """Return the refused login of one integration that is listed last."""
+    query = Activity.select().where(Activity.integration_id == integration_id, Activity.kind == REFUSED)
+    refused: Activity | None = query.order_by(Activity.id.desc()).first()
+    return refused
+
+
 def read(*, kinds: Sequence[str] | None, before: int | None, limit: int) -> list[Activity]:
     """Return what happened, newest first: of these kinds, and older than the row `before`."""
     query = Activity.select().order_by(Activity.id.desc()).limit(limit)

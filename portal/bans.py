@@ -23,7 +23,7 @@ class NotFound(LookupError):
     """There is no such ban (any more)."""
 
 
-class Ledger:
+class Keeper:
     """Keeps a guard in step with the database: writes what it decided, reads what others did."""
 
     def __init__(self, of: Guard) -> None:

@@ -106,6 +106,32 @@ def deactivate(username: str, as_json: bool) -> None:
     _set_active(username, False, as_json)
 
 
+@command(integrations_group, "permit")
+@click.argument("username")
+@click.option("--publish", multiple=True, metavar="FILTER", help="A topic filter; give it once for each.")
+@click.option("--subscribe", multiple=True, metavar="FILTER", help="An empty one alone allows nothing.")
+def permit(username: str, publish: tuple[str, ...], subscribe: tuple[str, ...], as_json: bool) -> None:
+    """Say to which topics an integration may publish and subscribe; what is not given stays as it is."""
+    integration = integrations.set_permissions(
+        integrations.by_username(username).id, ACTOR, publish=publish or None, subscribe=subscribe or None
+    )
+    lines = [
+        f"{integration.username} may {verb} to {', '.join(filters) or 'nothing'}"
+        for verb, filters in (("publish", integration.publish_filters), ("subscribe", integration.subscribe_filters))
+    ]
+    _show(_row(integration), as_json, "\n".join(lines))
+
+
+@command(integrations_group, "disconnect")
+@click.argument("username")
+def disconnect(username: str, as_json: bool) -> None:
+    """Close an integration's connections; its client may come back."""
+    integration = integrations.by_username(username)
+    count = integrations.disconnect(integration.id, ACTOR)
+    plural = "connection" if count == 1 else "connections"
+    _show({"username": integration.username, "disconnected": count}, as_json, f"{count} {plural} closed")
+
+
 @command(integrations_group, "delete")
 @click.argument("username")
 def delete(username: str, as_json: bool) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+
+from portal.limits import LIMITS
 
 SECRET_LENGTH = 16
 PASSWORD_LENGTH = 8
@@ -35,6 +37,7 @@ class Settings:
     guesses_per_username: int
     guess_window: int  # minutes
     ban_minutes: int
+    mqtt_limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the broker's names
 
     @property
     def ports(self) -> dict[str, int]:
@@ -64,6 +67,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         guesses_per_username=_guesses(environ, "GUESSES_PER_USERNAME"),
         guess_window=_count(environ, "GUESS_WINDOW", 10, least=1, most=1440),
         ban_minutes=_count(environ, "BAN_MINUTES", 10, least=1, most=1440),
+        mqtt_limits=_limits(environ),
     )
 
 
@@ -101,6 +105,18 @@ def _listener(environ: Mapping[str, str], name: str, default: int) -> int | None
         return _port(environ, name, default)
     except SettingError as error:
         raise SettingError(f"{error}; 'off' turns this listener off") from None
+
+
+def _limits(environ: Mapping[str, str]) -> dict[str, float]:
+    """Return the limits of the broker that are set; it has a default for each of the others."""
+    found = {}
+    for limit in LIMITS.values():
+        if text := environ.get(limit.setting, "").strip():
+            try:
+                found[limit.field] = limit.parse(text)
+            except ValueError as error:
+                raise SettingError(f"{limit.setting}: {error}") from None
+    return found
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:

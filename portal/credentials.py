@@ -81,6 +81,8 @@ class Entry:
     active: bool
     digest: bytes
     revision: int
+    publish: tuple[str, ...] = ("#",)
+    subscribe: tuple[str, ...] = ("#",)
 
 
 class Snapshot:

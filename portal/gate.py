@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from portal.credentials import Entry, Sealer, SealError, Snapshot
@@ -20,10 +20,14 @@ UNSEALED = b""  # the digest of a password that could not be opened: it equals n
 
 @dataclass(slots=True)
 class Withdrawn:
-    """What a refresh took away: the ids to cut by the reason to give, and those that are gone for good."""
+    """What a refresh took away: the ids to cut by the reason to give, and those that are gone for good.
+
+    And the new entries of those that may use other topics now, which is no reason to cut them.
+    """
 
     cut: dict[str, list[int]] = field(default_factory=dict)
     deleted: list[int] = field(default_factory=list)
+    permitted: list[Entry] = field(default_factory=list)
 
     def add(self, reason: str, integration_id: int) -> None:
         self.cut.setdefault(reason, []).append(integration_id)
@@ -36,7 +40,7 @@ class Gate:
         self._sealer = sealer
         self._snapshot = Snapshot()
         self._revision = -1
-        self.read_at = 0.0  # when the last successful refresh began, in monotonic seconds
+        self.read_at = 0.0  # when the last reading that the snapshot is as new as began, in monotonic seconds
 
     def named(self, username: str) -> Entry | None:
         """Return the entry of this username, whatever its password."""
@@ -58,6 +62,10 @@ class Gate:
         if not entry.active:
             return entry, "integration is inactive"
         return entry, None
+
+    def is_current(self, revisions: Mapping[str, int]) -> bool:
+        """Tell whether the snapshot is as new as these counters."""
+        return revisions["integrations"] == self._revision
 
     def refresh(self) -> Withdrawn:
         """Bring the snapshot up to date with the database; costs one small query when nothing changed."""
@@ -104,6 +112,9 @@ class Gate:
             withdrawn.add("username changed", entry.id)
         elif before.digest != entry.digest:
             withdrawn.add("password changed", entry.id)
+        topics = (entry.username, entry.publish, entry.subscribe)  # %u in a filter is the username
+        if topics != (before.username, before.publish, before.subscribe):
+            withdrawn.permitted.append(entry)
 
     def _read(self, integration_ids: list[int]) -> Iterator[Entry]:
         columns = (
@@ -113,15 +124,19 @@ class Gate:
             Integration.active,
             Integration.sealed_password,
             Integration.revision,
+            Integration.publish_filters,
+            Integration.subscribe_filters,
         )
         for start in range(0, len(integration_ids), READ_ROWS):
             part = integration_ids[start : start + READ_ROWS]
             for row in tuples(Integration.select(*columns).where(Integration.id.in_(part))):
                 yield self._entry(*row)
 
-    def _entry(self, id: int, username: str, type: str, active: bool, sealed: bytes, revision: int) -> Entry:
+    def _entry(
+        self, id: int, username: str, type: str, active: bool, sealed: bytes, revision: int, *topics: tuple[str, ...]
+    ) -> Entry:
         try:
             digest = self._snapshot.digest(self._sealer.open(sealed).encode())
         except SealError:
             digest = UNSEALED
-        return Entry(id, username, type, bool(active), digest, revision)
+        return Entry(id, username, type, bool(active), digest, revision, *topics)

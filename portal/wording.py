@@ -28,6 +28,8 @@ WORDINGS = {
     "integration.password-changed": Wording("key", "plain", "changes", "password changed"),
     "integration.password-shown": Wording("eye", "plain", "changes", "password shown"),
     "integration.note-changed": Wording("pencil", "plain", "changes", "note changed"),
+    "integration.permissions-changed": Wording("signpost-split", "plain", "changes", "permissions changed, {detail}"),
+    "integration.disconnected": Wording("scissors", "plain", "changes", "disconnected, {detail}"),
     "integration.activated": Wording("unlock", "good", "changes", "activated"),
     "integration.deactivated": Wording("lock", "bad", "changes", "deactivated"),
     "integration.deleted": Wording("trash3", "bad", "changes", "deleted"),

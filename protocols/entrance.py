@@ -16,6 +16,7 @@ from portal.credentials import Entry
 from portal.gate import Gate
 from portal.guard import FIRST_WAIT, Attempt, Guard
 from protocols.contract import Grant, Login, Refusal, Wait
+from protocols.ledger import OnlineTimes
 from protocols.recorder import Recorder
 
 STOP = 2.0  # seconds that the presence thread has to write what is queued
@@ -23,7 +24,10 @@ PATIENCE = 2.0  # seconds after which a login is decided on credentials that cou
 
 GUESSES = frozenset({Refusal.UNKNOWN_USERNAME, Refusal.WRONG_PASSWORD})
 
-CUT_REASONS = frozenset({"integration deactivated", "integration deleted", "username changed", "password changed"})
+DISCONNECTED = "disconnected in the portal"
+CUT_REASONS = frozenset(
+    {"integration deactivated", "integration deleted", "username changed", "password changed", DISCONNECTED}
+)
 
 
 class Book:
@@ -41,6 +45,7 @@ class Book:
             rejected=(pw.PeeweeException, presence.NodeGone),
         )
         self.listeners: dict[str, int] = {}
+        self.online = OnlineTimes()
         self._node_id = node_id
 
     def start(self) -> None:
@@ -56,9 +61,17 @@ class Book:
         connection_id = f"{self._prefix}{next(self._numbers):x}"
         now = clock.now()
         opened = presence.Connected(
-            connection_id, grant.integration_id, login.protocol, activity.printable(login.client_id), login.address, now
+            connection_id,
+            grant.integration_id,
+            login.protocol,
+            activity.printable(login.client_id),
+            login.address,
+            now,
+            login.version,
+            login.transport,
         )
         self._live[connection_id] = (opened, grant.username)
+        self.online.opened(grant.integration_id)
         self._recorder.put(opened)
         self._recorder.put(_note(activity.LOGIN, now, login, grant.integration_id, login.client_id))
         return connection_id
@@ -66,6 +79,7 @@ class Book:
     def disconnected(self, connection_id: str, reason: str) -> None:
         """Record that a connection is closed."""
         opened, username = self._live.pop(connection_id)
+        self.online.closed(opened.integration_id)
         self._recorder.put(presence.Disconnected(connection_id))
         if reason in CUT_REASONS:
             note = LoginNote(
@@ -110,6 +124,11 @@ def _note(kind: str, now: datetime, login: Login, integration_id: int | None, de
     return LoginNote(kind, now, login.protocol, username, login.address, detail, integration_id)
 
 
+def grant(entry: Entry) -> Grant:
+    """Return what an integration is granted."""
+    return Grant(entry.id, entry.username, entry.publish, entry.subscribe)
+
+
 class Entrance:
     """`contract.Authenticate`: asks guard and gate, and records who was refused."""
 
@@ -133,7 +152,7 @@ class Entrance:
         entry, reason = self._gate.decide(login.protocol, login.username, login.password)
         if entry is not None and reason is None:
             self._guard.passed(attempt, now, guessed=waited > 0)
-            return Grant(entry.id, entry.username)
+            return grant(entry)
         refusal = Refusal(str(reason))
         if not waited:
             return Wait(self._guard.guessed(attempt, now) if refusal in GUESSES else FIRST_WAIT)

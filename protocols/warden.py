@@ -17,14 +17,14 @@ class Warden:
     """Writes what the guard decided, and follows what others did, off the protocol threads."""
 
     def __init__(self, guard: Guard) -> None:
-        self._ledger = bans.Ledger(guard)
+        self._keeper = bans.Keeper(guard)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
         self._failing = False
 
     def read(self) -> None:
         """Read what is in the database, once, before anybody is let in.  Raises `db.Unavailable`."""
-        self._ledger.sync(clock.now())
+        self._keeper.sync(clock.now())
 
     def start(self) -> None:
         """Start the thread."""
@@ -43,7 +43,7 @@ class Warden:
     def _sync(self) -> None:
         try:
             with db.connected():
-                self._ledger.sync(clock.now())
+                self._keeper.sync(clock.now())
         except db.Unavailable as error:
             if not self._failing:
                 log.error("bans cannot be kept or followed, and are held in memory until they can be: %s", error)

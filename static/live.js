@@ -100,6 +100,17 @@
     return relative.format(-Math.floor(seconds / size), unit);
   }
 
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+
+  // The picture of the last day says its times in UTC, for want of anything better on the server.
+  function tellSpans() {
+    for (const span of document.querySelectorAll("title[data-start]")) {
+      const { start, end } = span.dataset;
+      const told = clock.format(new Date(start)) + "–" + clock.format(new Date(end));
+      span.textContent = told + span.textContent.slice(span.textContent.indexOf(": "));
+    }
+  }
+
   function tellTimes() {
     for (const time of document.querySelectorAll("time")) {
       const moment = new Date(time.dateTime);
@@ -111,7 +122,8 @@
 
   setInterval(tellTimes, 5000);
 
-  window.gatehouse = { notice, tellTimes, isPoll };
+  window.gatehouse = { notice, tellTimes, tellSpans, isPoll };
   tellTimes();
+  tellSpans();
   document.querySelectorAll(".notice").forEach(fadeAway);
 })();

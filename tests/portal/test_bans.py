@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from portal import activity, bans, clock, integrations
-from portal.bans import Ledger
+from portal.bans import Keeper
 from portal.guard import ADDRESS, KNOWN_FOR, REMEMBERED, USERNAME, Attempt, Guard, Rules
 from portal.models import Activity, Ban, KnownLogin
 from tests.support.databases import counted_queries, in_threads
@@ -21,11 +21,11 @@ class Node:
 
     def __init__(self) -> None:
         self.guard = Guard(RULES)
-        self.ledger = Ledger(self.guard)
+        self.keeper = Keeper(self.guard)
         self.sync()
 
     def sync(self) -> None:
-        self.ledger.sync(clock.now())
+        self.keeper.sync(clock.now())
 
     def guess(self, count: int = 3, username: str = "turing", address: str | None = HERE) -> None:
         for number in range(count):
