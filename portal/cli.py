@@ -194,8 +194,12 @@ def list_bans(as_json: bool) -> None:
 @click.argument("name")
 def lift_ban(name: str, as_json: bool) -> None:
     """Let an address or a username try again."""
-    for ban in bans.lift_by_name(name, ACTOR):
-        _show(bans.as_json(ban) | {"lifted": True}, as_json, f"the ban of {ban.kind} {ban.name} is lifted")
+    lifted = bans.lift_by_name(name, ACTOR)
+    if as_json:
+        click.echo(json.dumps([bans.as_json(ban) | {"lifted": True} for ban in lifted], indent=2))
+        return
+    for ban in lifted:
+        click.echo(f"the ban of {ban.kind} {ban.name} is lifted")
 
 
 def _set_active(username: str, active: bool, as_json: bool) -> None:
