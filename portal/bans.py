@@ -6,6 +6,7 @@ The counters behind them are each process's own: what is counted is lost with it
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 from portal import activity, clock, guard
@@ -28,34 +29,36 @@ class Keeper:
 
     def __init__(self, of: Guard) -> None:
         self._guard = of
-        self._bans_read = -1
-        self._known_read = -1
+        self._read = {BANS: -1, KNOWN: -1}
         self._last_known_id = 0
 
     def sync(self, now: datetime) -> None:
         """Write, then read; costs one small query when there is nothing to do.  Raises `db.Unavailable`."""
         self._write()
         counters = Revision.values_now()
-        if counters[BANS] != self._bans_read:
+        if counters[BANS] != self._read[BANS]:
             self._guard.follow(_remembered(now), now.timestamp())
-            self._bans_read = counters[BANS]
-        if counters[KNOWN] != self._known_read:
+        if counters[KNOWN] != self._read[KNOWN]:
             self._learn(now)
-            self._known_read = counters[KNOWN]
+        self._read = {name: counters[name] for name in self._read}
 
     def _write(self) -> None:
         bans, known = self._guard.unsaved(SAVED_AT_ONCE)
         if not (bans or known):
             return
+        counted = {}
         with writing():
             if bans:
-                Revision.bump(BANS)
+                counted[BANS] = Revision.bump(BANS)
                 for ban in bans:
                     _save(ban)
             if known:
-                Revision.bump(KNOWN)
+                counted[KNOWN] = Revision.bump(KNOWN)
                 _save_known(known)
         self._guard.saved(bans, known)
+        for name, value in counted.items():
+            if value == self._read[name] + 1:  # what was written here need not be read
+                self._read[name] = value
 
     def _learn(self, now: datetime) -> None:
         fresh = tuples(
@@ -178,19 +181,11 @@ def _save_known(known: Mapping[Pair, float]) -> None:
 
 def _remembered(now: datetime) -> Iterator[guard.Ban]:
     """Read the bans that hold, and those that make the next one longer, the oldest first."""
+    columns = [getattr(Ban, column.name) for column in fields(guard.Ban)]
     remembered = Ban.until > now - timedelta(seconds=REMEMBERED)
-    for row in Ban.select().where(remembered).order_by(Ban.since.desc()).limit(MAX_BANS)[::-1]:
-        yield guard.Ban(
-            row.kind,
-            row.name,
-            row.since.timestamp(),
-            row.until.timestamp(),
-            row.times,
-            row.failures,
-            row.protocol,
-            row.last_username,
-            row.last_address,
-        )
+    rows = tuples(Ban.select(*columns).where(remembered).order_by(Ban.since.desc()).limit(MAX_BANS))
+    for kind, name, since, until, *rest in reversed(rows):
+        yield guard.Ban(kind, name, since.timestamp(), until.timestamp(), *rest)
 
 
 def _integration(username: str) -> Integration | None:

@@ -142,7 +142,8 @@ class Entrance:
         if not login.username or login.password is None:
             return self._refuse(login, Refusal.NO_CREDENTIALS, None)
         now = clock.now().timestamp()
-        attempt = Attempt(login.protocol, activity.printable(login.username), login.password, login.address)
+        username, address = activity.printable(login.username), activity.printable(login.address)
+        attempt = Attempt(login.protocol, username, login.password, address)
         if not waited:
             pause = self._guard.approach(attempt, now)
             if pause is None:

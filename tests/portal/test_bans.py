@@ -64,6 +64,16 @@ def test_without_anything_new_it_is_one_query(node):
     assert len(statements) == 1, statements
 
 
+def test_what_it_wrote_itself_is_not_read_again(node, monkeypatch):
+    node.guess()
+    node.let_in("hopper")
+    monkeypatch.setattr(node.guard, "follow", None)
+    monkeypatch.setattr(node.guard, "learn", None)
+    node.sync()
+    node.sync()
+    assert node.is_banned() and not node.is_banned("hopper")
+
+
 def test_a_ban_is_kept_and_recorded(node):
     node.guess()
     node.sync()
