@@ -97,15 +97,7 @@ def lift(ban_id: int, actor: Actor) -> Ban:
         found = Ban.get_or_none(Ban.id == ban_id, Ban.until > now) if ban_id < MAX_ID else None
         if found is None:
             raise NotFound("this ban is over already")
-        integration = _integration(found.name) if found.kind == USERNAME else None
-        activity.record(
-            "ban.lifted",
-            now,
-            integration=integration,
-            account=actor.name,
-            address=actor.address,
-            detail=f"{found.kind} {found.name}",
-        )
+        _record("ban.lifted", now, found, _called(found), account=actor.name, address=actor.address)
         found.delete_instance()
     return found
 
@@ -159,13 +151,19 @@ def _save(ban: guard.Ban) -> None:
     row = {"kind": ban.kind, "name": ban.name, **values}
     Ban.insert(**row).on_conflict(conflict_target=[Ban.kind, Ban.name], update=values).execute()
     minutes = round((until - since).total_seconds() / 60)
-    activity.record(
-        activity.BANNED,
-        since,
-        integration=_integration(ban.name) if ban.kind == USERNAME else None,
-        protocol=ban.protocol,
-        detail=f"{ban.kind} {ban.name} banned for {minutes} minutes after {ban.failures} wrong passwords",
-    )
+    detail = f"{_called(ban)} banned for {minutes} minutes after {ban.failures} wrong passwords"
+    _record(activity.BANNED, since, ban, detail, protocol=ban.protocol)
+
+
+def _called(ban: Ban | guard.Ban) -> str:
+    """Return what a ban is of, in an entry that has the username beside it."""
+    return f"address {ban.name}" if ban.kind == ADDRESS else "username"
+
+
+def _record(kind: str, now: datetime, ban: Ban | guard.Ban, detail: str, **who: str | None) -> None:
+    username = ban.name if ban.kind == USERNAME else None
+    integration = Integration.get_or_none(Integration.username == username) if username else None
+    activity.record(kind, now, integration=integration, username=username, detail=detail, **who)
 
 
 def _save_known(known: Mapping[Pair, float]) -> None:
@@ -186,8 +184,3 @@ def _remembered(now: datetime) -> Iterator[guard.Ban]:
     rows = tuples(Ban.select(*columns).where(remembered).order_by(Ban.since.desc()).limit(MAX_BANS))
     for kind, name, since, until, *rest in reversed(rows):
         yield guard.Ban(kind, name, since.timestamp(), until.timestamp(), *rest)
-
-
-def _integration(username: str) -> Integration | None:
-    found: Integration | None = Integration.get_or_none(Integration.username == username)
-    return found

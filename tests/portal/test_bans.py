@@ -92,6 +92,7 @@ def test_a_ban_of_an_integrations_username_is_recorded_with_it(node, actor, seal
     node.sync()
     (row,) = happened(activity.BANNED)
     assert (row.integration_id, row.username) == (turing.id, "turing")
+    assert row.detail == "username banned for 10 minutes after 3 wrong passwords"
     assert bans.of_username("turing", clock.now()).failures == 3
     assert bans.of_username("hopper", clock.now()) is None
 
