@@ -67,11 +67,16 @@ LIMITS = {
     for limit in (
         Limit("MQTT_MAX_CONNECTIONS", "", 1, 1_000_000, _ALL, "Open connections"),
         Limit("MQTT_MAX_CONNECTIONS_PER_ADDRESS", "", 1, 1_000_000, _ADDRESS, "Open connections from one address"),
-        Limit("MQTT_MAX_CONNECTIONS_PER_INTEGRATION", "", 1, 1_000_000, _INTEGRATION, "Open connections of one integration"),
-        Limit("MQTT_CONNECT_TIMEOUT", "seconds", 1, 300, _CLIENT, "Time for a client to log in after it connected"),
         Limit(
-            "MQTT_MAX_PACKET", "bytes", 1 * KIB, 256 * MIB, _CLIENT, "Largest packet"
+            "MQTT_MAX_CONNECTIONS_PER_INTEGRATION",
+            "",
+            1,
+            1_000_000,
+            _INTEGRATION,
+            "Open connections of one login",
         ),
+        Limit("MQTT_CONNECT_TIMEOUT", "seconds", 1, 300, _CLIENT, "Time for a client to log in after it connected"),
+        Limit("MQTT_MAX_PACKET", "bytes", 1 * KIB, 256 * MIB, _CLIENT, "Largest packet"),
         Limit("MQTT_PUBLISH_RATE", "/s", 0, 10_000_000, _INTEGRATION, "Messages published"),
         Limit("MQTT_INFLIGHT", "", 1, 65_535, _CLIENT, "Messages sent at once without an acknowledgement"),
         Limit("MQTT_QUEUE_MESSAGES", "", 1, 10_000_000, _CLIENT, "Messages kept for a client that is away or slow"),

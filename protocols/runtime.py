@@ -184,13 +184,13 @@ class Runtime:
         for looper, server in self._servers.values():
             looper.call(partial(act, server))
 
-    def _ask(self, question: Callable[[Server], T], timeout: float = ANSWER) -> list[T]:
+    def _ask(self, question: Callable[[Server], T]) -> list[T]:
         """Return what each server answers, on its own thread.  Raises TimeoutError."""
 
         async def answer(server: Server) -> T:
             return question(server)
 
-        return [looper.run(answer(server), timeout) for looper, server in self._servers.values()]
+        return [looper.run(answer(server), ANSWER) for looper, server in self._servers.values()]
 
     def connections(self, integration_id: int, connection_ids: Collection[str]) -> list[dict[str, object]]:
         """Return what is known now of these open connections of an integration.  Raises TimeoutError."""

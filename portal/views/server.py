@@ -40,6 +40,8 @@ class Used:
     def told(self, value: float) -> str:
         """Return a value of this limit as people read it."""
         unit = self.known.unit if self.known else ""
+        if unit == "/s" and not value:
+            return "any number"
         if unit == "bytes":
             return figures.binary_size(value)
         return figures.count(value) + {"seconds": " s", "/s": " a second"}.get(unit, "")
@@ -83,11 +85,12 @@ def banner() -> ResponseReturnValue:
 
 def _context() -> dict[str, Any]:
     now = clock.now()
-    usage = worker_client.ask("usage")
+    nodes = [Running(node, presence.is_up(node, now), count) for node, count in presence.nodes_with_connections()]
+    usage = worker_client.ask("usage") if any(running.up for running in nodes) else None
     return {
         "release": VERSION,
         "database": "SQLite" if db.is_sqlite() else "PostgreSQL",
-        "nodes": [Running(node, presence.is_up(node, now), count) for node, count in presence.nodes_with_connections()],
+        "nodes": nodes,
         "usage": None if usage is None else sorted((Used(**row) for row in usage), key=_place),
     }
 

@@ -24,6 +24,8 @@ SHAPE = {
     "connections": int,
     "note": str,
     "created_at": str,
+    "publish": list,
+    "subscribe": list,
 }
 
 
@@ -178,7 +180,30 @@ def test_reveal_prints_the_password_and_records_it(run, added):
     assert {row.account for row in shown} == {"command line"}
 
 
-@pytest.mark.parametrize("word", ["activate", "deactivate", "delete", "reveal"])
+def test_permit_sets_what_is_given_and_prints_it(run, added):
+    row = done(run("integrations", "permit", "turing", "--publish", "plant/%u/#", "--publish", "$SYS/x", "--json"))
+    shape(row)
+    assert (row["publish"], row["subscribe"]) == (["plant/%u/#", "$SYS/x"], ["#"])
+    printed = run("integrations", "permit", "turing", "--subscribe", "").stdout
+    assert printed == "turing may publish to plant/%u/#, $SYS/x\nturing may subscribe to nothing\n"
+    (row,) = done(run("integrations", "list", "--json"))
+    assert (row["publish"], row["subscribe"]) == (["plant/%u/#", "$SYS/x"], [])
+
+
+def test_permit_refuses_a_wrong_filter_with_the_pages_message(run, added):
+    message = refused(run("integrations", "permit", "turing", "--publish", "a", "--publish", "a/#/b", "--json"))
+    assert message.startswith("Error: Line 2 (a/#/b): # stands alone")
+
+
+def test_disconnect_says_how_many_connections_it_closes(run, added):
+    presence.start_node("node", clock.now(), {})
+    opened = [Connected(str(n), added["id"], "mqtt", "c", "192.0.2.1", clock.now()) for n in range(2)]
+    Writer("node").write(opened)
+    assert done(run("integrations", "disconnect", "turing", "--json")) == {"username": "turing", "disconnected": 2}
+    assert run("integrations", "disconnect", "turing").stdout == "0 connections closed\n"
+
+
+@pytest.mark.parametrize("word", ["activate", "deactivate", "delete", "reveal", "permit", "disconnect"])
 def test_an_unknown_username_gets_status_1_and_is_named(run, word):
     assert refused(run("integrations", word, "nobody", "--json")) == ("Error: no integration has the username 'nobody'")
 

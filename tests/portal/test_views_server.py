@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +85,12 @@ def test_every_limit_says_what_it_is_in_its_unit():
     assert Used("MQTT_CONNECT_TIMEOUT", None, 10.0, 0).told(10.0) == "10 s"
     assert Used("MQTT_MAX_PACKET", None, 0, 0).told(16 * 2**20) == "16 MiB"
     assert Used("MQTT_PUBLISH_RATE", None, 0, 0).told(1000) == "1,000 a second"
+    assert Used("MQTT_PUBLISH_RATE", None, 0, 0).told(0) == "any number"
+
+
+def test_the_version_is_that_of_the_project():
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    assert tomllib.loads(project.read_text("utf-8"))["project"]["version"] == VERSION
 
 
 # --- the banner

@@ -15,7 +15,7 @@ from portal.guard import Guard, Rules
 from portal.models import Activity, Connection, Integration, Node
 from protocols import recorder
 from protocols.contract import Authenticate, Grant, Login, Presence, Refusal, Wait
-from protocols.entrance import CUT_REASONS, Book, Entrance
+from protocols.entrance import CUT_REASONS, DISCONNECTED, Book, Entrance
 from protocols.runtime import Runtime
 from tests.support import databases
 from tests.support.processes import wait_until
@@ -242,7 +242,7 @@ def test_the_reasons_that_are_recorded_are_those_that_the_gate_gives(gate, turin
     ):
         change()
         given |= set(gate.refresh().cut)
-    assert given == CUT_REASONS - {"integration deleted"}
+    assert given == CUT_REASONS - {"integration deleted", DISCONNECTED}
 
 
 def test_a_heartbeat_is_written(book):
