@@ -16,7 +16,10 @@ COUNT = re.compile(r"[0-9]{1,12}")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit: `unit` is "bytes", "seconds", "" for a count, or "/s"; `scope` says for whom it holds."""
+    """One limit: `unit` is "bytes", "seconds", "whole seconds", "/s", or "" for a count; `scope` is whom it holds for.
+
+    `zero` says what 0 means where it is not simply none.
+    """
 
     setting: str
     unit: str
@@ -24,6 +27,7 @@ class Limit:
     most: int
     scope: str
     meaning: str
+    zero: str = ""
 
     @property
     def field(self) -> str:
@@ -48,7 +52,7 @@ class Limit:
     def _allowed(self) -> str:
         if self.unit == "bytes":
             return f"a size from {_size(self.least)} to {_size(self.most)}, such as {_size(self.least * 4)}"
-        what = "seconds" if self.unit == "seconds" else "a number"
+        what = self.unit if self.unit.endswith("seconds") else "a number"
         return f"{what} from {self.least} to {self.most}"
 
 
@@ -77,7 +81,7 @@ LIMITS = {
         ),
         Limit("MQTT_CONNECT_TIMEOUT", "seconds", 1, 300, _CLIENT, "Time for a client to log in after it connected"),
         Limit("MQTT_MAX_PACKET", "bytes", 1 * KIB, 256 * MIB, _CLIENT, "Largest packet"),
-        Limit("MQTT_PUBLISH_RATE", "/s", 0, 10_000_000, _INTEGRATION, "Messages published"),
+        Limit("MQTT_PUBLISH_RATE", "/s", 0, 10_000_000, _INTEGRATION, "Messages published", "any number"),
         Limit("MQTT_INFLIGHT", "", 1, 65_535, _CLIENT, "Messages sent at once without an acknowledgement"),
         Limit("MQTT_QUEUE_MESSAGES", "", 1, 10_000_000, _CLIENT, "Messages kept for a client that is away or slow"),
         Limit("MQTT_QUEUE_BYTES", "bytes", 1 * KIB, 16 * GIB, _CLIENT, "Bytes of these messages"),
@@ -86,6 +90,9 @@ LIMITS = {
         Limit("MQTT_RETAINED_MESSAGES", "", 0, 100_000_000, _ALL, "Retained messages"),
         Limit("MQTT_RETAINED_BYTES", "bytes", 0, 256 * GIB, _ALL, "Bytes of retained messages"),
         Limit("MQTT_SUBSCRIPTIONS", "", 1, 1_000_000, _CLIENT, "Subscriptions"),
+        Limit("MQTT_RECEIVE_MAXIMUM", "", 1, 65_535, _CLIENT, "QoS 1 and 2 messages under way from it"),
+        Limit("MQTT_TOPIC_ALIASES", "", 0, 65_535, _CLIENT, "Topic aliases in each direction"),
+        Limit("MQTT_MAX_KEEP_ALIVE", "whole seconds", 0, 65_535, _CLIENT, "Longest keep alive", "any"),
         Limit("MQTT_STORED_SESSIONS", "", 0, 1_000_000, _INTEGRATION, "Sessions kept for clients that are away"),
     )
 }

@@ -40,11 +40,11 @@ class Used:
     def told(self, value: float) -> str:
         """Return a value of this limit as people read it."""
         unit = self.known.unit if self.known else ""
-        if unit == "/s" and not value:
-            return "any number"
+        if self.known and self.known.zero and not value:
+            return self.known.zero
         if unit == "bytes":
             return figures.binary_size(value)
-        return figures.count(value) + {"seconds": " s", "/s": " a second"}.get(unit, "")
+        return figures.count(value) + {"seconds": " s", "whole seconds": " s", "/s": " a second"}.get(unit, "")
 
 
 @dataclass(frozen=True, slots=True)
