@@ -19,10 +19,11 @@ from typing import IO, Any, TypeVar
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, certificate, clock, db, handover, presence, traffic
+from portal import activity, bans, certificate, clock, db, handover, presence, traffic
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
+from portal.guard import Guard, Rules
 from portal.models import Revision
 from protocols import process
 from protocols.contract import ConnectionInfo, Server
@@ -31,6 +32,7 @@ from protocols.ledger import Ledger
 from protocols.looper import Looper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.server import MqttServer
+from protocols.warden import Warden
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,8 @@ class Runtime:
         db.init(settings, synchronous="normal")
         self._node_id = _node_id(settings)
         self._gate = Gate(Sealer(settings.secret_key))
+        self._guard = Guard(Rules.of(settings))
+        self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
         self._servers: dict[str, tuple[Looper, Server]] = {}
         self._stopping = threading.Event()
@@ -78,6 +82,7 @@ class Runtime:
         while not self._sign_on():
             time.sleep(RETRY)
         self._book.start()
+        self._warden.start()
         for protocol, listeners in self._by_protocol().items():
             self._start_server(protocol, listeners)
         self._watcher.start()
@@ -98,6 +103,7 @@ class Runtime:
                 log.error("the %s server did not stop in time", looper.name)
             looper.stop(STOP)
         self._book.stop()
+        self._warden.stop(STOP)
         self._sign_off()
         self._lock.close()
 
@@ -106,6 +112,7 @@ class Runtime:
         try:
             with db.connected():
                 self._gate.refresh()
+                self._warden.read()
                 presence.start_node(self._node_id, clock.now(), self._book.listeners)
         except db.Unavailable as error:
             log.error("waiting for the database, nobody can connect: %s", str(error).strip())
@@ -133,7 +140,7 @@ class Runtime:
         looper = Looper(protocol)
         limits = Limits(**dict[str, Any](self._settings.mqtt_limits))
         server = SERVERS[protocol](
-            authenticate=Entrance(self._gate, self._book),
+            authenticate=Entrance(self._gate, self._guard, self._book),
             presence=self._book,
             limits=limits,
             tls=self._certificate.current if self._certificate is not None else None,
@@ -158,8 +165,10 @@ class Runtime:
                 next_beat = time.monotonic() + HEARTBEAT
                 self._heartbeat()
             try:
+                began = time.monotonic()
                 with db.connected():
                     self._follow(Revision.values_now())
+                self._gate.read_at = began
             except db.Unavailable as error:
                 if self._following:
                     log.error("credentials cannot be followed, the last known ones hold: %s", error)
@@ -232,6 +241,7 @@ class Runtime:
         with db.connected():
             with db.writing():
                 activity.prune(clock.now())
+                bans.prune(clock.now())
             traffic.prune(clock.now())
 
     def _account(self) -> None:
