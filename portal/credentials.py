@@ -109,6 +109,10 @@ class Snapshot:
         """Return the entry of an integration, or None."""
         return self._by_id.get(integration_id)
 
+    def named(self, username: str) -> Entry | None:
+        """Return the entry of this username, or None."""
+        return self._by_username.get(username)
+
     def check(self, username: str, password: bytes) -> tuple[Entry | None, bool]:
         """Return the entry of this username, and whether the password is its own, in constant time."""
         entry = self._by_username.get(username)

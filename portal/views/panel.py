@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import g
 
-from portal import activity, chart, clock, presence, traffic, worker_client
-from portal.models import Activity, Connection, Integration
+from portal import activity, bans, chart, clock, presence, traffic, worker_client
+from portal.models import Activity, Ban, Connection, Integration
 
 SHOWN_CONNECTIONS = 50
 MOST_ASKED = 500  # connections; of an integration with more of them, the server would take too long to tell
@@ -26,6 +26,7 @@ class Look:
     connections: list[Connection]
     figures: Figures | None
     refused: Activity | None
+    ban: Ban | None
     chart: chart.Chart
     happened: list[Activity]
 
@@ -37,12 +38,14 @@ def look(integration: Integration) -> Look:
     connections = presence.connections_of(integration.id, now, MOST_ASKED + 1)
     figures = _figures(integration, connections)
     buckets = traffic.last_day(integration.id, now)
-    seen = (g.version, newest and (newest.id, newest.count), figures, buckets)
+    ban = bans.of_username(integration.username, now)
+    seen = (g.version, newest and (newest.id, newest.count), figures, buckets, ban and ban.until)
     return Look(
         version=blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest(),
         connections=connections[:SHOWN_CONNECTIONS],
         figures=figures,
         refused=activity.last_refusal_of(integration.id),
+        ban=ban,
         chart=chart.draw(buckets, now),
         happened=activity.of_integration(integration.id, SHOWN_ACTIVITY),
     )

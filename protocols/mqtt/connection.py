@@ -70,7 +70,7 @@ class Connection:
         transport: str = "tcp",
     ) -> None:
         self.address = address
-        self.transport = transport
+        self.transport = transport  # see `protocols.contract.Login`
         self.outbox = Outbox(broker.limits.outbound_bytes, broker.flow, wake)
         self.gate = Gate(self.outbox, broker.keeper, wake)
         self.client: Client | None = None  # until a CONNECT is accepted
