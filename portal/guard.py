@@ -27,7 +27,7 @@ from portal.tally import Tally
 
 ADDRESS, USERNAME = "address", "username"
 
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds before a refusal
+FIRST_WAIT, LONGEST_WAIT = 0.1, 3.0  # seconds before a refusal
 WAIT_GROWTH = 1.26  # with each guess: doubles with every three
 TURN = 1.0  # seconds between two guesses of a known login under a ban
 LONGEST_QUEUE = 10.0  # seconds that a login may wait for its turn
