@@ -13,6 +13,7 @@ from portal.limits import LIMITS
 
 SECRET_LENGTH = 16
 PASSWORD_LENGTH = 8
+LISTENERS = {"MQTT_PORT": 1883, "MQTT_TLS_PORT": 8883, "MQTT_WS_PORT": 8083, "MQTT_WSS_PORT": 8084}
 
 
 class SettingError(Exception):
@@ -29,6 +30,12 @@ class Settings:
     database_url: str
     secret_key: str
     mqtt_port: int | None
+    mqtt_tls_port: int | None
+    mqtt_ws_port: int | None
+    mqtt_wss_port: int | None
+    mqtt_web: bool
+    tls_certificate: Path | None
+    tls_key: Path | None
     admin_email: str | None
     admin_password: str | None
     trusted_proxies: int
@@ -41,24 +48,41 @@ class Settings:
 
     @property
     def ports(self) -> dict[str, int]:
-        """Return the port of each protocol listener that is turned on, by protocol."""
-        return {"mqtt": self.mqtt_port} if self.mqtt_port is not None else {}
+        """Return the port of each protocol listener that is turned on: "mqtt" over TCP, "mqtt-tls", and so on."""
+        every = {
+            "mqtt": self.mqtt_port,
+            "mqtt-tls": self.mqtt_tls_port,
+            "mqtt-ws": self.mqtt_ws_port,
+            "mqtt-wss": self.mqtt_wss_port,
+        }
+        return {name: port for name, port in every.items() if port is not None}
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Tell whether a listener speaks TLS."""
+        return self.mqtt_tls_port is not None or self.mqtt_wss_port is not None
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read all settings; makes the data folder and, without SECRET_KEY, a key in it (mode 0600)."""
     data_dir = _data_dir(environ)
     email, password = _admin(environ)
-    port, mqtt_port = _port(environ, "PORT", 8000), _listener(environ, "MQTT_PORT", 1883)
-    if port == mqtt_port:
-        raise SettingError(f"MQTT_PORT: must be another port than PORT, which is {port}, too")
+    port = _port(environ, "PORT", 8000)
+    ports = _listeners(environ, port)
+    certificate, key = _certificate(environ)
     return Settings(
         host=environ.get("HOST", "").strip() or "0.0.0.0",  # noqa: S104 - a server's default
         port=port,
         data_dir=data_dir,
         database_url=_database_url(environ, data_dir),
         secret_key=_secret_key(environ, data_dir),
-        mqtt_port=mqtt_port,
+        mqtt_port=ports["MQTT_PORT"],
+        mqtt_tls_port=ports["MQTT_TLS_PORT"],
+        mqtt_ws_port=ports["MQTT_WS_PORT"],
+        mqtt_wss_port=ports["MQTT_WSS_PORT"],
+        mqtt_web=_switch(environ, "MQTT_WEB"),
+        tls_certificate=certificate,
+        tls_key=key,
         admin_email=email,
         admin_password=password,
         trusted_proxies=_count(environ, "TRUSTED_PROXIES", 0, least=0),
@@ -117,6 +141,35 @@ def _limits(environ: Mapping[str, str]) -> dict[str, float]:
             except ValueError as error:
                 raise SettingError(f"{limit.setting}: {error}") from None
     return found
+
+
+def _listeners(environ: Mapping[str, str], port: int) -> dict[str, int | None]:
+    """Return the ports of the protocol listeners, which must differ from each other and from the portal's."""
+    found = {name: _listener(environ, name, default) for name, default in LISTENERS.items()}
+    taken = {port: "PORT"}
+    for name, number in found.items():
+        if number in taken:
+            raise SettingError(f"{name}: must be another port than {taken[number]}, which is {number}, too")
+        if number is not None:
+            taken[number] = name
+    return found
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower() or "on"
+    if text not in {"on", "off"}:
+        raise SettingError(f"{name}: must be 'on' or 'off', not {text!r}")
+    return text == "on"
+
+
+def _certificate(environ: Mapping[str, str]) -> tuple[Path | None, Path | None]:
+    """Return the paths of the certificate and its key: both or none."""
+    texts = {name: environ.get(name, "").strip() for name in ("TLS_CERTIFICATE", "TLS_KEY")}
+    missing = [name for name, text in texts.items() if not text]
+    if len(missing) == 1:
+        raise SettingError(f"{missing[0]}: must be set too; a certificate and its key belong together")
+    certificate, key = (Path(text).expanduser().absolute() if text else None for text in texts.values())
+    return certificate, key
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:

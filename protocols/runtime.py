@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
@@ -19,7 +19,7 @@ from typing import IO, Any, TypeVar
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, bans, clock, db, presence, traffic
+from portal import activity, bans, certificate, clock, db, handover, presence, traffic
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
@@ -43,6 +43,7 @@ HEARTBEAT = 2  # seconds; the pages call a node up for presence.FRESH after one
 STUCK = 15.0  # seconds after which a worker whose loop does not answer gives way to a new one
 STOP = 2.0  # seconds that each thread has to end
 RETRY = 1.0  # seconds between two tries to reach the database at start
+RENEWAL = 2  # seconds between two looks for a renewed certificate
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
 ACCOUNT = 60  # seconds between two times that traffic is written
@@ -71,6 +72,7 @@ class Runtime:
         self._kicks = presence.Kicks(self._node_id)
         self._ledger = Ledger()
         self._jobs = _scheduler()
+        self._certificate = certificate.Keeper(settings) if settings.needs_certificate else None
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -81,8 +83,8 @@ class Runtime:
             time.sleep(RETRY)
         self._book.start()
         self._warden.start()
-        for name, listener in self._listeners.items():
-            self._start_server(name, listener)
+        for protocol, listeners in self._by_protocol().items():
+            self._start_server(protocol, listeners)
         self._watcher.start()
         self._start_jobs()
         process.collect_rarely()
@@ -124,19 +126,35 @@ class Runtime:
         except db.Unavailable as error:
             log.error("the node could not sign off: %s", error)
 
-    def _start_server(self, name: str, listener: socket.socket) -> None:
-        looper = Looper(name)
-        entrance = Entrance(self._gate, self._guard, self._book)
+    def _by_protocol(self) -> dict[str, dict[str, list[socket.socket]]]:
+        """Return the listeners by protocol and transport: "mqtt-tls" is MQTT over TLS, "mqtt" that over TCP."""
+        found: dict[str, dict[str, list[socket.socket]]] = {}
+        for name, listener in self._listeners.items():
+            protocol, _, transport = name.partition("-")
+            found.setdefault(protocol, {})[transport or "tcp"] = [listener]
+        if self._settings.mqtt_web:
+            found.setdefault("mqtt", {})["web"] = [handover.listen(self._settings.data_dir)]
+        return found
+
+    def _start_server(self, protocol: str, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+        looper = Looper(protocol)
         limits = Limits(**dict[str, Any](self._settings.mqtt_limits))
-        server = SERVERS[name](authenticate=entrance, presence=self._book, limits=limits)
+        server = SERVERS[protocol](
+            authenticate=Entrance(self._gate, self._guard, self._book),
+            presence=self._book,
+            limits=limits,
+            tls=self._certificate.current if self._certificate is not None else None,
+        )
         looper.start()
-        looper.run(server.start([listener]), STOP)
-        self._servers[name] = (looper, server)
+        looper.run(server.start(listeners), STOP)
+        self._servers[protocol] = (looper, server)
 
     def _start_jobs(self) -> None:
         self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
         self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
         self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
+        if self._certificate is not None:
+            self._jobs.add_job(self._certificate.refresh, "interval", seconds=RENEWAL)
         self._jobs.start()
 
     def _watch(self) -> None:

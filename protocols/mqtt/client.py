@@ -144,3 +144,11 @@ _ACKNOWLEDGE: dict[type[Packet], Callable[[Session, int, int], None]] = {
     Pubrel: Session.pubrel,
     Pubcomp: Session.pubcomp,
 }
+
+# By first byte, for packets of a packet identifier alone: they come as often as PUBLISH does.
+ACKNOWLEDGEMENTS: dict[int, Callable[[Session, int], None]] = {
+    0x40: Session.puback,
+    0x50: Session.pubrec,
+    0x62: Session.pubrel,
+    0x70: Session.pubcomp,
+}

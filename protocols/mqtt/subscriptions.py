@@ -91,7 +91,7 @@ class Subscriptions:
         """Return where a message on this topic name goes."""
         route = self._routes.get(name)
         if route is None:
-            route = self._match(name).route()
+            route = self._match(name).route(name)
             if len(name) > _CACHED_NAME:
                 route.stale = True
                 return route
