@@ -67,6 +67,10 @@ class Gate:
         """Tell whether the snapshot is as new as these counters."""
         return revisions["integrations"] == self._revision
 
+    def entries(self) -> list[Entry]:
+        """Return every integration."""
+        return self._snapshot.entries()
+
     def refresh(self) -> Withdrawn:
         """Bring the snapshot up to date with the database; costs one small query when nothing changed."""
         withdrawn = Withdrawn()

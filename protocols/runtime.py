@@ -9,12 +9,11 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
-from functools import partial
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -26,17 +25,16 @@ from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
 from protocols import process
-from protocols.contract import ConnectionInfo, Server
+from protocols.contract import ConnectionInfo
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
-from protocols.looper import Looper
+from protocols.mqtt.keeper import StoreKeeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.server import MqttServer
+from protocols.servers import Servers
 from protocols.warden import Warden
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 WATCH = 0.05  # seconds between two looks for what changed in the portal
 HEARTBEAT = 2  # seconds; the pages call a node up for presence.FRESH after one
@@ -47,7 +45,6 @@ RENEWAL = 2  # seconds between two looks for a renewed certificate
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
 ACCOUNT = 60  # seconds between two times that traffic is written
-ANSWER = 0.8  # seconds that a server has to answer a page
 SHOWN_FILTER = 256  # characters
 
 
@@ -66,7 +63,7 @@ class Runtime:
         self._guard = Guard(Rules.of(settings))
         self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
-        self._servers: dict[str, tuple[Looper, Server]] = {}
+        self._servers = Servers()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._kicks = presence.Kicks(self._node_id)
@@ -96,12 +93,7 @@ class Runtime:
         self._stopping.set()
         self._watcher.join(STOP)
         self._account()
-        for looper, server in self._servers.values():
-            try:
-                looper.run(server.stop(), STOP)
-            except TimeoutError:
-                log.error("the %s server did not stop in time", looper.name)
-            looper.stop(STOP)
+        self._servers.stop()
         self._book.stop()
         self._warden.stop(STOP)
         self._sign_off()
@@ -137,17 +129,14 @@ class Runtime:
         return found
 
     def _start_server(self, protocol: str, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
-        looper = Looper(protocol)
-        limits = Limits(**dict[str, Any](self._settings.mqtt_limits))
         server = SERVERS[protocol](
             authenticate=Entrance(self._gate, self._guard, self._book),
             presence=self._book,
-            limits=limits,
+            limits=Limits(**dict[str, Any](self._settings.mqtt_limits)),
+            keeper=StoreKeeper(self._settings.data_dir / "mqtt.db"),
             tls=self._certificate.current if self._certificate is not None else None,
         )
-        looper.start()
-        looper.run(server.start(listeners), STOP)
-        self._servers[protocol] = (looper, server)
+        self._servers.start(protocol, server, listeners, {entry.id: grant(entry) for entry in self._gate.entries()})
 
     def _start_jobs(self) -> None:
         self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
@@ -183,46 +172,33 @@ class Runtime:
         if not self._gate.is_current(revisions):
             self._apply(self._gate.refresh())
         if kicked := self._kicks.look(revisions):
-            self._tell(lambda server: server.kick(kicked, DISCONNECTED))
+            self._servers.tell(lambda server: server.kick(kicked, DISCONNECTED))
 
     def _apply(self, withdrawn: Withdrawn) -> None:
         if withdrawn.permitted:
             grants = {entry.id: grant(entry) for entry in withdrawn.permitted}
-            self._tell(lambda server: server.permit(grants))
+            self._servers.tell(lambda server: server.permit(grants))
         for reason, integration_ids in withdrawn.cut.items():
             self._disconnect(integration_ids, reason, forget=False)
         if withdrawn.deleted:
             self._disconnect(withdrawn.deleted, "integration deleted", forget=True)
 
     def _disconnect(self, integration_ids: list[int], reason: str, *, forget: bool) -> None:
-        self._tell(lambda server: server.disconnect(integration_ids, reason, forget=forget))
-
-    def _tell(self, act: Callable[[Server], object]) -> None:
-        """Have something done by each server soon, on its own thread."""
-        for looper, server in self._servers.values():
-            looper.call(partial(act, server))
-
-    def _ask(self, question: Callable[[Server], T]) -> list[T]:
-        """Return what each server answers, on its own thread.  Raises TimeoutError."""
-
-        async def answer(server: Server) -> T:
-            return question(server)
-
-        return [looper.run(answer(server), ANSWER) for looper, server in self._servers.values()]
+        self._servers.tell(lambda server: server.disconnect(integration_ids, reason, forget=forget))
 
     def connections(self, integration_id: int, connection_ids: Collection[str]) -> list[dict[str, object]]:
         """Return what is known now of these open connections of an integration.  Raises TimeoutError."""
         wanted = set(connection_ids)
-        found = self._ask(lambda server: server.connections(integration_id))
+        found = self._servers.ask(lambda server: server.connections(integration_id))
         return [_as_dict(info) for infos in found for info in infos if info.connection_id in wanted]
 
     def usage(self) -> list[dict[str, object]]:
         """Return the limits of all servers.  Raises TimeoutError."""
-        return [asdict(usage) for usages in self._ask(lambda server: server.usage()) for usage in usages]
+        return [asdict(usage) for usages in self._servers.ask(lambda server: server.usage()) for usage in usages]
 
     def _heartbeat(self) -> None:
         """Vouch for the node while every server's loop answers; give way when one has long been stuck."""
-        stuck = [looper.name for looper, _ in self._servers.values() if not looper.ping()]
+        stuck = self._servers.stuck()
         if not self._book.is_alive():
             stuck.append("presence")
         now = time.monotonic()
@@ -247,7 +223,7 @@ class Runtime:
     def _account(self) -> None:
         """Write what was sent, got and how long who was online; while the database is away, it adds up."""
         with suppress(TimeoutError):
-            for counted in self._ask(lambda server: server.traffic()):
+            for counted in self._servers.ask(lambda server: server.traffic()):
                 self._ledger.add(counted, {})
         self._ledger.add({}, self._book.online.take())
         with suppress(*db.Unavailable), db.connected():  # the presence thread says so

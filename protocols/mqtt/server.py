@@ -26,11 +26,13 @@ from protocols.mqtt.journal import Journal
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import ADMINISTRATIVE_ACTION, SERVER_SHUTTING_DOWN
+from protocols.mqtt.sys_topics import SysPublisher
 
 _log = logging.getLogger("protocols.mqtt")
 
 CONNECTION_LOST = "connection lost"
 STOPPING = "server is stopping"
+DELETED = "integration deleted"
 
 _STOP_PATIENCE = 1.5  # seconds for the transports to close
 _OTHER_FILES = 100  # that the process may have open besides its clients
@@ -59,13 +61,16 @@ class MqttServer:
         self._all_closed = asyncio.Event()
         self.stopping = False
 
-    async def start(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
-        """Take back what was stored, and accept clients on bound, listening sockets, by transport."""
+    async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
+        """Take back what was stored for these integrations, and accept clients, by transport."""
         self._loop = asyncio.get_running_loop()
         self._journal = Journal(self._limits.log_lines, self.now())
         self._broker.tally.most = _most_connections(self._limits)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())
+        self._broker.sessions.disconnect(stored.integration_ids() - grants.keys(), DELETED, forget=True)
+        self._broker.permit(grants)
+        self._sys_topics = SysPublisher(self._broker, self._limits.sys_interval, self.now())
         for transport, sockets in listeners.items():
             for listener in sockets:
                 self._doors.append(await open_door(transport, listener, partial(self._meet, transport)))
@@ -96,9 +101,7 @@ class MqttServer:
 
     def traffic(self) -> dict[int, Traffic]:
         """Return the traffic of each integration that had any since the last call."""
-        for connection in self._connections():
-            if connection.client is not None:
-                connection.client.report(connection.bytes_in)
+        self._report()
         return self._broker.tally.take()
 
     def usage(self) -> list[Usage]:
@@ -118,6 +121,11 @@ class MqttServer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
         self._broker.keeper.stop()
+
+    def _report(self) -> None:
+        for connection in self._connections():
+            if connection.client is not None:
+                connection.client.report(connection.bytes_in)
 
     def _connections(self) -> list[Connection]:
         return [client.connection for client in self._clients if not client.connection.closed]
@@ -181,6 +189,9 @@ class MqttServer:
         for client in list(self._clients):
             client.check(now)
         self._broker.sweep(now)
+        if self._sys_topics.is_due(now):
+            self._report()
+            self._sys_topics.publish(now)
         self._journal.sweep(now)
         self._sweep_later()
 

@@ -138,12 +138,19 @@ def _counts(ever: Ever, state: State, most: int) -> dict[str, str]:
 class SysPublisher:
     """Keeps the topics of one broker up to date."""
 
-    def __init__(self, broker: Broker, now: float) -> None:
+    def __init__(self, broker: Broker, interval: float, now: float) -> None:
         self._broker = broker
+        self._interval = interval  # seconds
+        self._due_at = now
         self._topics = SysTopics(now)
 
+    def is_due(self, now: float) -> bool:
+        """Say whether it is time to publish; the connections' traffic has to be reported then."""
+        return now >= self._due_at
+
     def publish(self, now: float) -> None:
-        """Publish what has changed; the connections' traffic has been reported."""
+        """Publish what has changed."""
+        self._due_at = now + self._interval
         for topic, payload in self._topics.changed(*read(self._broker), now):
             self._broker.publish(Message(topic, payload, retain=True))
 

@@ -78,7 +78,7 @@ def test_disconnect_changes_the_interval(first: int, then: int, after: float, ke
 
 @pytest.mark.parametrize("expiry", [None, 0])
 def test_disconnect_cannot_give_a_session_that_was_not_asked_for(expiry: int | None) -> None:
-    """5.0: 3.14.2-2 4.13.1-1."""
+    """5.0: 3.14.2-2."""
     bench = Bench()
     client = left(bench, expiry).send(mqtt.disconnect(0, {SESSION_EXPIRY: 100}))
     assert client.closed_with() == 0x82

@@ -96,7 +96,7 @@ def test_a_window_is_that_of_its_connection() -> None:
 
 
 def test_a_client_that_sends_more_than_it_was_told_is_closed() -> None:
-    """5.0: 3.3.4-7 4.13.1-1."""
+    """5.0: 3.3.4-7."""
     bench = Bench(receive_maximum=3)
     client = bench.client("c")
     assert client.connack.properties[RECEIVE_MAXIMUM] == 3
@@ -201,7 +201,7 @@ def test_a_client_that_takes_hardly_anything_is_sent_nothing_larger(limit: int) 
 
 @pytest.mark.parametrize("over", [0, 1, 1_000_000])
 def test_a_packet_larger_than_the_server_takes_closes_the_connection_at_its_length(over: int) -> None:
-    """5.0: 3.2.2-15 4.13.1-1."""
+    """5.0: 3.2.2-15."""
     client = Bench(max_packet=1_000).client("c")
     assert client.connack.properties[MAXIMUM_PACKET] == 1_000
     data = mqtt.publish(5, "a", bytes(1_000 - 3 - 4 + over), 0)

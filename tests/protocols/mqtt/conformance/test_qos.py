@@ -1,7 +1,10 @@
 """QoS 1 and 2 in both versions: both directions, redelivery, order (4.3, 4.4, 4.6)."""
 
+import mqtt_wire as wire
 import pytest
 from mqtt_bench import BOTH, Bench, Client, kinds
+
+from protocols.mqtt.keeping import NoKeeper
 
 
 def pair(level: int, qos: int = 2, **limits: object) -> tuple[Bench, Client, Client]:
@@ -179,3 +182,19 @@ def test_a_publisher_that_comes_back_with_a_clean_session_begins_anew(level: int
     writer.publish("a", b"x", 2, 9).lose()
     bench.client("writer", level).publish("a", b"y", 2, 9)
     assert reader.payloads() == [b"x", b"y"]
+
+
+def test_a_message_of_3_1_1_that_cannot_be_stored_is_not_acknowledged_and_its_connection_closed() -> None:
+    """3.1.1: 4.8.0-2."""
+    bench = Bench()
+    keeper = NoKeeper()
+    keeper.accepting = False
+    bench.broker = wire.broker(bench.broker.limits, keeper)
+    client = bench.client("c", 4).publish("a", b"x", 1, 1, retain=True)
+    bench.wait(60)
+    assert (client.take(), client.closed) == ([], False)
+    keeper.accepting = True
+    bench.wait(1)
+    assert (client.take(), client.closed) == ([], True)
+    client = bench.client("c", 4).publish("a", b"x", 1, 1, retain=True, dup=True)
+    assert kinds(client.take()) == ["PUBACK"]
