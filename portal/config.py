@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+
+from portal.limits import LIMITS
 
 SECRET_LENGTH = 16
 PASSWORD_LENGTH = 8
@@ -38,6 +40,11 @@ class Settings:
     admin_password: str | None
     trusted_proxies: int
     web_workers: int
+    guesses_per_address: int  # 0 turns these bans off
+    guesses_per_username: int
+    guess_window: int  # minutes
+    ban_minutes: int
+    mqtt_limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the broker's names
 
     @property
     def ports(self) -> dict[str, int]:
@@ -80,16 +87,30 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         admin_password=password,
         trusted_proxies=_count(environ, "TRUSTED_PROXIES", 0, least=0),
         web_workers=_count(environ, "WEB_CONCURRENCY", 1, least=1),
+        guesses_per_address=_guesses(environ, "GUESSES_PER_ADDRESS"),
+        guesses_per_username=_guesses(environ, "GUESSES_PER_USERNAME"),
+        guess_window=_count(environ, "GUESS_WINDOW", 10, least=1, most=1440),
+        ban_minutes=_count(environ, "BAN_MINUTES", 10, least=1, most=1440),
+        mqtt_limits=_limits(environ),
     )
 
 
-def _count(environ: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+def _count(environ: Mapping[str, str], name: str, default: int, *, least: int, most: int = 16) -> int:
     text = environ.get(name, "").strip()
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= 16:
-        raise SettingError(f"{name}: must be a number from {least} to 16, not {text!r}")
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
+        raise SettingError(f"{name}: must be a number from {least} to {most}, not {text!r}")
     return int(text)
+
+
+def _guesses(environ: Mapping[str, str], name: str) -> int:
+    if environ.get(name, "").strip().lower() in {"off", "0"}:
+        return 0
+    try:
+        return _count(environ, name, 20, least=3, most=1000)
+    except SettingError as error:
+        raise SettingError(f"{error}; 'off' turns these bans off") from None
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:
@@ -108,6 +129,18 @@ def _listener(environ: Mapping[str, str], name: str, default: int) -> int | None
         return _port(environ, name, default)
     except SettingError as error:
         raise SettingError(f"{error}; 'off' turns this listener off") from None
+
+
+def _limits(environ: Mapping[str, str]) -> dict[str, float]:
+    """Return the limits of the broker that are set; it has a default for each of the others."""
+    found = {}
+    for limit in LIMITS.values():
+        if text := environ.get(limit.setting, "").strip():
+            try:
+                found[limit.field] = limit.parse(text)
+            except ValueError as error:
+                raise SettingError(f"{limit.setting}: {error}") from None
+    return found
 
 
 def _listeners(environ: Mapping[str, str], port: int) -> dict[str, int | None]:

@@ -81,6 +81,8 @@ class Entry:
     active: bool
     digest: bytes
     revision: int
+    publish: tuple[str, ...] = ("#",)
+    subscribe: tuple[str, ...] = ("#",)
 
 
 class Snapshot:
@@ -106,6 +108,10 @@ class Snapshot:
     def get(self, integration_id: int) -> Entry | None:
         """Return the entry of an integration, or None."""
         return self._by_id.get(integration_id)
+
+    def named(self, username: str) -> Entry | None:
+        """Return the entry of this username, or None."""
+        return self._by_username.get(username)
 
     def check(self, username: str, password: bytes) -> tuple[Entry | None, bool]:
         """Return the entry of this username, and whether the password is its own, in constant time."""

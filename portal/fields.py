@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from portal.config import PASSWORD_LENGTH
 
 USERNAME_LENGTH = 128
 SECRET_MAX_LENGTH = 256
 NOTE_LENGTH = 500
+FILTERS = 100
+FILTER_LENGTH = 1000
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -53,6 +56,35 @@ def note(text: str) -> str:
     if not text.isprintable():
         raise FieldError("note", "A note cannot hold control or invisible characters.")
     return text
+
+
+def topic_filters(field: str, lines: Iterable[str]) -> tuple[str, ...]:
+    """Return legal topic filters (MQTT 5.0, section 4.7), one from each line that is not empty, without repeats."""
+    found: dict[str, None] = {}
+    for number, line in enumerate(lines, 1):
+        if text := line.strip():
+            if fault := _filter_fault(text):
+                raise FieldError(field, f"Line {number} ({text[:60]}): {fault}")
+            found[text] = None
+    if len(found) > FILTERS:
+        raise FieldError(field, f"There are at most {FILTERS} filters, not {len(found)}.")
+    return tuple(found)
+
+
+def _filter_fault(text: str) -> str | None:
+    """Say why this is no topic filter, or return None."""
+    if len(text) > FILTER_LENGTH:
+        return f"a filter has at most {FILTER_LENGTH:,} characters."
+    if not text.isprintable():
+        return "a filter cannot hold control or invisible characters."
+    levels = text.split("/")
+    if levels[0] == "$share":
+        return "name the topics without $share; who may subscribe to them may also share them."
+    if "#" in text and (levels[-1] != "#" or text.count("#") > 1):
+        return "# stands alone, as the last level, such as in plant/#."
+    if any("+" in level and level != "+" for level in levels):
+        return "+ stands for a whole level, such as in plant/+/temperature."
+    return None
 
 
 def email(text: str) -> str:

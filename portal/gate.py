@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from portal.credentials import Entry, Sealer, SealError, Snapshot
@@ -19,10 +20,14 @@ UNSEALED = b""  # the digest of a password that could not be opened: it equals n
 
 @dataclass(slots=True)
 class Withdrawn:
-    """What a refresh took away: the ids to cut by the reason to give, and those that are gone for good."""
+    """What a refresh took away: the ids to cut by the reason to give, and those that are gone for good.
+
+    And the new entries of those that may use other topics now, which is no reason to cut them.
+    """
 
     cut: dict[str, list[int]] = field(default_factory=dict)
     deleted: list[int] = field(default_factory=list)
+    permitted: list[Entry] = field(default_factory=list)
 
     def add(self, reason: str, integration_id: int) -> None:
         self.cut.setdefault(reason, []).append(integration_id)
@@ -35,6 +40,11 @@ class Gate:
         self._sealer = sealer
         self._snapshot = Snapshot()
         self._revision = -1
+        self.read_at = 0.0  # when the last reading that the snapshot is as new as began, in monotonic seconds
+
+    def named(self, username: str) -> Entry | None:
+        """Return the entry of this username, whatever its password."""
+        return self._snapshot.named(username)
 
     def decide(self, door: str, username: str, password: bytes) -> tuple[Entry | None, str | None]:
         """Return the entry of this username, and why it is refused at this door (None: it may come in).
@@ -53,13 +63,19 @@ class Gate:
             return entry, "integration is inactive"
         return entry, None
 
+    def is_current(self, revisions: Mapping[str, int]) -> bool:
+        """Tell whether the snapshot is as new as these counters."""
+        return revisions["integrations"] == self._revision
+
     def refresh(self) -> Withdrawn:
         """Bring the snapshot up to date with the database; costs one small query when nothing changed."""
         withdrawn = Withdrawn()
+        began = time.monotonic()
         with database.atomic():
             query = Revision.select(Revision.value).where(Revision.name == "integrations")
             revision = int(query.scalar())
             if revision == self._revision:
+                self.read_at = began
                 return withdrawn
             current = dict(tuples(Integration.select(Integration.id, Integration.revision)))
             known = self._snapshot.revisions()
@@ -73,6 +89,7 @@ class Gate:
         self._snapshot.remove(withdrawn.deleted)
         self._snapshot.put(fresh)
         self._revision = revision
+        self.read_at = began
         return withdrawn
 
     def _report_unsealed(self, entries: list[Entry]) -> None:
@@ -95,6 +112,9 @@ class Gate:
             withdrawn.add("username changed", entry.id)
         elif before.digest != entry.digest:
             withdrawn.add("password changed", entry.id)
+        topics = (entry.username, entry.publish, entry.subscribe)  # %u in a filter is the username
+        if topics != (before.username, before.publish, before.subscribe):
+            withdrawn.permitted.append(entry)
 
     def _read(self, integration_ids: list[int]) -> Iterator[Entry]:
         columns = (
@@ -104,15 +124,19 @@ class Gate:
             Integration.active,
             Integration.sealed_password,
             Integration.revision,
+            Integration.publish_filters,
+            Integration.subscribe_filters,
         )
         for start in range(0, len(integration_ids), READ_ROWS):
             part = integration_ids[start : start + READ_ROWS]
             for row in tuples(Integration.select(*columns).where(Integration.id.in_(part))):
                 yield self._entry(*row)
 
-    def _entry(self, id: int, username: str, type: str, active: bool, sealed: bytes, revision: int) -> Entry:
+    def _entry(
+        self, id: int, username: str, type: str, active: bool, sealed: bytes, revision: int, *topics: tuple[str, ...]
+    ) -> Entry:
         try:
             digest = self._snapshot.digest(self._sealer.open(sealed).encode())
         except SealError:
             digest = UNSEALED
-        return Entry(id, username, type, bool(active), digest, revision)
+        return Entry(id, username, type, bool(active), digest, revision, *topics)

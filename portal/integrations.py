@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from portal.credentials import Sealer, generate_password, generate_username
 from portal.db import writing
 from portal.fields import FieldError
 from portal.kinds import KINDS
-from portal.models import Integration, Revision
+from portal.models import Connection, Integration, Revision, tuples
 
 GENERATE_ATTEMPTS = 8
 MAX_ID = 2**63  # a greater number in an address is no id, and more than SQLite can be asked for
@@ -119,6 +119,30 @@ def set_active(integration_id: int, active: bool, actor: Actor) -> Integration:
     return integration
 
 
+def set_permissions(
+    integration_id: int,
+    actor: Actor,
+    *,
+    publish: Iterable[str] | None = None,
+    subscribe: Iterable[str] | None = None,
+) -> Integration:
+    """Say to which topics an integration may publish and subscribe; None leaves it as it is.  Raises `FieldError`."""
+    wanted = {
+        name: fields.topic_filters(name, lines)
+        for name, lines in (("publish", publish), ("subscribe", subscribe))
+        if lines is not None
+    }
+    with _changing(integration_id) as integration:
+        changes = []
+        for name, filters in wanted.items():
+            if getattr(integration, f"{name}_filters") != filters:
+                setattr(integration, f"{name}_filters", filters)
+                changes.append(f"{name}: {', '.join(filters) or 'nothing'}")
+        if changes:
+            _save(integration, "integration.permissions-changed", actor, "; ".join(changes))
+    return integration
+
+
 def delete(integration_id: int, actor: Actor) -> Integration:
     """Delete an integration, which cuts its connections; return what it was."""
     with _changing(integration_id) as integration:
@@ -137,6 +161,24 @@ def reveal(integration_id: int, actor: Actor, sealer: Sealer) -> str:
     return password
 
 
+def disconnect(integration_id: int, actor: Actor, connection_id: str | None = None) -> int:
+    """Have one open connection closed, or all of an integration's; its client may come back.  Return how many."""
+    with writing():
+        Revision.bump("presence")
+        Revision.bump("kicks")
+        integration = by_id(integration_id)
+        rows = Connection.integration == integration_id
+        if connection_id is not None:
+            rows &= Connection.id == connection_id
+        asked = rows & (Connection.kicked == False)  # noqa: E712 - SQL
+        names = [row[0] for row in tuples(Connection.select(Connection.client_id).where(asked).limit(2))]
+        count = int(Connection.update(kicked=True).where(asked).execute())
+        if count:
+            detail = f"client {names[0]}" if count == 1 else f"{count} connections"
+            _record("integration.disconnected", integration, actor, detail)
+    return count
+
+
 @contextmanager
 def _changing(integration_id: int) -> Iterator[Integration]:
     """Hold an integration while it is changed: counting the change first makes other writers wait."""
@@ -148,7 +190,7 @@ def _changing(integration_id: int) -> Iterator[Integration]:
 
 
 def _save(integration: Integration, kind: str, actor: Actor, detail: str = "") -> None:
-    changed = ("username", "sealed_password", "note", "active", "revision")
+    changed = ("username", "sealed_password", "note", "active", "revision", "publish_filters", "subscribe_filters")
     integration.save(only=[getattr(Integration, name) for name in changed])
     _record(kind, integration, actor, detail)
 

@@ -140,6 +140,8 @@ def as_json(row: Row) -> dict[str, object]:
         "connections": row.connections,
         "note": integration.note,
         "created_at": integration.created_at.isoformat(),
+        "publish": list(integration.publish_filters),
+        "subscribe": list(integration.subscribe_filters),
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import peewee as pw
@@ -23,6 +26,24 @@ class UtcField(pw.BigIntegerField):
 
     def python_value(self, value: int | None) -> datetime | None:
         return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+class FiltersField(pw.TextField):
+    """A tuple of topic filters, stored as JSON; integrations that have the same share one tuple."""
+
+    def db_value(self, value: Sequence[str] | None) -> str | None:
+        return None if value is None else json.dumps(list(value), ensure_ascii=False)
+
+    def python_value(self, value: str | None) -> tuple[str, ...] | None:
+        return None if value is None else _filters(value)
+
+
+@lru_cache(maxsize=1024)
+def _filters(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+EVERYTHING = ("#",)  # but the topics that start with $, which a wildcard does not match
 
 
 class Table(pw.Model):
@@ -54,6 +75,8 @@ class Integration(Table):
     created_at = UtcField(index=True)
     created_by = pw.TextField()
     revision = pw.BigIntegerField()  # the value of Revision "integrations" at its last change
+    publish_filters = FiltersField(default=EVERYTHING)
+    subscribe_filters = FiltersField(default=EVERYTHING)
 
 
 class Node(Table):
@@ -75,6 +98,24 @@ class Connection(Table):
     client_id = pw.TextField()
     address = pw.TextField()
     connected_at = UtcField()
+    version = pw.TextField(default="")  # of the protocol, such as "5.0"
+    transport = pw.TextField(default="tcp")
+    kicked = pw.BooleanField(default=False)  # its node is asked to close it
+
+
+class Traffic(Table):
+    """What the clients of an integration sent and got in the half hour from `start`, and how long they were online."""
+
+    integration = pw.ForeignKeyField(Integration, on_delete="CASCADE", index=False)
+    start = UtcField(index=True)
+    messages_in = pw.BigIntegerField()
+    messages_out = pw.BigIntegerField()
+    bytes_in = pw.BigIntegerField()
+    bytes_out = pw.BigIntegerField()
+    online_ms = pw.BigIntegerField()
+
+    class Meta:
+        primary_key = pw.CompositeKey("integration", "start")
 
 
 class Activity(Table):
@@ -93,8 +134,41 @@ class Activity(Table):
     detail = pw.TextField(default="")
 
 
+class Ban(Table):
+    """An address or a username that is refused for a time, because of too many wrong passwords; see `guard.Ban`."""
+
+    id = pw.AutoField()
+    kind = pw.TextField()
+    name = pw.TextField()
+    since = UtcField()
+    until = UtcField(index=True)
+    times = pw.IntegerField()
+    failures = pw.IntegerField()
+    protocol = pw.TextField()
+    last_username = pw.TextField()
+    last_address = pw.TextField()
+
+    class Meta:
+        indexes = ((("kind", "name"), True),)
+
+
+class KnownLogin(Table):
+    """A username that has logged in from an address."""
+
+    id = pw.AutoField()
+    username = pw.TextField()
+    origin = pw.TextField()  # an address; of IPv6 its /64
+    last_at = UtcField(index=True)
+
+    class Meta:
+        indexes = ((("username", "origin"), True),)
+
+
 class Revision(Table):
-    """Counters that tell other processes that something changed: "integrations", "presence", "accounts"."""
+    """Counters that tell other processes that something changed.
+
+    "integrations", "presence", "accounts", "bans", "known logins"; "kicks": a connection is to be closed.
+    """
 
     name = pw.TextField(primary_key=True)
     value = pw.BigIntegerField(default=0)
@@ -109,9 +183,14 @@ class Revision(Table):
         return int(cls.select(cls.value).where(cls.name == name).scalar())
 
     @classmethod
+    def hold(cls, name: str) -> None:
+        """Wait for, and keep out, other transactions that count changes of this name; count none."""
+        cls.update(value=cls.value).where(cls.name == name).execute()
+
+    @classmethod
     def values_now(cls) -> dict[str, int]:
         """Return every counter by name, in one read."""
         return {str(name): int(value) for name, value in tuples(cls.select(cls.name, cls.value))}
 
 
-TABLES = (Account, Integration, Node, Connection, Activity, Revision)
+TABLES = (Account, Integration, Node, Connection, Traffic, Activity, Ban, KnownLogin, Revision)

@@ -32,6 +32,8 @@ class Connected:
     client_id: str
     address: str
     at: datetime
+    version: str = ""
+    transport: str = "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Writer:
             "client_id": event.client_id,
             "address": event.address,
             "connected_at": event.at,
+            "version": event.version,
+            "transport": event.transport,
         }
 
     def _close(self, closed: Collection[str]) -> None:
@@ -171,16 +175,45 @@ def nodes_up(now: datetime) -> list[Node]:
     return list(Node.select().where(_fresh(now)).order_by(Node.id))
 
 
+def nodes_with_connections() -> list[tuple[Node, int]]:
+    """Return every node that has not signed off, with the number of its connections."""
+    counts = Connection.select(Connection.node, pw.fn.COUNT(Connection.id)).group_by(Connection.node)
+    by_node = {str(row[0]): int(row[1]) for row in tuples(counts)}
+    return [(node, by_node.get(node.id, 0)) for node in Node.select().order_by(Node.started_at)]
+
+
+def is_up(node: Node, now: datetime) -> bool:
+    """Tell whether the heartbeat of a node is fresh."""
+    return bool(now - FRESH <= node.heartbeat_at <= now + FRESH)
+
+
 def online_ids(now: datetime) -> pw.ModelSelect[Connection]:
     """Return the query for the ids of all integrations that are online."""
     return Connection.select(Connection.integration).join(Node).where(_fresh(now))
 
 
-def connections_of(integration_id: int, now: datetime) -> list[Connection]:
+def connections_of(integration_id: int, now: datetime, limit: int | None = None) -> list[Connection]:
     """Return the open connections of one integration, newest first."""
     query = Connection.select().join(Node)
     live = (Connection.integration == integration_id) & (_fresh(now))
-    return list(query.where(live).order_by(Connection.connected_at.desc()))
+    return list(query.where(live).order_by(Connection.connected_at.desc(), Connection.id).limit(limit))
+
+
+class Kicks:
+    """Finds the connections of a node that somebody wants closed."""
+
+    def __init__(self, node_id: str) -> None:
+        self._node_id = node_id
+        self._revision = 0
+
+    def look(self, revisions: Mapping[str, int]) -> list[str]:
+        """Return the ids of connections to close; costs nothing while the counter stands still."""
+        if revisions["kicks"] == self._revision:
+            return []
+        query = Connection.select(Connection.id).where(Connection.node == self._node_id, Connection.kicked)
+        found = [str(row[0]) for row in tuples(query)]
+        self._revision = revisions["kicks"]
+        return found
 
 
 def count_by_integration(integration_ids: Collection[int], now: datetime) -> dict[int, int]:

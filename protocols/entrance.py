@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import time
+from dataclasses import replace
 from datetime import datetime
 
 import peewee as pw
 
 from portal import activity, clock, db, presence
 from portal.activity import LoginNote
+from portal.credentials import Entry
 from portal.gate import Gate
-from protocols.contract import Grant, Login, Refusal
+from portal.guard import FIRST_WAIT, Attempt, Guard
+from protocols.contract import Grant, Login, Refusal, Wait
+from protocols.ledger import OnlineTimes
 from protocols.recorder import Recorder
 
 STOP = 2.0  # seconds that the presence thread has to write what is queued
+PATIENCE = 2.0  # seconds after which a login is decided on credentials that could not be read anew
 
-CUT_REASONS = frozenset({"integration deactivated", "integration deleted", "username changed", "password changed"})
+GUESSES = frozenset({Refusal.UNKNOWN_USERNAME, Refusal.WRONG_PASSWORD})
+
+DISCONNECTED = "disconnected in the portal"
+CUT_REASONS = frozenset(
+    {"integration deactivated", "integration deleted", "username changed", "password changed", DISCONNECTED}
+)
 
 
 class Book:
@@ -34,6 +45,7 @@ class Book:
             rejected=(pw.PeeweeException, presence.NodeGone),
         )
         self.listeners: dict[str, int] = {}
+        self.online = OnlineTimes()
         self._node_id = node_id
 
     def start(self) -> None:
@@ -49,9 +61,17 @@ class Book:
         connection_id = f"{self._prefix}{next(self._numbers):x}"
         now = clock.now()
         opened = presence.Connected(
-            connection_id, grant.integration_id, login.protocol, activity.printable(login.client_id), login.address, now
+            connection_id,
+            grant.integration_id,
+            login.protocol,
+            activity.printable(login.client_id),
+            login.address,
+            now,
+            login.version,
+            login.transport,
         )
         self._live[connection_id] = (opened, grant.username)
+        self.online.opened(grant.integration_id)
         self._recorder.put(opened)
         self._recorder.put(_note(activity.LOGIN, now, login, grant.integration_id, login.client_id))
         return connection_id
@@ -59,6 +79,7 @@ class Book:
     def disconnected(self, connection_id: str, reason: str) -> None:
         """Record that a connection is closed."""
         opened, username = self._live.pop(connection_id)
+        self.online.closed(opened.integration_id)
         self._recorder.put(presence.Disconnected(connection_id))
         if reason in CUT_REASONS:
             note = LoginNote(
@@ -103,21 +124,55 @@ def _note(kind: str, now: datetime, login: Login, integration_id: int | None, de
     return LoginNote(kind, now, login.protocol, username, login.address, detail, integration_id)
 
 
-class Entrance:
-    """`contract.Authenticate`: asks the gate, and records who was refused."""
+def grant(entry: Entry) -> Grant:
+    """Return what an integration is granted."""
+    return Grant(entry.id, entry.username, entry.publish, entry.subscribe)
 
-    def __init__(self, gate: Gate, book: Book) -> None:
+
+class Entrance:
+    """`contract.Authenticate`: asks guard and gate, and records who was refused."""
+
+    def __init__(self, gate: Gate, guard: Guard, book: Book) -> None:
         self._gate = gate
+        self._guard = guard
         self._book = book
 
-    def __call__(self, login: Login) -> Grant | Refusal:
-        """Return what the login is granted, or why it is refused."""
+    def __call__(self, login: Login, waited: float = 0.0) -> Grant | Refusal | Wait:
+        """Return what the login is granted, why it is refused, or that it has to wait to be told."""
         if not login.username or login.password is None:
-            self._book.refused(login, Refusal.NO_CREDENTIALS, None)
-            return Refusal.NO_CREDENTIALS
+            return self._refuse(login, Refusal.NO_CREDENTIALS, None)
+        now = clock.now().timestamp()
+        username, address = activity.printable(login.username), activity.printable(login.address)
+        attempt = Attempt(login.protocol, username, login.password, address)
+        if not waited:
+            pause = self._guard.approach(attempt, now)
+            if pause is None:
+                return self._turn_away(login, login.username)
+            if pause:
+                return Wait(pause)
         entry, reason = self._gate.decide(login.protocol, login.username, login.password)
         if entry is not None and reason is None:
-            return Grant(entry.id, entry.username)
+            self._guard.passed(attempt, now, guessed=waited > 0)
+            return grant(entry)
         refusal = Refusal(str(reason))
-        self._book.refused(login, refusal, entry.id if entry else None)
+        if not waited:
+            return Wait(self._guard.guessed(attempt, now) if refusal in GUESSES else FIRST_WAIT)
+        if not self._is_up_to_date(waited):
+            return Wait(FIRST_WAIT)
+        if refusal in GUESSES:
+            self._guard.refused(attempt, now)
+        return self._refuse(login, refusal, entry)
+
+    def _is_up_to_date(self, waited: float) -> bool:
+        """Tell whether the credentials were read after the attempt began, or cannot be read."""
+        return waited >= PATIENCE or self._gate.read_at >= time.monotonic() - waited
+
+    def _turn_away(self, login: Login, username: str) -> Refusal:
+        """Refuse under a ban; what made-up usernames would be recorded as is one entry."""
+        entry = self._gate.named(username)
+        noted = login if entry is not None else replace(login, username=None)
+        return self._refuse(noted, Refusal.TOO_MANY_FAILURES, entry)
+
+    def _refuse(self, login: Login, refusal: Refusal, entry: Entry | None) -> Refusal:
+        self._book.refused(login, refusal, entry.id if entry is not None else None)
         return refusal

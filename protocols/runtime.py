@@ -9,26 +9,36 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import IO
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, fields
+from datetime import timedelta
+from functools import partial
+from typing import IO, Any, TypeVar
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, clock, db, handover, presence
-from portal.certificate import Keeper
+from portal import activity, bans, certificate, clock, db, handover, presence, traffic
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
+from portal.guard import Guard, Rules
+from portal.models import Revision
 from protocols import process
-from protocols.contract import Server
-from protocols.entrance import Book, Entrance
+from protocols.contract import ConnectionInfo, Server
+from protocols.entrance import DISCONNECTED, Book, Entrance, grant
+from protocols.ledger import Ledger
 from protocols.looper import Looper
+from protocols.mqtt.limits import Limits
 from protocols.mqtt.server import MqttServer
+from protocols.warden import Warden
 
 log = logging.getLogger(__name__)
 
-WATCH = 0.05  # seconds between two looks for changed credentials
+T = TypeVar("T")
+
+WATCH = 0.05  # seconds between two looks for what changed in the portal
 HEARTBEAT = 2  # seconds; the pages call a node up for presence.FRESH after one
 STUCK = 15.0  # seconds after which a worker whose loop does not answer gives way to a new one
 STOP = 2.0  # seconds that each thread has to end
@@ -36,6 +46,9 @@ RETRY = 1.0  # seconds between two tries to reach the database at start
 RENEWAL = 2  # seconds between two looks for a renewed certificate
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
+ACCOUNT = 60  # seconds between two times that traffic is written
+ANSWER = 0.8  # seconds that a server has to answer a page
+SHOWN_FILTER = 256  # characters
 
 
 class Runtime:
@@ -50,12 +63,16 @@ class Runtime:
         db.init(settings, synchronous="normal")
         self._node_id = _node_id(settings)
         self._gate = Gate(Sealer(settings.secret_key))
+        self._guard = Guard(Rules.of(settings))
+        self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
         self._servers: dict[str, tuple[Looper, Server]] = {}
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
+        self._kicks = presence.Kicks(self._node_id)
+        self._ledger = Ledger()
         self._jobs = _scheduler()
-        self._keeper = Keeper(settings) if settings.needs_certificate else None
+        self._certificate = certificate.Keeper(settings) if settings.needs_certificate else None
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -65,6 +82,7 @@ class Runtime:
         while not self._sign_on():
             time.sleep(RETRY)
         self._book.start()
+        self._warden.start()
         for protocol, listeners in self._by_protocol().items():
             self._start_server(protocol, listeners)
         self._watcher.start()
@@ -77,6 +95,7 @@ class Runtime:
         self._jobs.shutdown(wait=False)
         self._stopping.set()
         self._watcher.join(STOP)
+        self._account()
         for looper, server in self._servers.values():
             try:
                 looper.run(server.stop(), STOP)
@@ -84,6 +103,7 @@ class Runtime:
                 log.error("the %s server did not stop in time", looper.name)
             looper.stop(STOP)
         self._book.stop()
+        self._warden.stop(STOP)
         self._sign_off()
         self._lock.close()
 
@@ -92,6 +112,7 @@ class Runtime:
         try:
             with db.connected():
                 self._gate.refresh()
+                self._warden.read()
                 presence.start_node(self._node_id, clock.now(), self._book.listeners)
         except db.Unavailable as error:
             log.error("waiting for the database, nobody can connect: %s", str(error).strip())
@@ -117,10 +138,12 @@ class Runtime:
 
     def _start_server(self, protocol: str, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
         looper = Looper(protocol)
+        limits = Limits(**dict[str, Any](self._settings.mqtt_limits))
         server = SERVERS[protocol](
-            authenticate=Entrance(self._gate, self._book),
+            authenticate=Entrance(self._gate, self._guard, self._book),
             presence=self._book,
-            tls=self._keeper.current if self._keeper is not None else None,
+            limits=limits,
+            tls=self._certificate.current if self._certificate is not None else None,
         )
         looper.start()
         looper.run(server.start(listeners), STOP)
@@ -129,20 +152,23 @@ class Runtime:
     def _start_jobs(self) -> None:
         self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
         self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
-        if self._keeper is not None:
-            self._jobs.add_job(self._keeper.refresh, "interval", seconds=RENEWAL)
+        self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
+        if self._certificate is not None:
+            self._jobs.add_job(self._certificate.refresh, "interval", seconds=RENEWAL)
         self._jobs.start()
 
     def _watch(self) -> None:
-        """Beat, and follow changed credentials, until the runtime stops."""
+        """Beat, and follow what is changed in the portal, until the runtime stops."""
         next_beat = 0.0
         while not self._stopping.wait(WATCH):
             if time.monotonic() >= next_beat:  # not a job: APScheduler sleeps by the wall clock, which may be set back
                 next_beat = time.monotonic() + HEARTBEAT
                 self._heartbeat()
             try:
+                began = time.monotonic()
                 with db.connected():
-                    withdrawn = self._gate.refresh()
+                    self._follow(Revision.values_now())
+                self._gate.read_at = began
             except db.Unavailable as error:
                 if self._following:
                     log.error("credentials cannot be followed, the last known ones hold: %s", error)
@@ -151,19 +177,48 @@ class Runtime:
             if not self._following:
                 log.warning("credentials are followed again")
                 self._following = True
-            self._cut(withdrawn)
 
-    def _cut(self, withdrawn: Withdrawn) -> None:
+    def _follow(self, revisions: Mapping[str, int]) -> None:
+        """Take over what these counters say has changed."""
+        if not self._gate.is_current(revisions):
+            self._apply(self._gate.refresh())
+        if kicked := self._kicks.look(revisions):
+            self._tell(lambda server: server.kick(kicked, DISCONNECTED))
+
+    def _apply(self, withdrawn: Withdrawn) -> None:
+        if withdrawn.permitted:
+            grants = {entry.id: grant(entry) for entry in withdrawn.permitted}
+            self._tell(lambda server: server.permit(grants))
         for reason, integration_ids in withdrawn.cut.items():
             self._disconnect(integration_ids, reason, forget=False)
         if withdrawn.deleted:
             self._disconnect(withdrawn.deleted, "integration deleted", forget=True)
 
     def _disconnect(self, integration_ids: list[int], reason: str, *, forget: bool) -> None:
+        self._tell(lambda server: server.disconnect(integration_ids, reason, forget=forget))
+
+    def _tell(self, act: Callable[[Server], object]) -> None:
+        """Have something done by each server soon, on its own thread."""
         for looper, server in self._servers.values():
-            looper.call(
-                lambda server=server: server.disconnect(integration_ids, reason, forget=forget)  # type: ignore[misc]
-            )
+            looper.call(partial(act, server))
+
+    def _ask(self, question: Callable[[Server], T]) -> list[T]:
+        """Return what each server answers, on its own thread.  Raises TimeoutError."""
+
+        async def answer(server: Server) -> T:
+            return question(server)
+
+        return [looper.run(answer(server), ANSWER) for looper, server in self._servers.values()]
+
+    def connections(self, integration_id: int, connection_ids: Collection[str]) -> list[dict[str, object]]:
+        """Return what is known now of these open connections of an integration.  Raises TimeoutError."""
+        wanted = set(connection_ids)
+        found = self._ask(lambda server: server.connections(integration_id))
+        return [_as_dict(info) for infos in found for info in infos if info.connection_id in wanted]
+
+    def usage(self) -> list[dict[str, object]]:
+        """Return the limits of all servers.  Raises TimeoutError."""
+        return [asdict(usage) for usages in self._ask(lambda server: server.usage()) for usage in usages]
 
     def _heartbeat(self) -> None:
         """Vouch for the node while every server's loop answers; give way when one has long been stuck."""
@@ -183,11 +238,31 @@ class Runtime:
             presence.sweep(clock.now())
 
     def _prune(self) -> None:
-        with db.connected(), db.writing():
-            activity.prune(clock.now())
+        with db.connected():
+            with db.writing():
+                activity.prune(clock.now())
+                bans.prune(clock.now())
+            traffic.prune(clock.now())
+
+    def _account(self) -> None:
+        """Write what was sent, got and how long who was online; while the database is away, it adds up."""
+        with suppress(TimeoutError):
+            for counted in self._ask(lambda server: server.traffic()):
+                self._ledger.add(counted, {})
+        self._ledger.add({}, self._book.online.take())
+        with suppress(*db.Unavailable), db.connected():  # the presence thread says so
+            traffic.add(self._ledger.rows(), clock.now() - timedelta(seconds=ACCOUNT / 2))
+            self._ledger.clear()
 
 
 SERVERS = {"mqtt": MqttServer}
+
+
+def _as_dict(info: ConnectionInfo) -> dict[str, object]:
+    """Return plain values, which can be sent to another process; no client decides how many."""
+    values: dict[str, object] = {field.name: getattr(info, field.name) for field in fields(info)}
+    values["subscriptions"] = [[topic_filter[:SHOWN_FILTER], qos] for topic_filter, qos in info.subscriptions]
+    return values
 
 
 def _scheduler() -> BackgroundScheduler:

@@ -1,7 +1,7 @@
 // What a click or a key does beyond HTMX.  Every change also works without this file.
 (() => {
   "use strict";
-  const { notice, tellTimes, isPoll } = window.gatehouse;
+  const { notice, tellTimes, tellSpans, isPoll } = window.gatehouse;
   const root = document.documentElement;
 
   const store = (name, value) => {
@@ -123,9 +123,10 @@
     const { target, requestConfig } = event.detail;
     if (target.id === "dialog") dialog.showModal();
     tellTimes();
+    tellSpans();
     if (isPoll(requestConfig.elt)) return;
     const focus = document.querySelector(`#${CSS.escape(target.id)} [data-focus]`);
-    if (focus) { focus.focus(); focus.select(); }
+    if (focus) { focus.focus(); if (focus.matches("input")) focus.select(); }
     if (target.id === "panel") {
       for (const row of document.querySelectorAll("tr.selected")) row.classList.remove("selected");
       document.getElementById(`row-${target.dataset.id}`)?.classList.add("selected");

@@ -95,9 +95,20 @@
 
   function told(moment) {
     const seconds = (Date.now() - moment) / 1000;
-    if (seconds < 5) return "just now";
-    const [, unit, size] = STEPS.find(([limit]) => seconds < limit);
-    return relative.format(-Math.floor(seconds / size), unit);
+    if (Math.abs(seconds) < 5) return "just now";
+    const [, unit, size] = STEPS.find(([limit]) => Math.abs(seconds) < limit);
+    return relative.format(seconds < 0 ? Math.ceil(-seconds / size) : -Math.floor(seconds / size), unit);
+  }
+
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+
+  // The picture of the last day says its times in UTC, for want of anything better on the server.
+  function tellSpans() {
+    for (const span of document.querySelectorAll("title[data-start]")) {
+      const { start, end } = span.dataset;
+      const told = clock.format(new Date(start)) + "–" + clock.format(new Date(end));
+      span.textContent = told + span.textContent.slice(span.textContent.indexOf(": "));
+    }
   }
 
   function tellTimes() {
@@ -111,7 +122,8 @@
 
   setInterval(tellTimes, 5000);
 
-  window.gatehouse = { notice, tellTimes, isPoll };
+  window.gatehouse = { notice, tellTimes, tellSpans, isPoll };
   tellTimes();
+  tellSpans();
   document.querySelectorAll(".notice").forEach(fadeAway);
 })();

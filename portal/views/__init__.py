@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Flask
 from htmx_flask import Htmx
 
-from portal import kinds, wording
-from portal.views import activity, auth, errors, integrations
+from portal import clock, figures, kinds, presence, wording
+from portal.views import activity, auth, bans, errors, integrations, server
 
 
 def init_app(app: Flask) -> None:
@@ -15,6 +15,8 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(integrations.blueprint)
     app.register_blueprint(activity.blueprint)
+    app.register_blueprint(server.blueprint)
+    app.register_blueprint(bans.blueprint)
     errors.init_app(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
@@ -22,4 +24,9 @@ def init_app(app: Flask) -> None:
         not_served=kinds.not_served,
         sentence=wording.sentence,
         wording_of=wording.of,
+        any_node_up=lambda: bool(presence.nodes_up(clock.now())),
+        transport=figures.transport,
+    )
+    app.jinja_env.filters.update(
+        count=figures.count, size=figures.size, duration=figures.duration, messages=figures.messages
     )

@@ -26,7 +26,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from htmx_flask import make_response
 
-from portal import activity, clock, connect, integrations, listing, presence, session
+from portal import clock, connect, integrations, listing, presence, session
 from portal.config import Settings
 from portal.credentials import Sealer, SealError
 from portal.fields import FieldError
@@ -34,6 +34,7 @@ from portal.integrations import Actor
 from portal.kinds import KINDS
 from portal.listing import Query
 from portal.models import Integration, Revision
+from portal.views.panel import Look, look
 
 blueprint = Blueprint("integrations", __name__)
 
@@ -113,9 +114,10 @@ def row(id: int) -> ResponseReturnValue:
 def panel(id: int) -> ResponseReturnValue:
     """Return the panel; 204 when it is what the browser shows already."""
     integration = integrations.by_id(id)
-    if request.args.get("v") == _panel_version(integration):
+    seen = look(integration)
+    if request.args.get("v") == seen.version:
         return "", 204
-    return _answer(integration)
+    return _answer(integration, seen=seen)
 
 
 @blueprint.get("/integrations/<int:id>/edit/<any(username, password, note):field>")
@@ -135,6 +137,33 @@ def save(id: int, field: str) -> ResponseReturnValue:
     except FieldError as error:
         return _answer(integrations.by_id(id), 422, editing=Edit(field, value, error.message))
     return _changed(integration)
+
+
+@blueprint.get("/integrations/<int:id>/permissions")
+def edit_permissions(id: int) -> ResponseReturnValue:
+    """Show the topic filters of an integration ready to be edited."""
+    integration = integrations.by_id(id)
+    return _answer(integration, permitting=_permissions(integration))
+
+
+@blueprint.post("/integrations/<int:id>/permissions")
+def save_permissions(id: int) -> ResponseReturnValue:
+    """Save the topic filters of an integration, or say what is wrong with which line."""
+    typed = {name: request.form.get(name, "") for name in ("publish", "subscribe")}
+    try:
+        integration = integrations.set_permissions(
+            id, session.actor(), publish=typed["publish"].splitlines(), subscribe=typed["subscribe"].splitlines()
+        )
+    except FieldError as error:
+        return _answer(integrations.by_id(id), 422, permitting=typed | {error.field + "_error": error.message})
+    return _changed(integration)
+
+
+@blueprint.post("/integrations/<int:id>/disconnect/<connection_id>")
+def disconnect(id: int, connection_id: str) -> ResponseReturnValue:
+    """Have one connection closed by the node that it is on."""
+    integrations.disconnect(id, session.actor(), connection_id)
+    return _changed(integrations.by_id(id))
 
 
 @blueprint.post("/integrations/<int:id>/activate")
@@ -184,6 +213,11 @@ def _set_password(id: int, value: str, actor: Actor) -> Integration:
     return integrations.set_password(id, value, actor, _sealer())
 
 
+def _permissions(integration: Integration) -> dict[str, str]:
+    """Return the topic filters as they are typed: one a line."""
+    return {name: "\n".join(getattr(integration, f"{name}_filters")) for name in ("publish", "subscribe")}
+
+
 _SETTERS: dict[str, Callable[[int, str, Actor], Integration]] = {
     "username": integrations.rename,
     "password": _set_password,
@@ -209,7 +243,9 @@ def _answer(
     status: int = 200,
     *,
     editing: Edit | None = None,
+    permitting: dict[str, str] | None = None,
     shown: str | None = None,
+    seen: Look | None = None,
 ) -> ResponseReturnValue:
     """Render the piece that the request came from."""
     now = clock.now()
@@ -218,7 +254,7 @@ def _answer(
     target = request.headers.get("HX-Target", "")
     if target == f"row-{integration.id}":
         return render_template("_row.html", **state, **_place_of_browser(integration)), status
-    panel = _panel_context(integration, shown)
+    panel = _panel_context(integration, shown) | {"look": seen or look(integration), "permitting": permitting}
     if target == "panel":
         return render_template("_panel.html", **state, **panel, list_path=url_for("integrations.page")), status
     context = _list_context(selected=integration.id)
@@ -253,21 +289,11 @@ def _list_context(selected: int | None = None) -> dict[str, object]:
 
 
 def _panel_context(integration: Integration, password: str | None) -> dict[str, object]:
-    now = clock.now()
     return {
-        "panel_version": _panel_version(integration),  # before what it stands for is read
         "lines": _lines(integration, password),
         "host": _host(),
         "port": _port(integration),
-        "connections": presence.connections_of(integration.id, now),
-        "happened": activity.of_integration(integration.id, 20),
     }
-
-
-def _panel_version(integration: Integration) -> str:
-    """Return what changes whenever the panel may look different."""
-    newest = activity.newest_of(integration.id)
-    return f"{g.version}.{f'{newest.id}x{newest.count}' if newest else '-'}"
 
 
 def _lines(integration: Integration, password: str | None) -> list[connect.Line]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, WebError, expect
 
-from portal import clock, config, db, integrations
+from portal import clock, config, db, integrations, traffic
 from portal.credentials import Sealer
 from portal.integrations import Actor
 from portal.models import Activity, Integration, Revision
@@ -124,6 +124,24 @@ class Records:
             when = clock.now() - timedelta(**ago)
             Integration.update(last_login=when).where(Integration.id == integration["id"]).execute()
             Revision.bump("presence")
+
+    def permit(self, integration: dict[str, Any], **filters: list[str]) -> None:
+        with db.connected():
+            integrations.set_permissions(integration["id"], ACTOR, **filters)
+
+    def permissions(self, integration: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return to which topics it may publish, and subscribe."""
+        with db.connected():
+            found = Integration.get_by_id(integration["id"])
+        return found.publish_filters, found.subscribe_filters
+
+    def had_traffic(self, integration: dict[str, Any]) -> None:
+        """Say that a client was online for most of the last day."""
+        with db.connected():
+            for half_hours in range(1, 40):
+                count = half_hours * 7 % 40
+                row = (integration["id"], count, count * 3, count * 64, count * 640, 1_800_000 - count * 20_000)
+                traffic.add([row], clock.now() - half_hours * traffic.BUCKET)
 
     def password(self, integration: dict[str, Any]) -> str:
         """Return the password that is stored now."""

@@ -67,6 +67,7 @@ def mixed(records):
     made.append(records.add(LONG, "edge", note="a note that says much more than fits " * 6))
     made.append(records.add("off_duty"))
     records.set_active(made[-1], False)
+    records.had_traffic(made[5])
     for one in made[:3]:
         records.logged_in_ago(one, days=40)
     return made
@@ -80,7 +81,9 @@ def paths(mixed):
         opened,
         f"{opened}/edit/username",
         f"{opened}/delete",
+        f"{opened}/permissions",
         "/activity",
+        "/server",
         "/nowhere",
     ]
 
@@ -216,7 +219,9 @@ def test_the_first_load_weighs_less_than_150_kb(page, records):
 def test_every_control_has_a_name(page, mixed):
     for path in paths(mixed):
         page.goto(path)
-        assert page.locator("a, button, input:not([type=hidden]), select, summary").evaluate_all(NAMELESS) == []
+        assert (
+            page.locator("a, button, input:not([type=hidden]), select, summary, textarea").evaluate_all(NAMELESS) == []
+        )
 
 
 def test_changes_are_announced_politely(page, records, mixed):

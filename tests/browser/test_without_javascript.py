@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.support import names, row
+from tests.support.clients import Subscriber, connack
+from tests.support.processes import wait_until
 
 
 @pytest.fixture
@@ -97,8 +99,31 @@ def test_searching_filtering_sorting_and_turning_pages(plain, records, turing):
     expect(plain.get_by_text("No integration matches.")).to_be_visible()
 
 
+def test_permissions(plain, records, turing):
+    plain.goto(f"/integrations/{turing['id']}")
+    panel(plain).get_by_role("link", name="Change the permissions").click()
+    panel(plain).get_by_label("May publish to").fill("plant/#/x")
+    panel(plain).get_by_role("button", name="Save", exact=True).click()
+    expect(panel(plain).get_by_label("May publish to")).to_have_accessible_description(re.compile("# stands alone"))
+    panel(plain).get_by_label("May publish to").fill("plant/#\nother")
+    panel(plain).get_by_label("May subscribe to").fill("")
+    panel(plain).get_by_role("button", name="Save", exact=True).click()
+    expect(panel(plain).locator("#panel-permissions")).to_contain_text("nothing")
+    assert records.permissions(turing) == (("plant/#", "other"), ())
+
+
+def test_disconnecting(plain, stack, turing):
+    wait_until(lambda: connack(stack.mqtt_port, turing["username"], turing["password"]) == 0)
+    with Subscriber(stack.mqtt_port, turing, "#", "-i", "press-4") as client:
+        client.subscribed()
+        wait_until(lambda: stack.is_online("vast_turing"))
+        plain.goto(f"/integrations/{turing['id']}")
+        panel(plain).get_by_role("button", name="Disconnect press-4").click()
+        wait_until(lambda: client.text.count("CONNACK (0)") == 2, 5, "the client to come back")
+
+
 def test_every_page_is_readable_and_offers_nothing_that_needs_scripts(plain, turing):
-    for path in ("/integrations", f"/integrations/{turing['id']}", "/activity"):
+    for path in ("/integrations", f"/integrations/{turing['id']}", "/activity", "/server"):
         plain.goto(path)
         expect(plain.get_by_role("button", name="Log out")).to_be_visible()
         for selector in (".js", ".themes", ".collapse-button", "[data-drawer]"):

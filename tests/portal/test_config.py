@@ -11,6 +11,7 @@ import pytest
 
 from portal import config
 from portal.config import SettingError
+from portal.guard import Rules
 
 GOOD_KEY = "0123456789abcdef"
 
@@ -70,6 +71,17 @@ def test_a_variable_that_is_set_but_empty_counts_as_not_set(tmp_path):
     assert (settings.port, settings.mqtt_port, settings.admin_email) == (8000, 1883, None)
 
 
+@pytest.mark.parametrize("value", ["off", "OFF", " off ", "0"])
+def test_off_turns_bans_off(tmp_path, value):
+    settings = load(tmp_path, GUESSES_PER_ADDRESS=value, GUESSES_PER_USERNAME="7")
+    assert Rules.of(settings) == Rules(per_address=0, per_username=7, window=600, ban=600)
+
+
+def test_the_rules_against_guessing_have_defaults_and_are_in_minutes(tmp_path):
+    assert Rules.of(load(tmp_path)) == Rules(20, 20, 600, 600)
+    assert Rules.of(load(tmp_path, GUESS_WINDOW="5", BAN_MINUTES="60")) == Rules(20, 20, 300, 3600)
+
+
 @pytest.mark.parametrize("value", ["off", "OFF", " off "])
 def test_off_turns_a_listener_off(tmp_path, value):
     settings = load(tmp_path, **dict.fromkeys(config.LISTENERS, value), MQTT_WEB=value)
@@ -95,6 +107,12 @@ def test_off_turns_a_listener_off(tmp_path, value):
         ("TRUSTED_PROXIES", "many"),
         ("WEB_CONCURRENCY", "0"),
         ("WEB_CONCURRENCY", "two"),
+        ("GUESSES_PER_ADDRESS", "2"),
+        ("GUESSES_PER_ADDRESS", "many"),
+        ("GUESSES_PER_USERNAME", "1001"),
+        ("GUESS_WINDOW", "0"),
+        ("BAN_MINUTES", "off"),
+        ("BAN_MINUTES", "9" * 5000),
         ("MQTT_PORT", "8000"),
         ("MQTT_TLS_PORT", "1883"),
         ("MQTT_WS_PORT", "8883"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import peewee as pw
 import pytest
+from playhouse.migrations import Runner
 
 from portal import config, db
 from portal.config import SettingError
@@ -18,6 +19,13 @@ from portal.models import TABLES, Account, Integration, Revision
 from tests.support import databases, processes
 from tests.support.databases import in_threads
 
+FIRST_RELEASE = (
+    "INSERT INTO integration (id, username, sealed_password, type, note, active, created_at, created_by, revision)"
+    " VALUES (1, 'turing', 'x', 'mqtt', '', true, 1, 'tests', 1)",
+    "INSERT INTO node (id, started_at, heartbeat_at, listeners) VALUES ('n', 1, 1, '{}')",
+    "INSERT INTO connection (id, integration_id, node_id, protocol, client_id, address, connected_at)"
+    " VALUES ('c', 1, 'n', 'mqtt', 'press-4', '192.0.2.1', 1)",
+)
 ROOT = Path(__file__).parents[2]
 MIGRATE = """
 from portal import config, db
@@ -62,7 +70,8 @@ def test_migrations_make_exactly_the_columns_of_the_models(database):
 
 
 def test_the_counters_start_at_zero_and_count_up(database):
-    assert Revision.values_now() == {"accounts": 0, "integrations": 0, "presence": 0}
+    names = ("accounts", "integrations", "presence", "kicks", "bans", "known logins")
+    assert Revision.values_now() == dict.fromkeys(names, 0)
     assert [Revision.bump("presence"), Revision.bump("presence")] == [1, 2]
     assert Revision.values_now()["presence"] == 2
 
@@ -131,6 +140,26 @@ def databases_now():
     from portal import clock
 
     return clock.now()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_a_database_of_the_first_release_keeps_what_it_holds(request, tmp_path, kind):
+    cluster = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+    settings = settings_of(tmp_path, **({"DATABASE_URL": cluster.url(cluster.create())} if cluster else {}))
+    db.init(settings)
+    try:
+        with db.connected():
+            Runner(db.database.obj, str(db.MIGRATIONS)).up("0001_first_tables")
+            for statement in FIRST_RELEASE:
+                db.database.execute_sql(statement)
+        assert db.migrate(settings)
+        with db.connected():
+            (turing,) = Integration.select()
+            assert (turing.username, turing.publish_filters, turing.subscribe_filters) == ("turing", ("#",), ("#",))
+            (connection,) = turing.connections
+            assert (connection.client_id, connection.transport, connection.kicked) == ("press-4", "tcp", False)
+    finally:
+        db.database.close_all()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

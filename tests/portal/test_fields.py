@@ -72,3 +72,62 @@ def test_an_account_needs_a_password_of_some_length(text):
 
 def test_an_account_may_have_any_long_password():
     assert fields.account_password("correct horse") == "correct horse"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#",
+        "+",
+        "/",
+        "plant/#",
+        "+/a/+/#",
+        "/plant//x/",
+        "$SYS/#",
+        "%u",
+        "plant/%u/%c/x",
+        "a-%u-b/%c",
+        "%x",
+        "two words/é/中",
+        "x" * 1000,
+        "$shared/x",
+    ],
+)
+def test_a_legal_topic_filter_is_taken_as_it_is(text):
+    assert fields.topic_filters("publish", [text]) == (text,)
+
+
+def test_topic_filters_are_one_a_line_without_empty_lines_and_repeats():
+    assert fields.topic_filters("publish", ["", " a ", "b", "\t", "a", ""]) == ("a", "b")
+    assert fields.topic_filters("publish", []) == fields.topic_filters("publish", [""]) == ()
+    assert len(fields.topic_filters("publish", [f"t/{n}" for n in range(100)] * 2)) == 100
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("plant/#/x", "# stands alone"),
+        ("plant#", "# stands alone"),
+        ("#/#", "# stands alone"),
+        ("##", "# stands alone"),
+        ("plant/a+/x", r"\+ stands for a whole level"),
+        ("++", r"\+ stands for a whole level"),
+        ("%u+", r"\+ stands for a whole level"),
+        ("$share/group/plant/#", r"without \$share"),
+        ("$share", r"without \$share"),
+        ("a\0b", "control"),
+        ("a\u202eb", "control"),
+        ("\ud800", "control"),
+        ("x" * 1001, "at most 1,000 characters"),
+    ],
+)
+def test_a_wrong_topic_filter_is_refused_with_its_line(text, fault):
+    with pytest.raises(FieldError, match=fault) as caught:
+        fields.topic_filters("subscribe", ["plant/#", "", text])
+    assert caught.value.field == "subscribe"
+    assert caught.value.message.startswith(f"Line 3 ({text[:60]})")
+
+
+def test_too_many_topic_filters_are_refused():
+    with pytest.raises(FieldError, match="at most 100 filters, not 101"):
+        fields.topic_filters("publish", [f"t/{n}" for n in range(101)])

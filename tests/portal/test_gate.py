@@ -8,7 +8,7 @@ from portal import db, integrations
 from portal.credentials import Sealer
 from portal.gate import Gate
 from portal.kinds import KINDS
-from portal.models import Integration
+from portal.models import Integration, Revision
 from tests.support.databases import counted_queries
 
 
@@ -205,3 +205,56 @@ def test_many_integrations_are_read(gate, actor, sealer):
             integrations.create(actor, sealer, "mqtt", username=f"u{number}", password="secret")
     gate.refresh()
     assert all(reason(gate, f"u{number}") is None for number in range(1200))
+
+
+def permitted(gate: Gate) -> dict[int, tuple]:
+    return {entry.id: (entry.publish, entry.subscribe) for entry in gate.refresh().permitted}
+
+
+def test_permissions_come_with_the_entry(gate, turing, actor):
+    entry, _ = gate.decide("mqtt", "turing", b"secret")
+    assert (entry.publish, entry.subscribe) == (("#",), ("#",))
+    integrations.set_permissions(turing.id, actor, publish=["plant/%u/#"], subscribe=[])
+    gate.refresh()
+    entry, _ = gate.decide("mqtt", "turing", b"secret")
+    assert (entry.publish, entry.subscribe) == (("plant/%u/#",), ())
+
+
+def test_changed_permissions_are_reported_and_cut_nobody(gate, turing, actor):
+    integrations.set_permissions(turing.id, actor, subscribe=["plant/#"])
+    withdrawn = gate.refresh()
+    assert (withdrawn.cut, withdrawn.deleted) == ({}, [])
+    assert [entry.subscribe for entry in withdrawn.permitted] == [("plant/#",)]
+    integrations.set_permissions(turing.id, actor, publish=["#"], subscribe=["plant/#"])
+    integrations.set_note(turing.id, "on the roof", actor)
+    assert permitted(gate) == {}
+
+
+def test_a_renamed_integration_is_permitted_anew_for_what_its_filters_say_of_its_name(gate, turing, actor):
+    integrations.rename(turing.id, "alan", actor)
+    assert permitted(gate) == {turing.id: (("#",), ("#",))}
+
+
+def test_permissions_of_an_inactive_integration_are_reported_for_its_stored_sessions(gate, turing, actor):
+    integrations.set_permissions(turing.id, actor, subscribe=[])
+    integrations.set_active(turing.id, False, actor)
+    withdrawn = gate.refresh()
+    assert withdrawn.cut == {"integration deactivated": [turing.id]}
+    assert [entry.id for entry in withdrawn.permitted] == [turing.id]
+
+
+def test_the_gate_is_current_until_something_changes(gate, turing, actor):
+    assert gate.is_current(Revision.values_now())
+    integrations.set_note(turing.id, "on the roof", actor)
+    assert not gate.is_current(Revision.values_now())
+    gate.refresh()
+    assert gate.is_current(Revision.values_now())
+
+
+def test_integrations_with_the_same_permissions_share_them(gate, actor, sealer):
+    others = [integrations.create(actor, sealer, "mqtt", username=f"u{n}", password="secret") for n in range(2)]
+    for other in others:
+        integrations.set_permissions(other.id, actor, publish=["a/#", "b"])
+    gate.refresh()
+    first, second = (gate.decide("mqtt", other.username, b"secret")[0] for other in others)
+    assert first.publish == ("a/#", "b") and first.publish is second.publish

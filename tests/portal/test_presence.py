@@ -11,7 +11,7 @@ import pytest
 from portal import activity, integrations, presence
 from portal.activity import LOGIN, LoginLog, LoginNote
 from portal.models import Activity, Connection, Integration, Node, Revision
-from portal.presence import Connected, Disconnected, Heartbeat, NodeGone, Writer
+from portal.presence import Connected, Disconnected, Heartbeat, Kicks, NodeGone, Writer
 from tests.support.databases import counted_queries
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -227,3 +227,42 @@ def test_a_batch_of_many_logins_takes_few_statements(writer, turing):
     with counted_queries() as statements:
         writer.write(events)
     assert len(statements) < 25, len(statements)
+
+
+def test_a_connection_tells_its_version_and_transport(writer, turing):
+    writer.write([Connected("1", turing.id, "mqtt", "c", "192.0.2.1", START, "5.0", "wss")])
+    (row,) = presence.connections_of(turing.id, START)
+    assert (row.version, row.transport, row.kicked) == ("5.0", "wss", False)
+
+
+def test_of_many_connections_the_newest_can_be_asked_for(writer, turing):
+    writer.write([connected(str(second), turing, second) for second in range(5)])
+    assert [row.id for row in presence.connections_of(turing.id, START, 2)] == ["4", "3"]
+
+
+def test_a_kick_is_found_by_the_node_that_has_the_connection(writer, turing, actor):
+    presence.start_node("node-b", START, {})
+    Writer("node-b").write([connected("b", turing)])
+    writer.write([connected("a", turing), connected("a2", turing)])
+    here, there = Kicks(NODE), Kicks("node-b")
+    integrations.disconnect(turing.id, actor, "b")
+    assert (here.look(Revision.values_now()), there.look(Revision.values_now())) == ([], ["b"])
+    integrations.disconnect(turing.id, actor)
+    assert sorted(here.look(Revision.values_now())) == ["a", "a2"]
+
+
+def test_without_a_kick_a_look_asks_nothing(writer, turing, actor):
+    kicks = Kicks(NODE)
+    revisions = Revision.values_now()
+    kicks.look(revisions)
+    with counted_queries() as statements:
+        assert kicks.look(revisions) == []
+    assert statements == []
+
+
+def test_every_node_is_listed_with_its_connections(writer, turing):
+    presence.start_node("node-b", after(60), {})
+    writer.write([connected("1", turing), connected("2", turing)])
+    found = presence.nodes_with_connections()
+    assert [(node.id, count) for node, count in found] == [(NODE, 2), ("node-b", 0)]
+    assert [presence.is_up(node, after(62)) for node, _ in found] == [False, True]

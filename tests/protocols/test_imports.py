@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 MQTT = ROOT / "protocols" / "mqtt"
 
 # Only these know the portal.
-ADAPTERS = {"protocols.entrance", "protocols.runtime", "protocols.worker", "protocols.__main__"}
+ADAPTERS = {"protocols.entrance", "protocols.runtime", "protocols.warden", "protocols.worker", "protocols.__main__"}
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "tls"}

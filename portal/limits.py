@@ -1,0 +1,98 @@
+"""The limits of the MQTT broker that a setting can change: what each bounds, and what may be set."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+UNITS = {"": 1, "K": KIB, "M": MIB, "G": GIB}
+SIZE = re.compile(r"([0-9]{1,12})([KMG]?)(?:I?B)?", re.IGNORECASE)
+SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?")
+COUNT = re.compile(r"[0-9]{1,12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit: `unit` is "bytes", "seconds", "whole seconds", "/s", or "" for a count; `scope` is whom it holds for.
+
+    `zero` says what 0 means where it is not simply none.
+    """
+
+    setting: str
+    unit: str
+    least: int
+    most: int
+    scope: str
+    meaning: str
+    zero: str = ""
+
+    @property
+    def field(self) -> str:
+        """Return the name that the broker has for it."""
+        return self.setting.removeprefix("MQTT_").lower()
+
+    def parse(self, text: str) -> float | int:
+        """Return the value of a setting; raises `ValueError` that says what is allowed."""
+        value = self._read(text.strip())
+        if value is None or not self.least <= value <= self.most:
+            raise ValueError(f"must be {self._allowed()}, not {text.strip()!r}")
+        return value
+
+    def _read(self, text: str) -> float | int | None:
+        if self.unit == "bytes":
+            found = SIZE.fullmatch(text)
+            return int(found[1]) * UNITS[found[2].upper()] if found else None
+        if self.unit == "seconds":
+            return float(text) if SECONDS.fullmatch(text) else None
+        return int(text) if COUNT.fullmatch(text) else None
+
+    def _allowed(self) -> str:
+        if self.unit == "bytes":
+            return f"a size from {_size(self.least)} to {_size(self.most)}, such as {_size(self.least * 4)}"
+        what = self.unit if self.unit.endswith("seconds") else "a number"
+        return f"{what} from {self.least} to {self.most}"
+
+
+def _size(count: int) -> str:
+    """Return a number of bytes as it is written in a setting."""
+    for letter in ("G", "M", "K"):
+        if count >= UNITS[letter] and count % UNITS[letter] == 0:
+            return f"{count // UNITS[letter]}{letter}"
+    return str(count)
+
+
+_ALL, _ADDRESS, _INTEGRATION, _CLIENT = "all together", "each address", "each integration", "each client"
+
+LIMITS = {
+    limit.setting: limit
+    for limit in (
+        Limit("MQTT_MAX_CONNECTIONS", "", 1, 1_000_000, _ALL, "Open connections"),
+        Limit("MQTT_MAX_CONNECTIONS_PER_ADDRESS", "", 1, 1_000_000, _ADDRESS, "Open connections from one address"),
+        Limit(
+            "MQTT_MAX_CONNECTIONS_PER_INTEGRATION",
+            "",
+            1,
+            1_000_000,
+            _INTEGRATION,
+            "Open connections of one login",
+        ),
+        Limit("MQTT_CONNECT_TIMEOUT", "seconds", 1, 300, _CLIENT, "Time for a client to log in after it connected"),
+        Limit("MQTT_MAX_PACKET", "bytes", 1 * KIB, 256 * MIB, _CLIENT, "Largest packet"),
+        Limit("MQTT_PUBLISH_RATE", "/s", 0, 10_000_000, _INTEGRATION, "Messages published", "any number"),
+        Limit("MQTT_INFLIGHT", "", 1, 65_535, _CLIENT, "Messages sent at once without an acknowledgement"),
+        Limit("MQTT_QUEUE_MESSAGES", "", 1, 10_000_000, _CLIENT, "Messages kept for a client that is away or slow"),
+        Limit("MQTT_QUEUE_BYTES", "bytes", 1 * KIB, 16 * GIB, _CLIENT, "Bytes of these messages"),
+        Limit("MQTT_QUEUE_TOTAL_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of all messages that are kept"),
+        Limit("MQTT_OUTBOUND_BYTES", "bytes", 16 * KIB, 1 * GIB, _CLIENT, "Bytes on their way to a slow reader"),
+        Limit("MQTT_RETAINED_MESSAGES", "", 0, 100_000_000, _ALL, "Retained messages"),
+        Limit("MQTT_RETAINED_BYTES", "bytes", 0, 256 * GIB, _ALL, "Bytes of retained messages"),
+        Limit("MQTT_SUBSCRIPTIONS", "", 1, 1_000_000, _CLIENT, "Subscriptions"),
+        Limit("MQTT_RECEIVE_MAXIMUM", "", 1, 65_535, _CLIENT, "QoS 1 and 2 messages under way from it"),
+        Limit("MQTT_TOPIC_ALIASES", "", 0, 65_535, _CLIENT, "Topic aliases in each direction"),
+        Limit("MQTT_MAX_KEEP_ALIVE", "whole seconds", 0, 65_535, _CLIENT, "Longest keep alive", "any"),
+        Limit("MQTT_STORED_SESSIONS", "", 0, 1_000_000, _INTEGRATION, "Sessions kept for clients that are away"),
+    )
+}

@@ -1,0 +1,50 @@
+"""Fixtures of the pages' tests: the application, and who visits it."""
+
+from __future__ import annotations
+
+import pytest
+from argon2 import PasswordHasher
+
+import app as application
+from portal import accounts, clock, db, integrations, presence
+from portal.models import Account, Integration
+from portal.presence import Writer
+from tests.portal.visitor import ADA, PASSWORD, Visitor
+
+
+@pytest.fixture
+def flask_app(database, monkeypatch):
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(accounts, "_hasher", quick)
+    db.database.close_all()  # the application makes a pool of its own
+    made = application.create_app(database.settings)
+    made.testing = False
+    with db.connected():
+        yield made
+
+
+@pytest.fixture
+def account(flask_app, actor) -> Account:
+    return accounts.create(actor, ADA, PASSWORD)
+
+
+@pytest.fixture
+def stranger(flask_app, account) -> Visitor:
+    return Visitor(flask_app)
+
+
+@pytest.fixture
+def ada(stranger) -> Visitor:
+    assert stranger.log_in().status_code == 303
+    return stranger
+
+
+@pytest.fixture
+def turing(flask_app, actor, sealer) -> Integration:
+    return integrations.create(actor, sealer, "mqtt", username="turing", password="secret-7431")
+
+
+@pytest.fixture
+def node(flask_app) -> Writer:
+    presence.start_node("node", clock.now(), {"mqtt": 1883})
+    return Writer("node")

@@ -1,0 +1,217 @@
+"""The panel: live connections, disconnecting, permissions, and the picture of the last day."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from portal import activity, clock, integrations, traffic, worker_client
+from portal.activity import LoginNote
+from portal.models import Activity, Connection
+from portal.presence import Connected
+from portal.views import panel as panel_view
+from tests.portal.visitor import ADA, HTMX
+
+PANEL = {**HTMX, "HX-Target": "panel"}
+FIGURES = {
+    "connection_id": "c1",
+    "client_id": "press-4",
+    "messages_in": 1204,
+    "messages_out": 3311,
+    "bytes_in": 88_000,
+    "bytes_out": 1_240_000,
+    "queued": 3,
+    "dropped": 2,
+    "subscription_count": 102,
+    "subscriptions": [["plant/<b>/#", 1], ["other/#", 0]],
+}
+
+
+@pytest.fixture
+def answers(monkeypatch) -> dict:
+    """What the protocols worker answers, by action."""
+    given: dict = {}
+    asked = []
+
+    def ask(action: str, *args: object) -> object:
+        asked.append((action, *args))
+        return given.get(action)
+
+    monkeypatch.setattr(worker_client, "ask", ask)
+    given["asked"] = asked
+    return given
+
+
+@pytest.fixture
+def connected(node, turing) -> None:
+    node.write([Connected("c1", turing.id, "mqtt", "press-4", "192.0.2.1", clock.now(), "5.0", "tls")])
+
+
+def part(text: str, name: str) -> str:
+    return re.search(rf'<section class="panel-part[^>]* id="panel-{name}".*?</section>', text, re.S)[0]
+
+
+# --- live connections
+
+
+def test_a_connection_is_shown_with_what_its_server_knows_of_it(ada, turing, connected, answers):
+    answers["connections"] = [FIGURES]
+    text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
+    for shown in (
+        "press-4",
+        "192.0.2.1",
+        "MQTT 5.0 over TLS",
+        "1,204",
+        "88 kB",
+        "3,311",
+        "1.2 MB",
+        "102 subscriptions",
+    ):
+        assert shown in text, shown
+    assert "plant/&lt;b&gt;/#" in text and "and 100 more" in text
+    assert answers["asked"] == [("connections", turing.id, ["c1"])]
+
+
+def test_without_an_answer_the_panel_shows_what_the_database_knows(ada, turing, connected, answers):
+    text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
+    assert "press-4" in text and "Live figures cannot be shown right now." in text
+    assert "Disconnect" in text
+
+
+def test_a_connection_on_another_node_is_shown_without_figures(ada, turing, connected, answers):
+    answers["connections"] = []
+    text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
+    assert "press-4" in text and "figures" not in text
+
+
+def test_nobody_is_asked_for_an_integration_without_a_connection(ada, turing, node, answers):
+    assert "No open connection." in ada.get(f"/integrations/{turing.id}").text
+    assert answers["asked"] == []
+
+
+def test_of_very_many_connections_the_newest_are_shown_and_nobody_is_asked(ada, turing, node, answers, monkeypatch):
+    monkeypatch.setattr(panel_view, "SHOWN_CONNECTIONS", 2)
+    monkeypatch.setattr(panel_view, "MOST_ASKED", 4)
+    now = clock.now()
+    node.write(
+        [
+            Connected(f"c{n}", turing.id, "mqtt", f"client-{n}", "192.0.2.1", now + timedelta(seconds=n))
+            for n in range(5)
+        ]
+    )
+    text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
+    assert re.findall(r"client-\d", re.sub("<button.*?</button>", "", text)) == ["client-4", "client-3"]
+    assert "The 2 newest are shown." in text
+    assert answers["asked"] == []
+
+
+def panel_version(ada, turing) -> str:
+    return re.search(r'id="panel".*?data-version="([^"]+)"', ada.get(f"/integrations/{turing.id}").text)[1]
+
+
+def test_a_poll_of_the_panel_is_answered_when_a_figure_moved_and_only_then(ada, turing, connected, answers):
+    answers["connections"] = [FIGURES]
+    version = panel_version(ada, turing)
+    path = f"/integrations/{turing.id}/panel?v={version}"
+    assert ada.get(path, headers=PANEL).status_code == 204
+    answers["connections"] = [{**FIGURES, "messages_in": 1205}]
+    answer = ada.get(path, headers=PANEL)
+    assert answer.status_code == 200 and "1,205" in answer.text
+    assert "<html" not in answer.text
+
+
+def test_a_poll_of_the_panel_is_answered_when_traffic_was_counted(ada, turing, node, answers):
+    version = panel_version(ada, turing)
+    traffic.add([(turing.id, 1, 0, 64, 0, 1000)], clock.now())
+    assert ada.get(f"/integrations/{turing.id}/panel?v={version}", headers=PANEL).status_code == 200
+
+
+def test_the_last_refused_login_is_shown(ada, turing, node):
+    for reason, address in (("wrong password", "192.0.2.66"), ("integration is inactive", "192.0.2.67")):
+        node.write([LoginNote(activity.REFUSED, clock.now(), "mqtt", "turing", address, reason, turing.id)])
+    text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
+    assert "Last refused login: <strong>integration is inactive</strong>, from 192.0.2.67" in text
+    assert "wrong password" not in text
+
+
+# --- disconnecting
+
+
+def test_disconnecting_marks_the_connection_and_is_recorded(ada, turing, connected):
+    path = f"/integrations/{turing.id}/disconnect/c1"
+    answer = ada.post(path, headers=PANEL)
+    assert answer.status_code == 200 and "disconnecting…" in answer.text
+    assert Connection.get().kicked
+    (row,) = Activity.select().where(Activity.kind == "integration.disconnected")
+    assert (row.account, row.detail, row.username) == (ADA, "client press-4", "turing")
+    assert ada.post(path).location == f"/integrations/{turing.id}"
+    assert Activity.select().where(Activity.kind == "integration.disconnected").count() == 1
+
+
+def test_a_connection_that_is_gone_is_no_fault(ada, turing, connected):
+    assert ada.post(f"/integrations/{turing.id}/disconnect/gone").status_code == 303
+    assert not Connection.get().kicked
+
+
+def test_a_connection_of_another_integration_is_left_alone(ada, turing, connected, actor, sealer):
+    other = integrations.create(actor, sealer, "mqtt")
+    ada.post(f"/integrations/{other.id}/disconnect/c1")
+    assert not Connection.get().kicked
+
+
+# --- permissions
+
+
+def test_permissions_are_edited_one_filter_a_line(ada, turing):
+    path = f"/integrations/{turing.id}/permissions"
+    assert "\n#</textarea>" in ada.get(path).text
+    answer = ada.post(path, {"publish": "plant/%u/#\r\n\r\n$SYS/x\r\n", "subscribe": ""})
+    assert answer.location == f"/integrations/{turing.id}"
+    found = integrations.by_id(turing.id)
+    assert found.publish_filters == ("plant/%u/#", "$SYS/x")
+    assert found.subscribe_filters == ()
+    text = part(ada.get(answer.location).text, "permissions")
+    assert "<code>plant/%u/#</code><code>$SYS/x</code>" in text
+    assert '<span class="quiet">nothing</span>' in text
+
+
+def test_a_wrong_filter_gets_its_message_beside_its_area_and_nothing_is_saved(ada, turing):
+    path = f"/integrations/{turing.id}/permissions"
+    for headers in ({}, PANEL):
+        answer = ada.post(path, {"publish": "plant/#", "subscribe": "a\nplant/#/x"}, headers=headers)
+        assert answer.status_code == 422
+        text = part(answer.text, "permissions")
+        assert re.search(r'id="subscribe-note" role="alert">Line 2 \(plant/#/x\): # stands alone', text)
+        assert "\nplant/#</textarea>" in text and "\na\nplant/#/x</textarea>" in text
+        assert 'id="publish-note"' not in text
+    assert integrations.by_id(turing.id).publish_filters == ("#",)
+
+
+def test_a_filter_of_markup_is_shown_as_text(ada, turing, actor):
+    integrations.set_permissions(turing.id, actor, publish=["<img src=x>"], subscribe=["</textarea><script>"])
+    for path in (f"/integrations/{turing.id}", f"/integrations/{turing.id}/permissions"):
+        text = part(ada.get(path).text, "permissions")
+        assert "<img" not in text and "<script>" not in text
+        assert "&lt;img src=x&gt;" in text
+
+
+# --- the last day
+
+
+def test_a_day_without_anything_says_what_would_be_here(ada, turing):
+    text = part(ada.get(f"/integrations/{turing.id}").text, "day")
+    assert "Online times and traffic of the last day appear here." in text
+    assert "<svg" not in text
+
+
+def test_the_picture_of_the_day_says_in_words_what_it_shows(ada, turing, node):
+    now = clock.now()
+    traffic.add([(turing.id, 1200, 3, 88_000, 200, 1_800_000)], now - timedelta(hours=2))
+    traffic.add([(turing.id, 1, 0, 64, 0, 60_000)], now - timedelta(hours=5))
+    text = part(ada.get(f"/integrations/{turing.id}").text, "day")
+    assert "Online for 31 min of the last 24 hours; 1,201 messages in (88 kB), 3 out (200 B)." in text
+    assert text.count('class="day-in"') == 2 + 1, "two bars and the legend"
+    assert "online for 30 min; 1,200 messages in (88 kB), 3 out (200 B)</title>" in text
+    assert 'role="img" aria-labelledby="day-summary"' in text

@@ -1,0 +1,195 @@
+"""What the protocols worker does with what is changed in the portal, and what it answers."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from portal import clock, db, integrations, presence, traffic
+from portal.models import Activity, Connection, Integration, Traffic
+from protocols import contract, entrance, process, runtime
+from protocols.contract import ConnectionInfo, Grant, Login, Usage
+from protocols.runtime import Runtime
+from tests.support.processes import wait_until
+
+
+class Noting:
+    """A server without clients of its own: it notes what it is told."""
+
+    def __init__(self, *, authenticate, presence, limits) -> None:
+        self.authenticate, self.presence, self.limits = authenticate, presence, limits
+        self.cut: list[tuple] = []
+        self.kicked: list[tuple] = []
+        self.permitted: list[dict[int, Grant]] = []
+        self.counted: dict[int, contract.Traffic] = {}
+        self.known: list[ConnectionInfo] = []
+        self.delay = 0.0
+
+    async def start(self, listeners) -> None:
+        pass
+
+    def disconnect(self, integration_ids, reason, *, forget) -> None:
+        self.cut.append((list(integration_ids), reason, forget))
+
+    def kick(self, connection_ids, reason) -> None:
+        self.kicked.append((sorted(connection_ids), reason))
+        for connection_id in connection_ids:
+            self.presence.disconnected(connection_id, reason)
+
+    def permit(self, grants) -> None:
+        self.permitted.append(dict(grants))
+
+    def connections(self, integration_id) -> list[ConnectionInfo]:
+        time.sleep(self.delay)
+        return self.known
+
+    def traffic(self) -> dict[int, contract.Traffic]:
+        counted, self.counted = self.counted, {}
+        return counted
+
+    def usage(self) -> list[Usage]:
+        return [Usage("MQTT_MAX_CONNECTIONS", 2, 10_000, 1)]
+
+    async def stop(self) -> None:
+        pass
+
+    def log_in(self, client_id: str = "client-1") -> str:
+        """Have a client come in; return its connection's id."""
+        login = Login("mqtt", "turing", b"secret", client_id, "192.0.2.1", "5.0", "tls")
+        return self.presence.connected(self.authenticate(login), login)
+
+
+@pytest.fixture
+def turing(database, actor, sealer) -> Integration:
+    return integrations.create(actor, sealer, "mqtt", username="turing", password="secret")
+
+
+@pytest.fixture
+def running(database, turing, monkeypatch):
+    monkeypatch.setattr(process, "collect_rarely", lambda: None)
+    monkeypatch.setattr(runtime, "SERVERS", {"mqtt": Noting})
+    db.database.close_all()  # the runtime makes a pool of its own
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        made = Runtime(database.settings, {"mqtt": listener})
+        made.start()
+        with db.connected():
+            yield made
+        made.stop()
+
+
+@pytest.fixture
+def server(running) -> Noting:
+    return running._servers["mqtt"][1]
+
+
+def test_changed_permissions_are_told_to_the_server_within_100_ms(server, turing, actor):
+    integrations.set_permissions(turing.id, actor, publish=["plant/%u/#"], subscribe=[])
+    start = time.monotonic()
+    wait_until(lambda: server.permitted, 1)
+    assert time.monotonic() - start < 0.15
+    assert server.permitted == [{turing.id: Grant(turing.id, "turing", ("plant/%u/#",), ())}]
+    assert server.cut == []
+    login = Login("mqtt", "turing", b"secret", "c", "192.0.2.1")
+    assert server.authenticate(login) == Grant(turing.id, "turing", ("plant/%u/#",), ())
+
+
+def test_a_kick_reaches_the_server_once_and_is_recorded(server, turing, actor):
+    stays, goes = server.log_in("stays"), server.log_in("goes")
+    wait_until(lambda: Connection.select().count() == 2)
+    integrations.disconnect(turing.id, actor, goes)
+    wait_until(lambda: [row.id for row in Connection.select()] == [stays])
+    time.sleep(0.2)
+    assert server.kicked == [([goes], entrance.DISCONNECTED)]
+    (row,) = Activity.select().where(Activity.kind == "connection.cut")
+    assert (row.detail, row.username, row.integration_id) == (entrance.DISCONNECTED, "turing", turing.id)
+
+
+def test_a_connection_is_written_with_its_version_and_transport(server, turing):
+    server.log_in()
+    (row,) = wait_until(lambda: list(Connection.select()))
+    assert (row.version, row.transport) == ("5.0", "tls")
+
+
+def test_traffic_and_online_times_are_written_and_nothing_twice(running, server, turing):
+    server.log_in()
+    wait_until(lambda: Connection.select().count())
+    server.counted = {turing.id: contract.Traffic(3, 4, 50, 60)}
+    time.sleep(0.1)
+    running._account()
+    running._account()
+    (row,) = Traffic.select()
+    assert (row.integration_id, row.messages_in, row.messages_out, row.bytes_in, row.bytes_out) == (
+        turing.id,
+        3,
+        4,
+        50,
+        60,
+    )
+    assert 80 < row.online_ms < 5000
+
+
+def test_traffic_that_could_not_be_written_is_added_the_next_time(running, server, turing, monkeypatch):
+    def unavailable(*args: object) -> None:
+        raise db.Unavailable[0]("database is locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(traffic, "add", unavailable)
+        server.counted = {turing.id: contract.Traffic(1, 0, 10, 0)}
+        running._account()
+    server.counted = {turing.id: contract.Traffic(1, 0, 10, 0)}
+    running._account()
+    (row,) = Traffic.select()
+    assert (row.messages_in, row.bytes_in) == (2, 20)
+
+
+def test_what_was_counted_last_is_written_when_it_stops(database, turing, monkeypatch):
+    monkeypatch.setattr(process, "collect_rarely", lambda: None)
+    monkeypatch.setattr(runtime, "SERVERS", {"mqtt": Noting})
+    db.database.close_all()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        made = Runtime(database.settings, {"mqtt": listener})
+        made.start()
+        made._servers["mqtt"][1].counted = {turing.id: contract.Traffic(7, 0, 0, 0)}
+        made.stop()
+    with db.connected():
+        assert [row.messages_in for row in Traffic.select()] == [7]
+
+
+def test_figures_are_answered_as_plain_values_of_the_connections_asked_for(running, server):
+    def known(connection_id: str) -> ConnectionInfo:
+        filters = (("x" * 5000, 1), ("plant/#", 0))
+        return ConnectionInfo(connection_id, "client", 1, 2, 30, 40, 5, 6, 2, filters)
+
+    server.known = [known("a"), known("b")]
+    (row,) = running.connections(7, ["b", "gone"])
+    assert row["connection_id"] == "b"
+    assert [row[name] for name in ("messages_in", "messages_out", "bytes_in", "bytes_out")] == [1, 2, 30, 40]
+    assert [row["queued"], row["dropped"], row["subscription_count"]] == [5, 6, 2]
+    assert row["subscriptions"] == [["x" * runtime.SHOWN_FILTER, 1], ["plant/#", 0]]
+    assert running.usage() == [{"name": "MQTT_MAX_CONNECTIONS", "used": 2, "limit": 10_000, "exceeded": 1}]
+
+
+def test_a_server_that_does_not_answer_in_time_is_not_waited_for(running, server, monkeypatch):
+    monkeypatch.setattr(runtime, "ANSWER", 0.1)
+    server.delay = 0.5
+    with pytest.raises(TimeoutError):
+        running.connections(7, ["a"])
+
+
+def test_limits_that_are_set_are_handed_to_the_server(database, monkeypatch):
+    monkeypatch.setattr(process, "collect_rarely", lambda: None)
+    monkeypatch.setattr(runtime, "SERVERS", {"mqtt": Noting})
+    object.__setattr__(database.settings, "mqtt_limits", {"inflight": 7, "connect_timeout": 2.5})
+    db.database.close_all()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        made = Runtime(database.settings, {"mqtt": listener})
+        made.start()
+        limits = made._servers["mqtt"][1].limits
+        made.stop()
+    assert (limits.inflight, limits.connect_timeout) == (7, 2.5)
+
+
+def test_a_node_is_up_while_it_runs(running):
+    assert [node.id for node in presence.nodes_up(clock.now())] == [running._node_id]
