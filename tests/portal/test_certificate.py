@@ -43,7 +43,7 @@ def test_one_is_made_at_the_first_start_and_kept(tmp_path):
     settings = made(tmp_path)
     first = certificate.read(settings)
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
-    assert not first.is_own
+    assert first.signs_itself
     assert "PRIVATE" not in first.pem
     assert first.not_after == NOW + certificate.VALID
     certificate.prepare(settings, NOW + timedelta(days=1))
@@ -66,7 +66,7 @@ def test_an_own_certificate_is_used_and_nothing_is_made(tmp_path):
     settings = own(tmp_path, *openssl(tmp_path, "plant"))
     certificate.prepare(settings, NOW)
     found = certificate.read(settings)
-    assert (found.subject, found.is_own) == ("CN=plant.example.com", True)
+    assert found.subject == "CN=plant.example.com"
     assert not (tmp_path / FILE).exists()
 
 
