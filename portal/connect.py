@@ -44,7 +44,7 @@ class Login:
 
     @property
     def script(self) -> str:
-        return f"{{ username: {json.dumps(self.username)}, password: {json.dumps(self.password or DOTS)} }}"
+        return f"{{ username: {_script(self.username)}, password: {_script(self.password or DOTS)} }}"
 
 
 def lines(listener: Listener, trust: Trust | None, login: Login) -> list[Line]:
@@ -77,7 +77,7 @@ def _websocket(listener: Listener, trust: Trust | None, login: Login) -> list[Li
         Line(
             f"{listener.transport}-connect",
             "In a browser or Node, with MQTT.js",
-            f"mqtt.connect({json.dumps(listener.url)}, {login.script})",
+            f"mqtt.connect({_script(listener.url)}, {login.script})",
         ),
         Line(
             f"{listener.transport}-subscribe",
@@ -85,3 +85,7 @@ def _websocket(listener: Listener, trust: Trust | None, login: Login) -> list[Li
             f"npx mqtt sub {address}{ca} {login.options} -t '#' -v",
         ),
     ]
+
+
+def _script(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
