@@ -65,7 +65,8 @@ class Broker:
         """Hold open connections and stored sessions of these integrations to other topics from now on."""
         for integration_id, grant in grants.items():
             for session in self.sessions.of(integration_id):
-                self.sessions.permit(session, grant)
+                if session.grant != grant:
+                    self.sessions.permit(session, grant)
         self.forbidden.end()
         self.forbidden = Route(forbidden=True)
         self.subscriptions.forget_routes()

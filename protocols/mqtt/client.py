@@ -9,7 +9,6 @@ from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.errors import PacketTooLarge, ProtocolViolation
 from protocols.mqtt.line import Line
-from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.packets import (
     SUCCESS,
     Auth,
@@ -59,15 +58,6 @@ class Client:
         self.messages_in = 0
         self._broker = broker
         self._reported: Counts | None = None
-
-    def publish(self, data: bytes, start: int, body: int, end: int, count: int) -> Outbox | None:
-        """Route a PUBLISH, or `count` alike of QoS 0; or return the outbox that they wait for."""
-        slow = self.publisher.publish(data, start, body, end, count)
-        if slow is None:
-            self.messages_in += count
-            if self.meter is not None:
-                self.meter.take(count)
-        return slow
 
     def handle(self, packet: Packet) -> None:
         """Act on a packet that is not a PUBLISH."""

@@ -20,6 +20,7 @@ from protocols.mqtt.packets import (
     PUBLISH,
     frames,
 )
+from protocols.mqtt.tally import Meter
 
 KEEP_ALIVE_TIMED_OUT = "keep alive timed out"
 NO_CONNECT = "no CONNECT in time"
@@ -246,34 +247,38 @@ class Connection:
     # --- the other packets
 
     def _act(self, client: Client, data: bytes, position: int) -> int:
-        outbox, level = self.outbox, client.line.level
+        outbox, gate, meter, level = self.outbox, self.gate, client.meter, client.line.level
         limits = self._broker.limits
+        publish, full = client.publisher.publish, limits.outbound_bytes
         for head, start, body, end, count in frames(data, position, limits.max_packet, level):
             if head >> 4 == PUBLISH:
-                if client.meter is not None and self._is_too_fast(client):
+                if meter is not None and self._is_too_fast(meter):
                     return start
-                slow = client.publish(data, start, body, end, count)
+                slow = publish(data, start, body, end, count)
                 if slow is not None:
                     self._hold(slow)
                     return start
+                client.messages_in += count
+                if meter is not None:
+                    meter.take(count)
             elif end - body == 2 and (packet_id := data[body] << 8 | data[body + 1]) and head in ACKNOWLEDGEMENTS:
                 ACKNOWLEDGEMENTS[head](client.session, packet_id)
             else:
                 client.handle(decode(head, data[body:end], level))
             if self.closed:
                 return end
-            if outbox.is_full:  # a client that does not read its answers is not read either
+            if outbox.size > full:  # a client that does not read its answers is not read either
                 self._hold(outbox)
                 return end
-            if self.gate.waiting > limits.uncommitted_answers:
-                self.held, self.gate.held = True, self
+            if gate.waiting > limits.uncommitted_answers:
+                self.held, gate.held = True, self
                 return end
             position = end
         return position
 
-    def _is_too_fast(self, client: Client) -> bool:
+    def _is_too_fast(self, meter: Meter) -> bool:
         """Hold a client whose integration publishes more than it may; nothing is lost."""
-        if client.meter is None or not (seconds := client.meter.wait(self._broker.common.now)):
+        if not (seconds := meter.wait(self._broker.common.now)):
             return False
         self._broker.hits.add("publish_rate")
         self.held, self.due_in = True, seconds

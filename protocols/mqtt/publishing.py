@@ -91,11 +91,15 @@ class Publisher:
         if route.plain_3_1_1:
             same = self._level == LEVEL_3_1_1
             packets = data[start:end] if same else to_level_3_1_1(data, start, body, end, count)
-            _offer(route.plain_3_1_1, packets, count)
+            for session in route.plain_3_1_1:
+                if session.outbox is not None:
+                    session.outbox.offer(packets, count)
         if route.plain_5:
             same = self._level != LEVEL_3_1_1
             packets = data[start:end] if same else to_level_5(data, start, body, end, count)
-            _offer(route.plain_5, packets, count)
+            for session in route.plain_5:
+                if session.outbox is not None:
+                    session.outbox.offer(packets, count)
         if route.special or route.shares:
             size = (end - start) // count
             for at in range(start, end, size):
@@ -199,11 +203,3 @@ class Publisher:
                 if session is not self._session or not outbox.has_room:
                     return outbox
         return None
-
-
-def _offer(sessions: tuple[Session, ...], packets: bytes, count: int) -> None:
-    """Send the very same bytes to everybody."""
-    for session in sessions:
-        outbox = session.outbox
-        if outbox is not None:
-            outbox.offer(packets, count)

@@ -74,10 +74,12 @@ class MqttServer:
 
     def disconnect(self, integration_ids: Collection[int], reason: str, *, forget: bool) -> None:
         """Close every connection of these integrations now; `forget` also drops their sessions."""
+        self.now()
         self._broker.sessions.disconnect(integration_ids, reason, forget=forget)
 
     def kick(self, connection_ids: Collection[str], reason: str) -> None:
         """Close these connections now, where they are still open."""
+        self.now()
         wanted = set(connection_ids)
         for connection in self._connections():
             if connection.client is not None and connection.client.presence_id in wanted:
@@ -152,7 +154,9 @@ class MqttServer:
             self._all_closed.set()
 
     def now(self) -> float:
-        return self._loop.time()
+        """Return the time, and let the broker know it."""
+        now = self._broker.common.now = self._loop.time()
+        return now
 
     def note(self, address: str, fact: str) -> None:
         """Log what is wrong with a client."""

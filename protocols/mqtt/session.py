@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from protocols.contract import Grant
 from protocols.mqtt import encode
+from protocols.mqtt.alarms import Alarm
 from protocols.mqtt.backlog import Entry
 from protocols.mqtt.common import Common
 from protocols.mqtt.keeping import Will
@@ -42,7 +43,7 @@ class Session(Outgoing):
         self.is_simple = True  # is sent the same bytes as others of its level
         self.is_stored = False  # has no connection
         self.ends_at: float | None = None  # while there is no connection, and it does not last for ever
-        self.alarm: float | None = None  # when the broker looks at it next
+        self.alarm: Alarm | None = None  # when the broker looks at it next
         self.will: Will | None = None
         self.subscriptions: dict[str, Subscription] = {}
         self.received: dict[int, None] = {}  # QoS 2 packet identifiers that await a PUBREL

@@ -6,11 +6,11 @@ resume or see a session of another, whatever client identifier it states.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from protocols.contract import Grant
+from protocols.mqtt.alarms import Alarms
 from protocols.mqtt.common import Common
 from protocols.mqtt.keeping import EXPIRES_NEVER, StoredSession, Will
 from protocols.mqtt.packets import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
@@ -42,8 +42,7 @@ class Sessions:
         self._all: dict[int, dict[str, Session]] = {}
         self.expired = 0  # ever
         self._stored: Counter[int] = Counter()  # without a connection, by integration
-        self._alarms: list[tuple[float, int, Session]] = []
-        self._alarm_count = 0
+        self._alarms = Alarms()
 
     def __iter__(self) -> Iterator[Session]:
         for sessions in list(self._all.values()):
@@ -77,8 +76,9 @@ class Sessions:
         """Return the session to use, and whether it was there already (session present)."""
         integration_id = grant.integration_id
         session = self._all.get(integration_id, {}).get(client_id)
-        is_over = session is not None and session.ends_at is not None and session.ends_at <= self._common.now
-        if session is not None and (clean or is_over):  # [MQTT-3.1.2-6] [MQTT5-3.1.2-4]
+        if session is not None and not self._is_alive(session):
+            session = None
+        if session is not None and clean:  # [MQTT-3.1.2-6] [MQTT5-3.1.2-4]
             self.drop(session)
             session = None
         if session is None:
@@ -137,6 +137,7 @@ class Sessions:
         if session.expiry:
             self._common.keeper.drop_session(session)
         will, session.will, session.ends_at = session.will, None, None
+        self._alarms.cancel(session)
         self._on_end(session)
         if will is not None:
             self._publish_will(session, will)
@@ -185,34 +186,32 @@ class Sessions:
     # --- time
 
     def _schedule(self, session: Session) -> None:
-        """Look at a session when it ends or its Will is due; each has one alarm that counts."""
+        """Look at a session when it ends or its Will is due."""
         times = [session.ends_at, session.will.due_at if session.will is not None else None]
         due = min((time for time in times if time is not None), default=None)
-        if due is not None and (session.alarm is None or due < session.alarm):
-            session.alarm = due
-            self._alarm_count += 1
-            heapq.heappush(self._alarms, (due, self._alarm_count, session))
+        if due is not None:
+            self._alarms.set(session, due)
 
     def sweep(self) -> None:
         """End the sessions whose time has come, and publish the Wills that are due."""
-        now = self._common.now
-        while self._alarms and self._alarms[0][0] <= now:
-            due, _, session = heapq.heappop(self._alarms)
-            if due != session.alarm:
-                continue
-            session.alarm = None
-            if not session.is_stored:
-                continue
-            if session.ends_at is not None and session.ends_at <= now:  # [MQTT5-4.1.0-2]
-                self.expired += 1
-                self.drop(session)
-                continue
-            will = session.will
-            if will is not None and will.due_at is not None and will.due_at <= now:
-                session.will = None
-                self._common.keeper.session(session)
-                self._publish_will(session, will)
-            self._schedule(session)
+        while (session := self._alarms.pop(self._common.now)) is not None:
+            if session.is_stored and self._is_alive(session):
+                self._schedule(session)
+
+    def _is_alive(self, session: Session) -> bool:
+        """Do what is due for a session without a connection; return False if it has ended with that."""
+        now, will = self._common.now, session.will
+        if not session.is_stored:
+            return True
+        if session.ends_at is not None and session.ends_at <= now:  # [MQTT5-4.1.0-2]
+            self.expired += 1
+            self.drop(session)
+            return False
+        if will is not None and will.due_at is not None and will.due_at <= now:
+            session.will = None
+            self._common.keeper.session(session)
+            self._publish_will(session, will)
+        return True
 
     def restore(self, stored: StoredSession) -> None:
         """Take back a session that was recorded; one that had a connection has lost it now."""

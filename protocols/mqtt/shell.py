@@ -33,7 +33,9 @@ class Host(Protocol):
         """Forget a connection whose socket is closed."""
         ...
 
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """Return the time, and let the broker know it."""
+        ...
 
     def note(self, address: str, fact: str) -> None:
         """Log what is wrong with a client."""
@@ -68,6 +70,7 @@ class Shell(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         connection = self.connection
+        self._server.now()
         if connection.is_mid_packet and not connection.closed:
             self._server.note(connection.address, "connection lost in the middle of a packet")
         connection.close(CONNECTION_LOST)

@@ -128,8 +128,12 @@ class Peer:
         self.send(data)
 
     def send(self, data: bytes) -> None:
-        self._waiting += cut(self._world.random, data)
+        self._queue(data)
         self.push()
+
+    def _queue(self, data: bytes) -> None:
+        self.watch.sent(data, is_clear=self.writer.is_clear)
+        self._waiting += cut(self._world.random, data)
 
     def push(self) -> None:
         """Have the server take what was sent, as far as it reads."""
@@ -162,13 +166,9 @@ class Peer:
             if head >> 4 == 3 and head & 6:
                 qos, packet_id = wire.message((head, body))[2:]
                 answer = wire.puback if qos == 1 else wire.pubrec
-                if qos == 1:
-                    self.watch.inflight.pop(packet_id, None)
-                self._waiting.append(answer(packet_id))
+                self._queue(answer(packet_id))
             elif head == 0x62:
-                packet_id = int.from_bytes(body[:2], "big")
-                self.watch.inflight.pop(packet_id, None)
-                self._waiting.append(wire.pubcomp(packet_id))
+                self._queue(wire.pubcomp(int.from_bytes(body[:2], "big")))
 
     def check(self) -> None:
         """Do what the server's sweep does with a connection."""
@@ -317,5 +317,9 @@ class World:
 
 
 def run(seed: int, steps: int = 400) -> None:
-    """Run one world; raises what went wrong."""
-    World(seed).run(steps)
+    """Run one world; raises what went wrong, with what repeats it."""
+    try:
+        World(seed).run(steps)
+    except BaseException as error:
+        error.add_note(f"repeat it by: python -m tests.fuzz joined --seed {seed} --count 1")
+        raise

@@ -19,12 +19,21 @@ class Watch:
         if self.level < 5:
             stated = {}
         self.accepted = False
-        self.inflight: dict[int, int] = {}  # QoS by packet identifier
+        self.inflight: dict[int, int] = {}  # QoS by packet identifier of what is not acknowledged
         self._window = stated.get(0x21, 65_535)
         self._largest = stated.get(0x27, 0xFFFFFFFF)
         self._most_aliases = stated.get(0x22, 0)
         self._aliases: dict[int, bytes] = {}
         self._rest = b""
+
+    def sent(self, data: bytes, *, is_clear: bool) -> None:
+        """Note which messages the client acknowledges, if that is clear."""
+        for head, body in wire.split(data)[0] if is_clear else ():
+            refused = head == 0x50 and body[2:3] >= b"\x80"
+            if head in (0x40, 0x70) or refused:
+                is_clear &= self.inflight.pop(int.from_bytes(body[:2], "big"), None) is not None
+        if not is_clear:  # it may even have acknowledged what it has not read yet
+            self._window = 65_535
 
     def read(self, data: bytes) -> list[wire.Received]:
         """Take in bytes; return the packets that are complete."""
@@ -78,7 +87,6 @@ class Watch:
         assert b"+" not in topic and b"#" not in topic
         if qos:
             assert packet_id, "packet identifier 0"
-            assert packet_id not in self.inflight, f"packet identifier {packet_id} is in use"
             self.inflight[packet_id] = qos
             count = len(self.inflight)
             assert count <= self._window, f"{count} messages under way, receive maximum {self._window}"

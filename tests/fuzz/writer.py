@@ -30,6 +30,7 @@ class Writer:
     def __init__(self, random: Random, level: int) -> None:
         self.random = random
         self.level = level
+        self.is_clear = True  # nothing was written that may be taken for something else
         self.stated: Stated = {}  # in the last CONNECT
         self._writers = [
             (self.publish, 200),
@@ -47,7 +48,10 @@ class Writer:
         """Return a packet of any kind, as it should be or mutated."""
         writers, weights = zip(*self._writers, strict=True)
         data: bytes = self.random.choices(writers, weights)[0]()
-        return mutated(self.random, data) if self._rarely(50) else data
+        if self._rarely(50):
+            self.is_clear = False
+            return mutated(self.random, data)
+        return data
 
     def connect(self) -> bytes:
         choose = self.random.choice
@@ -118,6 +122,7 @@ class Writer:
 
     def noise(self) -> bytes:
         """Return a first byte that may be right, and then anything."""
+        self.is_clear = False
         return wire.packet(self.random.choice(_HEADS), self.random.randbytes(self.random.randrange(40)))
 
     # --- parts

@@ -218,5 +218,5 @@ def heard_by(member: Paho5) -> list[int]:
     numbers = []
     with suppress(queue.Empty):
         while True:
-            numbers.append(int(member.messages.get(timeout=1).payload))
+            numbers.append(int(member.messages.get(timeout=0.5).payload))
     return numbers

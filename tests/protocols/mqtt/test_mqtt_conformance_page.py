@@ -6,12 +6,14 @@ import ast
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs" / "mqtt-conformance.md"
+STACK = HERE.parents[1] / "stack"  # tests of the whole product
 VERSIONS = {"3.1.1": "statements_3_1_1.txt", "5.0": "statements_5.txt"}
 
 NUMBER = r"\d+\.\d+\.\d+-\d+"
@@ -47,10 +49,11 @@ def statements(version: str) -> dict[str, str]:
     return dict(line.split() for line in lines)  # type: ignore[misc]
 
 
+@cache
 def documented_tests() -> dict[str, str]:
     """Return every test of the broker as file::name, with its docstring."""
     found = {}
-    for path in HERE.rglob("test_*.py"):
+    for path in [*HERE.rglob("test_*.py"), *STACK.glob("test_*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 found[f"{path.name}::{node.name}"] = ast.get_docstring(node) or ""

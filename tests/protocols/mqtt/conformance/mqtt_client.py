@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mqtt_wire import packet, string
+from mqtt_wire import properties as encode_properties
+from mqtt_wire import variable as varint
 
 # The properties by their identifiers (5.0, section 2.2.2.2)
 PAYLOAD_FORMAT, MESSAGE_EXPIRY, CONTENT_TYPE, RESPONSE_TOPIC, CORRELATION = 0x01, 0x02, 0x03, 0x08, 0x09
@@ -20,33 +22,6 @@ _SIZES = {**dict.fromkeys(_BYTES, 1), 0x13: 2, 0x21: 2, 0x22: 2, 0x23: 2, 0x02: 
 _BINARY = (CORRELATION, AUTH_DATA)
 
 Properties = dict[int, Any]
-
-
-def varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 127:
-        encoded.append(value & 127 | 128)
-        value >>= 7
-    return bytes((*encoded, value))
-
-
-def encode_properties(values: Properties | None) -> bytes:
-    """Encode properties with their length in front; a list holds several of one kind."""
-    body = b""
-    for key, value in (values or {}).items():
-        for one in value if isinstance(value, list) else [value]:
-            body += bytes((key,)) + _value(key, one)
-    return varint(len(body)) + body
-
-
-def _value(key: int, value: Any) -> bytes:
-    if key in _SIZES:
-        return int(value).to_bytes(_SIZES[key], "big")
-    if key == SUBSCRIPTION_ID:
-        return varint(value)
-    if key == USER:
-        return string(value[0]) + string(value[1])
-    return string(value)
 
 
 @dataclass(frozen=True)

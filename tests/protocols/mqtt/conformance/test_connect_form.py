@@ -182,7 +182,7 @@ def test_a_silent_client_is_closed_after_one_and_a_half_keep_alives(level: int) 
     bench.wait(15)
     assert not client.closed
     bench.wait(0.1)
-    assert client.closed_with() in ((None, 0x8D) if level == 5 else (None,))
+    assert client.closed_with() == refusal(level, 0x8D)
     assert watcher.payloads() == [b"gone"]
 
 

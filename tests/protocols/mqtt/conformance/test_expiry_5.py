@@ -85,6 +85,14 @@ def test_disconnect_cannot_give_a_session_that_was_not_asked_for(expiry: int | N
     assert not is_kept(bench)
 
 
+def test_disconnect_may_repeat_that_the_session_ends() -> None:
+    """5.0: 3.1.2-23."""
+    bench = Bench()
+    client = left(bench, None).send(mqtt.disconnect(0, {SESSION_EXPIRY: 0}))
+    assert client.closed_with() is None
+    assert not is_kept(bench)
+
+
 def test_a_server_never_sends_a_session_expiry_in_disconnect() -> None:
     """5.0: 3.14.2-2 3.14.2-1."""
     bench = Bench()

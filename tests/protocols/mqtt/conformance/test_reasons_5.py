@@ -145,6 +145,7 @@ def test_no_reason_string_makes_a_packet_larger_than_the_client_takes() -> None:
     """
     whole = explaining(1_000, 1)
     assert {one.kind for one in whole} == {*KINDS, "SUBACK", "UNSUBACK", "DISCONNECT"}
+    assert [(one.kind, one.reason) for one in whole[:2]] == [("PUBACK", 0x97), ("PUBREC", 0x97)]
     assert [one for one in whole if REASON_STRING in one.properties], "some reasons are told"
     for size in (25, 30, 40):
         seen = explaining(size, 1)

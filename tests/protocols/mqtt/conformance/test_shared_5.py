@@ -4,8 +4,10 @@ from collections import Counter
 
 import mqtt_client as mqtt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mqtt_bench import Bench, Client, kinds
-from mqtt_client import RECEIVE_MAXIMUM, SUBSCRIPTION_ID
+from mqtt_client import RECEIVE_MAXIMUM, SESSION_EXPIRY, SUBSCRIPTION_ID
 
 
 def group(bench: Bench, size: int = 3, wanted: int = 2, *, durable: bool = False, name: str = "g") -> list[Client]:
@@ -197,3 +199,67 @@ def test_unsubscribing_compares_the_whole_shared_filter() -> None:
     assert member.unsubscribe("a/#", "$share/h/a/#", "$share/g/a/+")[0].codes == (0x11, 0x11, 0x11)
     bench.client("writer").publish("a/b", b"x")
     assert member.payloads() == [b"x"]
+
+
+STEP = st.one_of(
+    st.just(("publish",)),
+    st.tuples(st.just("answer"), st.integers(0, 2), st.integers(1, 3)),
+    st.tuples(st.sampled_from(["lose", "end", "come"]), st.integers(0, 2)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.lists(STEP, max_size=50), window=st.integers(1, 4))
+def test_whoever_comes_and_goes_a_group_loses_nothing(steps: list[tuple], window: int) -> None:
+    """5.0: 4.8.2-3 4.5.0-1 4.9.0-2."""
+    bench = Bench(inflight=window)
+    writer = bench.client("writer")
+    anchor = bench.client("anchor", durable=True)  # so that the group never ends
+    members: list[Client | None] = [None, None, None]
+    waiting: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    heard: set[bytes] = set()
+    sent = 0
+
+    def hear(number: int, seen: list[mqtt.Seen]) -> None:
+        heard.update(one.payload for one in seen)
+        waiting[number] += [one.packet_id for one in seen]
+
+    def come(number: int) -> None:
+        waiting[number].clear()
+        members[number] = client = bench.client(f"m{number}", durable=True)
+        hear(number, client.early)
+        hear(number, client.subscribe(("$share/g/a", 1))[1:])
+
+    anchor.subscribe(("$share/g/a", 1))
+    anchor.lose()
+    for step in steps:
+        client = members[step[1]] if len(step) > 1 else None
+        if step[0] == "publish":
+            sent += 1
+            writer.publish("a", bytes([sent]), 1, sent)
+        elif step[0] == "come":
+            come(step[1])
+        elif client is not None and step[0] == "answer":
+            hear(step[1], client.take())
+            for packet_id in waiting[step[1]][: step[2]]:
+                client.answer("PUBACK", packet_id)
+            del waiting[step[1]][: step[2]]
+        elif client is not None:
+            client.send(mqtt.disconnect(0, {SESSION_EXPIRY: 0})) if step[0] == "end" else client.lose()
+            members[step[1]] = None
+    for number in range(3):
+        come(number)
+    anchor = bench.client("anchor", durable=True)
+    seen = anchor.early
+    while seen or any(waiting.values()):
+        heard.update(one.payload for one in seen)
+        for one in seen:
+            anchor.answer("PUBACK", one.packet_id)
+        for number, client in enumerate(members):
+            assert client is not None
+            for packet_id in waiting[number]:
+                client.answer("PUBACK", packet_id)
+            waiting[number].clear()
+            hear(number, client.take())
+        seen = anchor.take()
+    assert heard == {bytes([number]) for number in range(1, sent + 1)}

@@ -1,0 +1,62 @@
+"""Run the fuzzers for as long as wanted: `python -m tests.fuzz --seconds 600 --seed 1`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.fuzz import codec, joined, sockets
+
+_PROGRESS = 10.0  # seconds
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Bad input for the MQTT broker.")
+    parser.add_argument("what", nargs="?", choices=["all", "codec", "joined", "sockets"], default="all")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each fuzzer of all a third (%(default)s)")
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    parser.add_argument("--count", type=int, help="codec, joined: how many seeds, instead of a time")
+    parser.add_argument("--only", type=int, help="sockets: repeat the attack of this number")
+    wanted = parser.parse_args()
+    logging.disable(logging.INFO)
+    logging.getLogger("protocols.mqtt").setLevel(logging.ERROR)  # bad input is what this is about
+    say(f"seed {wanted.seed}")
+    share = wanted.seconds / (3 if wanted.what == "all" else 1)
+    if wanted.what in ("all", "codec"):
+        repeat("codec", codec.run, wanted.seed, share, wanted.count)
+    if wanted.what in ("all", "joined"):
+        repeat("joined", joined.run, wanted.seed, share, wanted.count)
+    if wanted.what in ("all", "sockets"):
+        with tempfile.TemporaryDirectory() as folder:
+            attempt = sockets.run(wanted.seed, share, Path(folder), wanted.only)
+        say(f"sockets: {attempt.number:,} attacks; {attempt.exchanged:,} messages there and back beside them, ")
+        say(f"the slowest in {attempt.slowest:.3f} s")
+    return 0
+
+
+def repeat(name: str, run: Callable[[int], None], seed: int, seconds: float, count: int | None) -> None:
+    """Run one seed after the other until the time is over."""
+    started = told = time.monotonic()
+    done = 0
+    while done < count if count is not None else time.monotonic() < started + seconds:
+        run(seed + done)
+        done += 1
+        if time.monotonic() > told + _PROGRESS:
+            told = time.monotonic()
+            say(f"{name}: {done:,} seeds")
+    say(f"{name}: {done:,} seeds from {seed} on, nothing wrong")
+
+
+def say(fact: str) -> None:
+    sys.stdout.write(fact + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""What a running server offers the portal: kicks, permissions, figures; and what clients are told at the end."""
+
+import time
+
+import mqtt_wire as wire
+import pytest
+
+from protocols.contract import Grant, Wait
+from protocols.mqtt.sessions import TAKEN_OVER
+
+
+def eventually(condition, seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.005)
+
+
+def told(client: wire.SocketClient) -> int:
+    """Return the reason code of a DISCONNECT, which must come, and then the end."""
+    head, body = client.receive()
+    assert head == 0xE0, f"0x{head:02x} is no DISCONNECT"
+    assert client.at_end()
+    return body[0]
+
+
+def test_a_client_of_version_5_is_told_why_it_is_closed(start) -> None:
+    running = start()
+    server = running.server
+    kicked, other = running.client("c1", level=5), running.client("c2", level=5)
+    running.do(lambda: server.kick(["1", "unknown"], "disconnected by ada"))
+    assert told(kicked) == 0x98
+    assert running.presence.events[-1] == ("disconnected", "1", "disconnected by ada")
+    newer = running.client("c2", level=5)
+    assert told(other) == 0x8E
+    assert ("disconnected", "2", TAKEN_OVER) in running.presence.events
+    running.do(lambda: server.disconnect([1], "integration deactivated", forget=False))
+    assert told(newer) == 0x98
+    silent = running.client("c3", level=5, keep_alive=1)
+    large = running.client("c4", level=5).send(b"\x30\xff\xff\xff\x7f")
+    assert told(large) == 0x95
+    assert told(running.client("c5", level=5).send(b"\x00\x00")) == 0x81
+    assert told(running.client("c6", level=5).send(wire.auth(0x18, {0x15: "x"}))) == 0x82
+    assert told(silent) == 0x8D
+    last = running.client("c7", level=5)
+    running.run(server.stop())
+    assert told(last) == 0x8B
+
+
+def test_a_kicked_client_that_does_not_read_is_closed_all_the_same(start) -> None:
+    running = start()
+    stuck = running.socket(wire.connect("stuck", level=5) + wire.subscribe(("flood", 0), level=5))
+    eventually(lambda: len(running.presence.open) == 1)
+    writer = running.client("w", "bob")
+    for _ in range(12):
+        writer.send(wire.publish("flood", bytes(1 << 20)))
+    started = time.monotonic()
+    running.do(lambda: running.server.kick(["1"], "kicked"))
+    eventually(lambda: running.presence.events[-1] == ("disconnected", "1", "kicked"))
+    eventually(lambda: not any(c.connection.address and c.connection.closed for c in running.server._clients), 1)
+    assert time.monotonic() - started < 0.5
+    assert stuck.socket.fileno() >= 0
+
+
+def test_permissions_change_while_clients_are_connected(start) -> None:
+    running = start()
+    reader = running.client("r").send(wire.subscribe(("#", 0)))
+    assert reader.receive()[0] == 0x90
+    writer = running.client("w", "bob")
+    running.do(lambda: running.server.permit({1: Grant(1, "ada", subscribe=("b",))}))
+    writer.send(wire.publish("a"))
+    running.do(lambda: running.server.permit({1: Grant(1, "ada")}))
+    writer.send(wire.publish("b"))
+    assert wire.message(reader.receive())[0] == "b"
+
+
+def test_connections_and_traffic_are_told_by_integration(start) -> None:
+    running = start()
+    reader = running.client("r", level=5).send(wire.subscribe(("a", 1), level=5))
+    assert reader.receive()[0] == 0x90
+    running.client("w", "bob").send(wire.publish("a", b"x", 1, 7)).receive()
+    reader.receive()
+    [info] = running.do(lambda: running.server.connections(1))
+    assert (info.connection_id, info.client_id, info.messages_out) == ("1", "r", 1)
+    assert info.subscriptions == (("a", 1),)
+    traffic = running.do(running.server.traffic)
+    assert {key: (one.messages_in, one.messages_out) for key, one in traffic.items()} == {1: (0, 1), 2: (1, 0)}
+    assert running.do(running.server.traffic) == {}
+
+
+def test_connections_are_bounded_in_all_and_by_address(start) -> None:
+    running = start(max_connections=2)
+    first, _ = running.client("c1"), running.client("c2")
+    assert running.socket().at_end()
+    used = {one.name: (one.used, one.exceeded) for one in running.do(running.server.usage)}
+    assert used["MQTT_MAX_CONNECTIONS"] == (2, 1)
+    first.close()
+    eventually(lambda: running.do(lambda: running.server._broker.tally.connections) == 1)
+    running.client("c3")
+    other = start(max_connections_per_address=1)
+    other.client()
+    assert other.socket().at_end()
+
+
+def test_a_login_that_waits_is_answered_after_its_time_and_later_ones_at_once(start) -> None:
+    running = start(connect_timeout=0.1)
+    running.door.waits += [Wait(0.2), Wait(0.1)]
+    started = time.monotonic()
+    slow = running.socket(wire.connect("slow", password=b"wrong"))
+    eventually(lambda: len(running.door.logins) == 1)
+    running.door.waits, waits = [], running.door.waits
+    running.client("quick")
+    assert time.monotonic() - started < 0.15
+    running.door.waits = waits
+    assert slow.receive() == wire.connack(4)
+    assert 0.28 < time.monotonic() - started < 1.0
+    assert 0.2 < running.door.waited < 1.0
+    assert slow.at_end()
+
+
+def test_a_client_that_leaves_while_it_waits_is_forgotten(start) -> None:
+    running = start()
+    running.door.waits.append(Wait(0.2))
+    client = running.socket(wire.connect())
+    eventually(lambda: len(running.door.logins) == 1)
+    client.close()
+    eventually(lambda: not running.server._clients)
+    time.sleep(0.25)
+    assert running.presence.events == [] and len(running.door.logins) == 1
+
+
+def test_publishing_above_the_rate_is_slowed_down(start) -> None:
+    running = start(publish_rate=100)
+    reader = running.client("r", "bob").send(wire.subscribe(("#", 0)))
+    assert reader.receive()[0] == 0x90
+    started = time.monotonic()
+    running.client("w").send(*[wire.publish("a", bytes(1 + number % 2)) for number in range(130)])
+    for _ in range(130):
+        assert reader.receive()[0] == 0x30
+    assert 0.2 < time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize("level", [4, 5])
+def test_one_publisher_reaches_clients_of_both_versions_with_the_right_bytes(start, level: int) -> None:
+    running = start()
+    old = running.client("old").send(wire.subscribe(("#", 0)))
+    new = running.client("new", level=5).send(wire.subscribe(("#", 0), level=5))
+    assert old.receive()[0] == new.receive()[0] == 0x90
+    sent = [bytes([65 + number]) * 200 for number in range(20)]
+    running.client("w", "bob", level=level).send(*[wire.publish("a/b", payload, level=level) for payload in sent])
+    assert [wire.message(old.receive()) for _ in sent] == [("a/b", payload, 0, 0) for payload in sent]
+    assert [wire.message(new.receive()) for _ in sent] == [("a/b", b"\0" + payload, 0, 0) for payload in sent]
