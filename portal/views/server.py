@@ -36,6 +36,10 @@ class Used:
             return 0
         return min(100.0, max(0.1, round(100 * self.used / self.limit, 1)))
 
+    @property
+    def is_unbounded(self) -> bool:
+        return bool(self.known and self.known.zero and not self.limit)
+
     def told(self, value: float) -> str:
         """Return a value of this limit as people read it."""
         unit = self.known.unit if self.known else ""
@@ -43,7 +47,7 @@ class Used:
             return self.known.zero
         if unit == "bytes":
             return figures.binary_size(value)
-        return figures.count(value) + {"seconds": " s", "whole seconds": " s", "/s": " a second"}.get(unit, "")
+        return figures.count(value) + (" s" if unit.endswith("seconds") else "")
 
 
 @dataclass(frozen=True, slots=True)
