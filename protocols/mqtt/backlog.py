@@ -1,41 +1,102 @@
-"""Messages that wait for one session: its backlog."""
+"""Outgoing QoS 1 and 2 messages of one session, and the queue of those that wait: its backlog."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from protocols.mqtt.packets import Message
 
+QUEUED, SENT, RELEASED = range(3)  # waits; PUBLISH sent; PUBREC seen and PUBREL sent
+
+
+class Entry:
+    """A message on its way to one session; its QoS and RETAIN flag are the message's."""
+
+    __slots__ = ("identifiers", "message", "packet_id", "record", "share", "state")
+
+    def __init__(self, message: Message, identifiers: tuple[int, ...] = (), share: str = "") -> None:
+        self.message = message  # once released without its payload
+        self.identifiers = identifiers  # of the subscriptions that it is sent for
+        self.share = share  # "$share/name/filter" when it was sent to this member of a group, else ""
+        self.packet_id = 0
+        self.state = QUEUED
+        self.record = 0  # the keeper's
+
+
+class Pool:
+    """How many bytes wait in all backlogs together."""
+
+    __slots__ = ("limit", "size")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.size = 0
+
 
 class Backlog:
-    """A queue of messages, bounded in number and bytes of payload."""
+    """A queue of entries, bounded in number and bytes, alone and together with all others."""
 
-    __slots__ = ("_max_messages", "_max_size", "_messages", "_size")
+    __slots__ = ("_entries", "_max_messages", "_max_size", "_pool", "_size", "expiring")
 
-    def __init__(self, max_messages: int, max_size: int) -> None:
+    def __init__(self, max_messages: int, max_size: int, pool: Pool) -> None:
         self._max_messages = max_messages
         self._max_size = max_size
-        self._messages: deque[Message] = deque()
+        self._pool = pool
+        self._entries: deque[Entry] = deque()
         self._size = 0
+        self.expiring = False  # holds, or held, a message that expires
 
-    def add(self, message: Message) -> bool:
-        """Append a message; False when it does not fit, though an empty queue takes any."""
-        size = self._size + len(message.payload)
-        if len(self._messages) >= self._max_messages or (size > self._max_size and self._messages):
-            return False
-        self._messages.append(message)
-        self._size = size
-        return True
+    def __len__(self) -> int:
+        return len(self._entries)
 
-    def take(self) -> Message | None:
-        """Remove and return the oldest message."""
-        if not self._messages:
+    def exceeded(self, entry: Entry) -> str:
+        """Return the name of the limit that keeps an entry out; an empty queue takes one of any size."""
+        size = _size(entry)
+        if self._pool.size + size > self._pool.limit:
+            return "queue_total_bytes"
+        if len(self._entries) >= self._max_messages:
+            return "queue_messages"
+        return "queue_bytes" if self._size + size > self._max_size and self._entries else ""
+
+    def add(self, entry: Entry) -> None:
+        """Append an entry."""
+        size = _size(entry)
+        self._entries.append(entry)
+        self._size += size
+        self._pool.size += size
+        if entry.message.expires_at is not None:
+            self.expiring = True
+
+    def take(self) -> Entry | None:
+        """Remove and return the oldest entry."""
+        if not self._entries:
             return None
-        message = self._messages.popleft()
-        self._size -= len(message.payload)
-        return message
+        entry = self._entries.popleft()
+        self._shrink(entry)
+        return entry
+
+    def remove(self, unwanted: Callable[[Entry], bool]) -> list[Entry]:
+        """Remove and return the entries that are not wanted any more."""
+        removed = [entry for entry in self._entries if unwanted(entry)]
+        if removed:
+            gone = set(map(id, removed))
+            self._entries = deque(entry for entry in self._entries if id(entry) not in gone)
+            for entry in removed:
+                self._shrink(entry)
+        return removed
+
+    def _shrink(self, entry: Entry) -> None:
+        size = _size(entry)
+        self._size -= size
+        self._pool.size -= size
 
     @property
     def fill(self) -> float:
         """Return how full the queue is: 0 to about 1."""
-        return max(len(self._messages) / self._max_messages, self._size / self._max_size)
+        return max(len(self._entries) / self._max_messages, self._size / self._max_size)
+
+
+def _size(entry: Entry) -> int:
+    message = entry.message
+    return len(message.payload) + len(message.properties) + len(message.topic)

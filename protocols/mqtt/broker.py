@@ -1,149 +1,175 @@
-"""The broker: sessions, subscriptions, retained messages and routing.
+"""The broker: what all connections share, and the way of a message to everybody who subscribes to its topic.
 
-It is synchronous and deterministic, and knows neither sockets nor the clock.  A session belongs to
-an integration *and* a client identifier: a client of one integration can never take over, resume or
-see a session of another, whatever client identifier it states.
+It is synchronous and deterministic, and knows neither sockets nor the clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 
-from protocols.contract import Authenticate, Presence
-from protocols.mqtt import encode
+from protocols.contract import Authenticate, Grant, Presence
+from protocols.mqtt.backlog import QUEUED
+from protocols.mqtt.common import Common
+from protocols.mqtt.keeping import Keeper, NoKeeper, Stored, Will
 from protocols.mqtt.limits import Limits
-from protocols.mqtt.outbox import Flow
-from protocols.mqtt.packets import SUBSCRIBE_FAILURE, Message
-from protocols.mqtt.retained import Retained
+from protocols.mqtt.packets import Message
+from protocols.mqtt.routes import Route
 from protocols.mqtt.session import Session
-from protocols.mqtt.subscriptions import Route, Subscriptions
-
-TAKEN_OVER = "taken over by a newer connection"
+from protocols.mqtt.sessions import Sessions
+from protocols.mqtt.subscriptions import Subscriptions
+from protocols.mqtt.tally import Tally
 
 
 class Broker:
-    """What all connections share."""
+    """Sessions, subscriptions, retained messages and routing."""
 
-    def __init__(self, authenticate: Authenticate, presence: Presence, limits: Limits) -> None:
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        presence: Presence,
+        limits: Limits,
+        keeper: Keeper | None = None,
+        *,
+        new_client_id: Callable[[], str],
+    ) -> None:
         self.authenticate = authenticate
         self.presence = presence
         self.limits = limits
-        self.flow = Flow()
-        self.retained = Retained(
-            messages=limits.retained_messages,
-            size=limits.retained_bytes,
-            levels=limits.topic_levels,
-        )
-        self.subscriptions: Subscriptions[Session] = Subscriptions()
-        self._sessions: dict[int, dict[str, Session]] = {}  # by integration and client identifier
-        self._anonymous = 0
+        self.new_client_id = new_client_id  # unguessable [MQTT5-3.2.2-16]
+        self.common = Common(limits, keeper or NoKeeper())
+        self.flow = self.common.flow
+        self.hits = self.common.hits
+        self.retained = self.common.retained
+        self.subscriptions = Subscriptions()
+        self.sessions = Sessions(self.common, self.subscriptions, self._ended, self._publish_will)
+        self.tally = Tally(limits)
+        self.forbidden = Route(forbidden=True)  # where messages go that a client may not publish
         self.unfinished = 0  # bytes of CONNECTs that have arrived in part
+        self._next_expiry = 0.0
 
-    # --- sessions
+    @property
+    def keeper(self) -> Keeper:
+        return self.common.keeper
 
-    def take_over(self, integration_id: int, client_id: str) -> None:
-        """Close the connection that uses this session now; its Will is published [MQTT-3.1.4-2]."""
-        session = self._sessions.get(integration_id, {}).get(client_id)
-        if session is not None and session.link is not None:
-            session.link.close(TAKEN_OVER)
+    # --- state
 
-    def resume(self, integration_id: int, client_id: str, *, clean: bool) -> tuple[Session, bool]:
-        """Return the session to use, and whether it was there already (session present)."""
-        if not client_id:  # [MQTT-3.1.3-6] an identifier that no client can state
-            self._anonymous += 1
-            client_id = f"\0{self._anonymous}"
-        session = self._sessions.get(integration_id, {}).get(client_id)
-        if session is not None and not clean:  # [MQTT-3.1.2-4]
-            return session, True
-        if session is not None:  # [MQTT-3.1.2-6]
-            self._drop(session)
-        session = Session(integration_id, client_id, self.limits, clean=clean)
-        self._sessions.setdefault(integration_id, {})[client_id] = session
-        return session, False
+    def restore(self, stored: Stored, now: float) -> None:
+        """Take back what was recorded, before any client is let in."""
+        self.common.now = now
+        for message in stored.retained:
+            self.retained.restore(message)
+        for session in stored.sessions:
+            self.sessions.restore(session)
 
-    def leave(self, session: Session, will: Message | None) -> None:
-        """End a session's connection, and the session with it if it is a clean one."""
-        session.detach()
-        if session.clean:  # [MQTT-3.1.2-6]
-            self._drop(session)
-        else:
-            self._store(session)
-        if will is not None:  # [MQTT-3.1.2-8]
-            self.publish(will)
+    def permit(self, grants: Mapping[int, Grant]) -> None:
+        """Hold open connections and stored sessions of these integrations to other topics from now on."""
+        for integration_id, grant in grants.items():
+            for session in self.sessions.of(integration_id):
+                self.sessions.permit(session, grant)
+        self.forbidden.end()
+        self.forbidden = Route(forbidden=True)
+        self.subscriptions.forget_routes()
 
-    def disconnect(self, integration_ids: Iterable[int], reason: str, *, forget: bool) -> None:
-        """Close the connections of these integrations; `forget` also drops their sessions."""
-        for integration_id in integration_ids:
-            for session in list(self._sessions.get(integration_id, {}).values()):
-                if session.link is not None:
-                    session.link.close(reason)
-                if forget and not session.clean:
-                    self._drop(session)
+    def sweep(self, now: float) -> None:
+        """Do what is due: end sessions, publish delayed Wills, throw away expired messages."""
+        self.common.now = now
+        self.sessions.sweep()
+        self.flow.give_up(now, self.limits.patience)
+        if now >= self._next_expiry:
+            self._next_expiry = now + self.limits.expiry_interval
+            self.retained.sweep(now)
+            for session in self.sessions:
+                session.expire()
 
-    def _store(self, session: Session) -> None:
-        """Keep a session without a connection, and drop the oldest one if there are too many."""
-        sessions = self._sessions[session.integration_id]
-        sessions[session.client_id] = sessions.pop(session.client_id)  # the newest is the last
-        if len(sessions) > self.limits.stored_sessions:
-            stored = [other for other in sessions.values() if other.link is None]
-            if len(stored) > self.limits.stored_sessions:
-                self._drop(stored[0])
+    def _ended(self, session: Session) -> None:
+        """Hand the shared messages of a session that has ended to other members of their groups."""
+        for entry in session.empty():
+            # [MQTT5-4.8.2-5] of QoS 2 only what was not sent yet
+            if entry.share and (entry.state == QUEUED or entry.message.qos == 1):
+                self._share(entry.message, entry.share)
 
-    def _drop(self, session: Session) -> None:
-        for topic_filter in session.subscriptions:
-            self.subscriptions.remove(topic_filter, session)
-        session.subscriptions.clear()
-        sessions = self._sessions[session.integration_id]
-        del sessions[session.client_id]
-        if not sessions:
-            del self._sessions[session.integration_id]
-
-    # --- subscriptions
-
-    def subscribe(self, session: Session, filters: Iterable[tuple[str, int, bool]]) -> bytes:
-        """Subscribe to each (filter, QoS, permitted); return the codes for SUBACK."""
-        return bytes(
-            self._subscribe(session, topic_filter, qos) if permitted else SUBSCRIBE_FAILURE
-            for topic_filter, qos, permitted in filters
-        )
-
-    def _subscribe(self, session: Session, topic_filter: str, qos: int) -> int:
-        limits = self.limits
-        if topic_filter.count("/") >= limits.topic_levels or (
-            len(session.subscriptions) >= limits.subscriptions and topic_filter not in session.subscriptions
-        ):
-            return SUBSCRIBE_FAILURE
-        session.subscriptions[topic_filter] = qos  # [MQTT-3.8.4-3]
-        self.subscriptions.add(topic_filter, session, qos)
-        return qos
-
-    def unsubscribe(self, session: Session, filters: Iterable[str]) -> None:
-        """End subscriptions; a filter compares character by character [MQTT-3.10.4-1]."""
-        for topic_filter in filters:
-            if session.subscriptions.pop(topic_filter, None) is not None:
-                self.subscriptions.remove(topic_filter, session)
+    def _publish_will(self, session: Session, will: Will) -> None:
+        message = will.message
+        if not session.access.may_publish(message.topic):
+            return
+        if will.expiry is not None:
+            message.expires_at = self.common.now + will.expiry
+        self.publish(message)
 
     # --- messages
 
-    def publish(self, message: Message) -> None:
+    def publish(self, message: Message, origin: Session | None = None) -> None:
         """Keep a retained message, and send it to everybody who subscribes to its topic."""
-        if message.retain:  # [MQTT-3.3.1-5]
+        if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
             self.retained.keep(message)
-            message = Message(message.topic, message.payload, message.qos)  # [MQTT-3.3.1-9]
-        self.route(message, self.subscriptions.route(message.topic))
+        self.route(message, self.subscriptions.route(message.topic), origin)
 
-    def route(self, message: Message, route: Route[Session]) -> None:
-        """Send a message to the subscribers of its topic, each with its own QoS [MQTT-3.8.4-6]."""
-        unacknowledged = b""
+    def route(self, message: Message, route: Route, origin: Session | None = None) -> None:
+        """Send a message to the subscribers of its topic, each with its own QoS [MQTT-3.8.4-6] [MQTT5-3.8.4-8]."""
+        if route.plain:
+            self._route_plain(_alike(message, message.qos) if message.retain else message, route)
+        if route.special or route.shares:
+            self.route_special(message, route, origin)
+
+    def route_special(self, message: Message, route: Route, origin: Session | None) -> None:
+        """Send a message to those subscribers that are not sent the same as everybody."""
+        for target in route.special:
+            own = target.own if target.subscriber is origin else target  # [MQTT5-3.8.3-3]
+            if own is not None:
+                retain = message.retain and own.retain_as_published
+                _send(own.subscriber, message, own.qos, own.identifiers, retain=retain)
+        for share in route.shares:
+            self._share(message, share.whole)
+
+    def _route_plain(self, message: Message, route: Route) -> None:
         lower = message
-        for session, granted in route.subscribers:
-            qos = min(message.qos, granted)
-            if qos == 0:
-                outbox = session.outbox
-                if outbox is not None:
-                    unacknowledged = unacknowledged or encode.publish(Message(message.topic, message.payload))
-                    outbox.offer(unacknowledged, 1)
-                continue
-            if qos != lower.qos:
-                lower = Message(message.topic, message.payload, qos)
-            session.deliver(lower)
+        variants: dict[int, bytes | None] = {}
+        for session, granted in route.plain:
+            qos = message.qos if message.qos < granted else granted
+            if qos:
+                if qos != lower.qos:
+                    lower = _alike(message, qos)
+                session.deliver(lower)
+            elif session.line is not None:
+                level = session.level
+                if level not in variants:
+                    variants[level] = session.line.encode(_alike(message, 0))
+                if (data := variants[level]) is not None:
+                    session.line.outbox.offer(data, 1)
+
+    def _share(self, message: Message, whole: str) -> None:
+        """Send a message to one member of a group [MQTT5-4.8.2-3]."""
+        share = self.subscriptions.share(whole)
+        chosen = share.choose(message.qos) if share is not None else None
+        if chosen is not None:
+            session, subscription = chosen
+            identifiers = (subscription.identifier,) if subscription.identifier else ()
+            retain = message.retain and subscription.retain_as_published
+            _send(session, message, subscription.qos, identifiers, whole, retain=retain)
+
+    def must_keep(self, message: Message, route: Route) -> bool:
+        """Say whether a message is acknowledged only once it is stored."""
+        if message.retain:
+            return True
+        subscribers = [session for session, qos in route.plain if qos]
+        subscribers += [target.subscriber for target in route.special if target.qos]
+        for share in route.shares:
+            subscribers += share.members
+        return any(session.expiry for session in subscribers)
+
+
+def _alike(message: Message, qos: int, *, retain: bool = False) -> Message:
+    """Return a message as it is sent on: the RETAIN flag is 0 [MQTT-3.3.1-9] [MQTT5-3.3.1-12]."""
+    return Message(message.topic, message.payload, qos, retain, message.properties, message.expires_at)
+
+
+def _send(
+    session: Session, message: Message, granted: int, identifiers: tuple[int, ...], share: str = "", *, retain: bool
+) -> None:
+    qos = min(message.qos, granted)
+    if qos != message.qos or retain != message.retain:
+        message = _alike(message, qos, retain=retain)
+    if qos:
+        session.deliver(message, identifiers, share)
+    elif session.line is not None:
+        session.line.offer(message, identifiers)

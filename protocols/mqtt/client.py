@@ -5,36 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from protocols.contract import Grant
 from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
-from protocols.mqtt.decode import decode_publish
-from protocols.mqtt.errors import MalformedPacket, ProtocolViolation
+from protocols.mqtt.errors import ProtocolViolation
+from protocols.mqtt.line import Line
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.packets import (
-    PUBLISH_QOS_0,
-    SUBSCRIBE_FAILURE,
+    SUCCESS,
+    Auth,
     Connect,
     Disconnect,
     Packet,
     Pingreq,
     Puback,
     Pubcomp,
-    Publish,
     Pubrec,
     Pubrel,
     Subscribe,
     UnknownConnect,
     Unsubscribe,
 )
-from protocols.mqtt.permissions import may_publish, may_subscribe
-from protocols.mqtt.session import Link, Session
-from protocols.mqtt.subscriptions import Route
-from protocols.mqtt.topics import check_name, decode_utf8
+from protocols.mqtt.properties import SESSION_EXPIRY_INTERVAL
+from protocols.mqtt.publishing import Publisher
+from protocols.mqtt.session import Session
+from protocols.mqtt.subscribing import subscribe, unsubscribe
+from protocols.mqtt.tally import Counts, Meter
 
 CLIENT_DISCONNECTED = "client disconnected"
-
-_CACHED_ROUTES = 256
 
 
 class Client:
@@ -42,124 +39,90 @@ class Client:
 
     __slots__ = (
         "_broker",
-        "_grant",
-        "_link",
-        "_routes",
+        "_reported",
         "keep_alive",
+        "line",
+        "messages_in",
+        "meter",
         "presence_id",
+        "publisher",
         "session",
-        "will",
     )
 
-    def __init__(self, broker: Broker, connect: Connect, grant: Grant, session: Session, link: Link) -> None:
-        self.keep_alive = connect.keep_alive  # the rest, above all the password, is not kept
+    def __init__(self, broker: Broker, session: Session, line: Line, *, keep_alive: int, explains: bool) -> None:
         self.session = session
-        self.will = connect.will
+        self.line = line
+        self.keep_alive = keep_alive
+        self.publisher = Publisher(broker, session, line, explains=explains)
+        self.meter: Meter | None = broker.tally.meter(session.integration_id, broker.common.now)
         self.presence_id = ""
+        self.messages_in = 0
         self._broker = broker
-        self._grant = grant
-        self._link = link
-        self._routes: dict[bytes, Route[Session]] = {}
-
-    # --- PUBLISH
+        self._reported: Counts | None = None
 
     def publish(self, data: bytes, start: int, body: int, end: int, count: int) -> Outbox | None:
         """Route a PUBLISH, or `count` alike of QoS 0; or return the outbox that they wait for."""
-        route = self._route(data, body, end)
-        if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
-            return slow
-        if data[start] != PUBLISH_QOS_0:
-            self._acknowledged(decode_publish(data[start], data[body:end]), route)
-        elif route.subscribers:
-            packet = data[start:end]
-            for session, _ in route.subscribers:
-                if session.outbox is not None:
-                    session.outbox.offer(packet, count)
-        return None
-
-    def _acknowledged(self, packet: Publish, route: Route[Session]) -> None:
-        """Route a message once, and acknowledge it as its QoS asks for (4.3)."""
-        message = packet.message
-        if message.qos < 2 or self.session.receive_once(packet.packet_id):
-            if route is _FORBIDDEN:
-                pass  # [MQTT-3.3.5-2] acknowledged all the same
-            elif message.retain:
-                self._broker.publish(message)
-            else:
-                self._broker.route(message, route)
-        if message.qos == 1:  # [MQTT-4.3.2-2]
-            self._link.outbox.send(encode.puback(packet.packet_id))
-        elif message.qos == 2:  # [MQTT-4.3.3-2]
-            self._link.outbox.send(encode.pubrec(packet.packet_id))
-
-    def _route(self, data: bytes, body: int, end: int) -> Route[Session]:
-        """Return where a PUBLISH goes, checked once for each topic and change of subscriptions."""
-        name_end = body + 2 + (data[body] << 8 | data[body + 1]) if end - body > 1 else end + 1
-        if name_end > end:
-            raise MalformedPacket("a PUBLISH that ends in its topic name")
-        name = data[body + 2 : name_end]
-        route = self._routes.get(name)
-        if route is None or route.stale:
-            route = self._find_route(name)
-        return route
-
-    def _find_route(self, name: bytes) -> Route[Session]:
-        topic = check_name(decode_utf8(name))
-        allowed = may_publish(self._grant, topic)
-        route = self._broker.subscriptions.route(topic) if allowed else _FORBIDDEN
-        if not route.stale:
-            if len(self._routes) >= _CACHED_ROUTES:
-                self._routes.clear()
-            self._routes[name] = route
-        return route
-
-    def _slow_subscriber(self, route: Route[Session]) -> Outbox | None:
-        """Return a subscriber's outbox that this client should wait for."""
-        for session, _ in route.subscribers:
-            outbox = session.outbox
-            if outbox is not None and outbox in self._broker.flow.congested:
-                # For its own acknowledgements a client cannot wait: they come behind this PUBLISH.
-                if session is not self.session or not outbox.has_room:
-                    return outbox
-        return None
-
-    # --- the other packets
+        slow = self.publisher.publish(data, start, body, end, count)
+        if slow is None:
+            self.messages_in += count
+            if self.meter is not None:
+                self.meter.take(count)
+        return slow
 
     def handle(self, packet: Packet) -> None:
         """Act on a packet that is not a PUBLISH."""
         _HANDLERS[type(packet)](self, packet)
 
+    def counts(self, bytes_in: int) -> Counts:
+        """Return what was sent and received."""
+        outbox = self.line.outbox
+        return Counts(self.messages_in, outbox.messages, bytes_in, outbox.taken)
+
+    def report(self, bytes_in: int) -> None:
+        """Add what was sent and received since the last report to the integration's traffic."""
+        counts = self.counts(bytes_in)
+        if counts != self._reported:
+            self._broker.tally.add(self.session.integration_id, counts.since(self._reported or Counts()))
+            self._reported = counts
+
     def _subscribe(self, packet: Subscribe) -> None:
-        grant = self._grant
-        codes = self._broker.subscribe(
-            self.session,
-            [(wanted, qos, may_subscribe(grant, wanted)) for wanted, qos in packet.filters],
-        )
-        self._link.outbox.send(encode.suback(packet.packet_id, codes))  # [MQTT-3.8.4-1]
-        granted = [
-            (wanted, code) for (wanted, _), code in zip(packet.filters, codes, strict=True) if code != SUBSCRIBE_FAILURE
-        ]
-        self.session.replay(self._broker.retained, granted)  # [MQTT-3.3.1-6] [MQTT-3.8.4-3]
+        before = self._broker.keeper.changes
+        codes, added = subscribe(self._broker, self.session, packet, self.line.level)
+        data = encode.suback(packet.packet_id, codes, level=self.line.level)
+        # [MQTT-3.8.4-1] [MQTT5-3.8.4-1]
+        self.line.gate.send(data, wait=self._broker.keeper.changes != before)
+        self.session.replay(added)  # [MQTT-3.3.1-6] [MQTT5-3.3.1-9]
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
-        self._broker.unsubscribe(self.session, packet.filters)
-        self._link.outbox.send(encode.unsuback(packet.packet_id))  # [MQTT-3.10.4-5]
+        before = self._broker.keeper.changes
+        codes = unsubscribe(self._broker, self.session, packet)
+        data = encode.unsuback(packet.packet_id, codes, level=self.line.level)
+        # [MQTT-3.10.4-5] [MQTT5-3.10.4-4]
+        self.line.gate.send(data, wait=self._broker.keeper.changes != before)
 
     def _acknowledge(self, packet: Puback | Pubrec | Pubrel | Pubcomp) -> None:
-        _ACKNOWLEDGE[type(packet)](self.session, packet.packet_id)
+        _ACKNOWLEDGE[type(packet)](self.session, packet.packet_id, packet.reason)
 
     def _ping(self, packet: Pingreq) -> None:
-        self._link.outbox.send(encode.PINGRESP_PACKET)  # [MQTT-3.12.4-1]
+        self.line.outbox.send(encode.PINGRESP_PACKET)  # [MQTT-3.12.4-1] [MQTT5-3.12.4-1]
 
     def _disconnect(self, packet: Disconnect) -> None:
-        self.will = None  # [MQTT-3.14.4-3]
-        self._link.close(CLIENT_DISCONNECTED, gently=True)
+        session = self.session
+        expiry = packet.properties.get(SESSION_EXPIRY_INTERVAL)
+        if expiry is not None:
+            if expiry and not session.expiry:  # [MQTT5-3.1.2-23]
+                raise ProtocolViolation("DISCONNECT asks to keep a session that CONNECT did not")
+            self._broker.sessions.change_expiry(session, expiry)
+        if packet.reason == SUCCESS:  # [MQTT-3.14.4-3] [MQTT5-3.14.4-3]
+            session.will = None
+        self.line.link.close(CLIENT_DISCONNECTED, gently=True)
 
     def _second_connect(self, packet: Connect | UnknownConnect) -> None:
-        raise ProtocolViolation("a second CONNECT")  # [MQTT-3.1.0-2]
+        raise ProtocolViolation("a second CONNECT")  # [MQTT-3.1.0-2] [MQTT5-3.1.0-2]
 
+    def _auth(self, packet: Auth) -> None:
+        raise ProtocolViolation("AUTH, without an authentication method in CONNECT")  # [MQTT5-4.12.0-6]
 
-_FORBIDDEN: Route[Session] = Route(())
 
 _HANDLERS: dict[type[Packet], Callable[[Client, Any], None]] = {
     Connect: Client._second_connect,
@@ -172,9 +135,10 @@ _HANDLERS: dict[type[Packet], Callable[[Client, Any], None]] = {
     Unsubscribe: Client._unsubscribe,
     Pingreq: Client._ping,
     Disconnect: Client._disconnect,
+    Auth: Client._auth,
 }
 
-_ACKNOWLEDGE: dict[type[Packet], Callable[[Session, int], None]] = {
+_ACKNOWLEDGE: dict[type[Packet], Callable[[Session, int, int], None]] = {
     Puback: Session.puback,
     Pubrec: Session.pubrec,
     Pubrel: Session.pubrel,

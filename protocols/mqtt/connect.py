@@ -5,64 +5,147 @@ Nothing of any session, subscription or Will is touched before the credentials a
 
 from __future__ import annotations
 
-from protocols.contract import Authenticate, Grant, Login, Refusal
-from protocols.mqtt import encode, permissions
+from dataclasses import replace
+
+from protocols.contract import Grant, Login, Refusal, Wait
+from protocols.mqtt import encode, properties, welcome
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import Client
 from protocols.mqtt.errors import ConnectRefused, LoginRefused
+from protocols.mqtt.keeping import EXPIRES_NEVER, Will
+from protocols.mqtt.line import Line, Link
 from protocols.mqtt.packets import (
-    ACCEPTED,
-    BAD_CREDENTIALS,
-    IDENTIFIER_REJECTED,
+    BAD_AUTHENTICATION_METHOD,
+    BAD_USER_NAME_OR_PASSWORD,
+    BANNED,
+    CLIENT_IDENTIFIER_NOT_VALID,
+    LEVEL_3_1_1,
     NOT_AUTHORIZED,
-    UNACCEPTABLE_LEVEL,
+    QUOTA_EXCEEDED,
+    SERVER_UNAVAILABLE,
+    UNSUPPORTED_PROTOCOL_VERSION,
     Connect,
     UnknownConnect,
 )
-from protocols.mqtt.session import Link
+from protocols.mqtt.permissions import Access
+from protocols.mqtt.session import Session
 
 _CODES = {
-    Refusal.NO_CREDENTIALS: BAD_CREDENTIALS,
-    Refusal.UNKNOWN_USERNAME: BAD_CREDENTIALS,
-    Refusal.WRONG_PASSWORD: BAD_CREDENTIALS,
+    Refusal.NO_CREDENTIALS: BAD_USER_NAME_OR_PASSWORD,
+    Refusal.UNKNOWN_USERNAME: BAD_USER_NAME_OR_PASSWORD,
+    Refusal.WRONG_PASSWORD: BAD_USER_NAME_OR_PASSWORD,
     Refusal.INACTIVE: NOT_AUTHORIZED,
     Refusal.WRONG_TYPE: NOT_AUTHORIZED,
+    Refusal.TOO_MANY_FAILURES: BANNED,
 }
 
+_VERSIONS = {LEVEL_3_1_1: "3.1.1"}
 
-def admit(broker: Broker, packet: Connect | UnknownConnect, address: str, link: Link) -> Client:
-    """Let a client in, or raise ConnectRefused."""
-    connect = check(packet)
-    login = Login("mqtt", connect.username, connect.password, connect.client_id, address)
-    grant = authenticate(broker.authenticate, login)
-    check_will(connect, grant)
-    broker.take_over(grant.integration_id, connect.client_id)
-    session, present = broker.resume(grant.integration_id, connect.client_id, clean=connect.clean_session)
-    link.outbox.send(encode.connack(ACCEPTED, session_present=present))  # [MQTT-3.2.0-1]
-    client = Client(broker, connect, grant, session, link)
-    session.attach(link)
-    client.presence_id = broker.presence.connected(grant, login)
-    return client
+
+class Admission:
+    """One CONNECT until it is accepted or refused; the password is let go of with it."""
+
+    __slots__ = ("_broker", "_link", "_login", "_since", "connect")
+
+    def __init__(
+        self, broker: Broker, packet: Connect | UnknownConnect, address: str, transport: str, link: Link
+    ) -> None:
+        self.connect = connect = check(packet)
+        self._broker = broker
+        self._link = link
+        self._since = broker.common.now
+        version = _VERSIONS.get(connect.level, "5.0")
+        self._login = Login("mqtt", connect.username, connect.password, connect.client_id, address, version, transport)
+
+    def ask(self) -> Client | float:
+        """Let the client in, or return in how many seconds to ask again; raise ConnectRefused."""
+        grant = self._authenticate()
+        if isinstance(grant, Wait):
+            return grant.seconds
+        connect, broker = self.connect, self._broker
+        client_id = connect.client_id or _new_client_id(broker, connect.level)
+        _check_will(connect, Access(grant, client_id))
+        broker.sessions.take_over(grant.integration_id, client_id)
+        if broker.sessions.count(grant.integration_id) >= broker.limits.max_connections_per_integration:
+            broker.hits.add("max_connections_per_integration")
+            raise ConnectRefused(QUOTA_EXCEEDED, "too many connections of this integration")
+        session, present = broker.sessions.resume(
+            grant, client_id, connect.level, _expiry(connect), clean=connect.clean_start
+        )
+        if connect.will is not None:
+            session.will = Will(connect.will, connect.will_delay, connect.will_expiry)
+        if session.expiry:
+            broker.keeper.session(session)
+        return self._join(grant, session, present)
+
+    def _join(self, grant: Grant, session: Session, present: bool) -> Client:
+        """Answer with CONNACK, go on with the session, and announce the connection."""
+        connect, broker, link = self.connect, self._broker, self._link
+        keep_alive = welcome.keep_alive(connect, broker.limits)
+        line = _line(broker, connect, link)
+        if session.is_simple != line.is_simple:
+            session.is_simple = line.is_simple
+            broker.subscriptions.forget_routes()
+        told = welcome.properties_for(connect, session, broker.limits, keep_alive)
+        # [MQTT-3.2.0-1] [MQTT5-3.2.0-1]
+        link.outbox.send(encode.connack(session_present=present, level=connect.level, properties=told))
+        client = Client(broker, session, line, keep_alive=keep_alive, explains=welcome.explains(connect))
+        session.attach(line)
+        login = self._login
+        if not login.client_id and connect.level != LEVEL_3_1_1:
+            login = replace(login, client_id=session.client_id)
+        client.presence_id = broker.presence.connected(grant, login)
+        return client
+
+    def _authenticate(self) -> Grant | Wait:
+        """Refuse credentials that do not open this door."""
+        waited = self._broker.common.now - self._since
+        answer = self._broker.authenticate(self._login, waited)
+        if isinstance(answer, Refusal):
+            raise LoginRefused(_CODES[answer], answer.value)
+        if isinstance(answer, Wait) and waited >= self._broker.limits.longest_wait:
+            raise ConnectRefused(SERVER_UNAVAILABLE, "no answer to a login in time")
+        return answer
 
 
 def check(packet: Connect | UnknownConnect) -> Connect:
-    """Refuse a protocol level or a client identifier that is not accepted."""
-    if isinstance(packet, UnknownConnect):  # [MQTT-3.1.2-2]
-        raise ConnectRefused(UNACCEPTABLE_LEVEL, f"protocol level {packet.level} is not spoken")
-    if not packet.client_id and not packet.clean_session:  # [MQTT-3.1.3-8]
-        raise ConnectRefused(IDENTIFIER_REJECTED, "a stored session without a client identifier")
+    """Refuse a protocol level, a client identifier or a kind of authentication that is not accepted."""
+    if isinstance(packet, UnknownConnect):  # [MQTT-3.1.2-2] [MQTT5-3.1.2-2]
+        raise ConnectRefused(UNSUPPORTED_PROTOCOL_VERSION, f"protocol level {packet.level} is not spoken")
+    if not packet.client_id and not packet.clean_start and packet.level == LEVEL_3_1_1:  # [MQTT-3.1.3-8]
+        raise ConnectRefused(CLIENT_IDENTIFIER_NOT_VALID, "a stored session without a client identifier")
+    if properties.AUTHENTICATION_METHOD in packet.properties:  # [MQTT5-4.12.0-1]
+        raise ConnectRefused(BAD_AUTHENTICATION_METHOD, "an authentication method; only passwords are accepted")
     return packet
 
 
-def authenticate(authenticate: Authenticate, login: Login) -> Grant:
-    """Refuse credentials that do not open this door."""
-    answer = authenticate(login)
-    if isinstance(answer, Refusal):
-        raise LoginRefused(_CODES[answer], answer.value)
-    return answer
+def _new_client_id(broker: Broker, level: int) -> str:
+    """Name a client that did not name itself [MQTT-3.1.3-6] [MQTT5-3.1.3-6]."""
+    name = broker.new_client_id()
+    return name if level != LEVEL_3_1_1 else f"\0{name}"  # which nobody can state, as it is told to nobody
 
 
-def check_will(connect: Connect, grant: Grant) -> None:
+def _expiry(connect: Connect) -> int:
+    """Return for how many seconds the session is to outlive the connection."""
+    if connect.level == LEVEL_3_1_1:
+        return 0 if connect.clean_start else EXPIRES_NEVER
+    return int(connect.properties.get(properties.SESSION_EXPIRY_INTERVAL, 0))
+
+
+def _check_will(connect: Connect, access: Access) -> None:
     """Refuse a Will that the client would not be allowed to publish itself."""
-    if connect.will is not None and not permissions.may_publish(grant, connect.will.topic):
+    if connect.will is not None and not access.may_publish(connect.will.topic):
         raise ConnectRefused(NOT_AUTHORIZED, f"a Will on {connect.will.topic[:60]!r}, which is not permitted")
+
+
+def _line(broker: Broker, connect: Connect, link: Link) -> Line:
+    """Note what the client said that it takes."""
+    stated = connect.properties
+    return Line(
+        broker.common,
+        link,
+        connect.level,
+        window=stated.get(properties.RECEIVE_MAXIMUM, 65_535),
+        max_packet=stated.get(properties.MAXIMUM_PACKET_SIZE, 0),
+        aliases=stated.get(properties.TOPIC_ALIAS_MAXIMUM, 0),
+    )

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from protocols.mqtt import encode
+from protocols.mqtt import encode, welcome
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import Client
-from protocols.mqtt.connect import admit
+from protocols.mqtt.connect import Admission
 from protocols.mqtt.decode import decode, decode_connect
-from protocols.mqtt.errors import ConnectRefused, ProtocolViolation
+from protocols.mqtt.errors import ConnectRefused, MqttError, PacketTooLarge, ProtocolViolation
+from protocols.mqtt.gate import Gate
 from protocols.mqtt.inbox import Inbox
 from protocols.mqtt.outbox import Outbox
-from protocols.mqtt.packets import CONNECT, PUBLISH, frames
+from protocols.mqtt.packets import (
+    CONNECT,
+    KEEP_ALIVE_TIMEOUT,
+    LEVEL_3_1_1,
+    LEVEL_5,
+    PUBLISH,
+    Connect,
+    UnknownConnect,
+    frames,
+)
 
 KEEP_ALIVE_TIMED_OUT = "keep alive timed out"
 NO_CONNECT = "no CONNECT in time"
+NOT_STORED = "its messages could not be stored, and it has to send them again"
 
 _SIGN_OF_LIFE = 1_000  # bytes of an unfinished packet that show a client at work
+_CONNECT_5 = b"\0\4MQTT\5"  # the start of a CONNECT's body
 
 
 class Connection:
     """A connection from its first byte to its last.
 
     `wake` is called when the outbox has something to write or a hold has ended; `on_close` once, at
-    the end, with True when the socket should stay open until what waits has been written.
+    the end, with True when the socket should stay open until what waits has been written.  When `due_in`
+    is set, `go_on` wants to be called after so many seconds.
     """
 
     __slots__ = (
+        "_admission",
         "_broker",
         "_inbox",
         "_on_close",
@@ -35,10 +49,15 @@ class Connection:
         "_unfinished",
         "_wake",
         "address",
+        "bytes_in",
+        "can_go_on",
         "client",
         "closed",
+        "due_in",
+        "gate",
         "held",
         "outbox",
+        "transport",
     )
 
     def __init__(
@@ -48,12 +67,19 @@ class Connection:
         now: float,
         wake: Callable[[], None],
         on_close: Callable[[bool], None],
+        transport: str = "tcp",
     ) -> None:
         self.address = address
+        self.transport = transport
         self.outbox = Outbox(broker.limits.outbound_bytes, broker.flow, wake)
+        self.gate = Gate(self.outbox, broker.keeper, wake)
         self.client: Client | None = None  # until a CONNECT is accepted
         self.held = False  # nothing should be read until `release` has been called
         self.closed = False
+        self.can_go_on = False  # a hold has ended: feed what had arrived, even if nothing more has
+        self.due_in: float | None = None
+        self.bytes_in = 0
+        self._admission: Admission | None = None  # a CONNECT that waits for its answer
         self._broker = broker
         self._wake = wake
         self._on_close = on_close
@@ -63,21 +89,45 @@ class Connection:
 
     def feed(self, data: bytes, now: float) -> None:
         """Take in what arrived; raise MqttError when the connection has to be closed for it."""
+        self._broker.common.now = now
+        self.can_go_on = False
+        self.bytes_in += len(data)
         if len(data) >= _SIGN_OF_LIFE and self.client is not None:
             self._seen = now
         if not self.closed and (data := self._inbox.add(data)):
-            position = 0 if self.held else self._use(data)
+            position = 0 if self.held or self._admission is not None else self._use(data)
             if position:
                 self._seen = now
             if not self.closed:
                 self._inbox.keep(data[position:], self._max_packet)
+                if self._admission is not None and self._inbox.size > self._broker.limits.max_connect_packet:
+                    self.held = True
         if self.client is None or self._unfinished:
             self._count_unfinished()
+
+    def go_on(self, now: float) -> None:
+        """Ask again whether the client may come in, or read on; the time for it has come."""
+        self.due_in = None
+        if self.closed:
+            return
+        if self._admission is None:
+            self.release()
+            return
+        self._broker.common.now = now
+        self._ask(self._admission)
+        if self._admission is None:
+            self._seen = now
+            self.release()
 
     def release(self) -> None:
         """End a hold; feeding, even nothing, goes on with what had arrived."""
         self.held = False
+        self.can_go_on = True
         self._wake()
+
+    def settle(self) -> None:
+        """End a turn of the loop: answers that depend on what was recorded in it wait for its commit."""
+        self.gate.settle()
 
     def drained(self) -> None:
         """Go on sending: the outbox has been taken."""
@@ -88,23 +138,47 @@ class Connection:
         """Say why the connection has been silent for too long, if it has."""
         silent = now - self._seen
         if self.client is None:
-            return NO_CONNECT if silent > self._broker.limits.connect_timeout else None
+            late = silent > self._broker.limits.connect_timeout and self._admission is None
+            return NO_CONNECT if late else None
+        if self.client.publisher.unanswered and self._broker.keeper.accepting:
+            return NOT_STORED
         keep_alive = self.client.keep_alive
         if not keep_alive or silent <= keep_alive * 1.5:
             return None
         if self.held and not self.outbox.is_full:  # it was not listened to
             return None
-        return KEEP_ALIVE_TIMED_OUT  # [MQTT-3.1.2-24]
+        return KEEP_ALIVE_TIMED_OUT  # [MQTT-3.1.2-24] [MQTT5-3.1.2-22]
 
-    def close(self, reason: str, *, gently: bool = False) -> None:
-        """End the connection: its Will is published, its presence ends.  Later calls do nothing."""
+    def expel(self, reason: str) -> None:
+        """Close a connection that is overdue."""
+        if reason == NO_CONNECT:
+            self._broker.hits.add("connect_timeout")
+        self.close(reason, code=KEEP_ALIVE_TIMEOUT)
+
+    def fail(self, error: MqttError) -> None:
+        """Close the connection because of what the client sent."""
+        if isinstance(error, PacketTooLarge):
+            self._broker.hits.add("max_packet")
+        self.close(f"protocol error: {error}", gently=True, code=error.code, text=str(error))
+
+    def close(self, reason: str, *, gently: bool = False, code: int | None = None, text: str = "") -> None:
+        """End the connection: its Will is published, its presence ends.  Later calls do nothing.
+
+        A client of 5.0 is told the code, and the text if it wants to be told.
+        """
         if self.closed:
             return
         self.closed = True
+        self._admission = None
         self._count_unfinished()
         if self.client is not None:
-            self._broker.leave(self.client.session, self.client.will)
-            self._broker.presence.disconnected(self.client.presence_id, reason)
+            client = self.client
+            if code is not None and client.line.level != LEVEL_3_1_1:  # [MQTT5-4.13.1-1] [MQTT5-3.14.0-1]
+                text = text if client.publisher.explains else ""
+                self.outbox.send(encode.disconnect(code, text, limit=client.line.max_packet))
+            client.report(self.bytes_in)
+            self._broker.sessions.leave(client.session)
+            self._broker.presence.disconnected(client.presence_id, reason)
         self.outbox.relax()
         self._on_close(gently)
 
@@ -121,6 +195,7 @@ class Connection:
         self.client = None
         self._inbox = Inbox()
         self.outbox = Outbox(0, self._broker.flow, _nothing)
+        self.gate = Gate(self.outbox, self._broker.keeper, _nothing)
         self._wake = _nothing
         self._on_close = _ignore
 
@@ -140,7 +215,8 @@ class Connection:
     @property
     def _max_packet(self) -> int:
         limits = self._broker.limits
-        return limits.max_connect_packet if self.client is None else limits.max_packet
+        is_known = self.client is not None or self._admission is not None
+        return limits.max_packet if is_known else limits.max_connect_packet
 
     def _use(self, data: bytes) -> int:
         """Act on the complete packets; return where the first one that was not used starts."""
@@ -151,37 +227,82 @@ class Connection:
             position = self._act(self.client, data, position)
         return position
 
+    # --- CONNECT
+
     def _connect(self, data: bytes) -> int:
         """Let the client in once its CONNECT is complete; return where that ends."""
-        if data[0] != CONNECT << 4:  # [MQTT-3.1.0-1]
+        if data[0] != CONNECT << 4:  # [MQTT-3.1.0-1] [MQTT5-3.1.0-1]
             raise ProtocolViolation(f"0x{data[0]:02x} instead of CONNECT")
         for _, _, body, end, _ in frames(data, 0, self._max_packet):
-            packet = decode_connect(data[body:end])
-            try:
-                self.client = admit(self._broker, packet, self.address, self)
-            except ConnectRefused as refusal:  # [MQTT-3.1.4-5] the rest is not looked at
-                self.outbox.send(encode.connack(refusal.code))
-                raise
+            self._begin(data[body:end])
             return end
         return 0
 
+    def _begin(self, body: bytes) -> None:
+        level = LEVEL_5 if body.startswith(_CONNECT_5) else LEVEL_3_1_1
+        try:
+            packet = decode_connect(body)
+        except MqttError as error:
+            if level == LEVEL_5:  # [MQTT5-3.1.4-2] with words, which 3.1.1 has not
+                self.outbox.send(encode.connack(error.code, level=level))
+            raise
+        try:
+            admission = Admission(self._broker, packet, self.address, self.transport, self)
+        except ConnectRefused as refusal:
+            self._refuse(refusal, packet)
+            raise
+        self._ask(admission)
+
+    def _ask(self, admission: Admission) -> None:
+        """Answer a CONNECT, or keep it until it is time to ask again."""
+        try:
+            answer = admission.ask()
+        except ConnectRefused as refusal:
+            self._admission = None
+            self._refuse(refusal, admission.connect)
+            raise
+        if isinstance(answer, Client):
+            self.client, self._admission = answer, None
+        else:
+            self._admission, self.due_in = admission, answer
+
+    def _refuse(self, refusal: ConnectRefused, packet: Connect | UnknownConnect) -> None:
+        """Answer with a CONNACK; what comes after the CONNECT is not looked at [MQTT-3.1.4-5] [MQTT5-3.1.4-6]."""
+        self.outbox.send(welcome.refuse(refusal, packet))
+
+    # --- the other packets
+
     def _act(self, client: Client, data: bytes, position: int) -> int:
-        outbox = self.outbox
-        for head, start, body, end, count in frames(data, position, self._max_packet):
+        outbox, level = self.outbox, client.line.level
+        limits = self._broker.limits
+        for head, start, body, end, count in frames(data, position, limits.max_packet, level):
             if head >> 4 == PUBLISH:
+                if client.meter is not None and self._is_too_fast(client):
+                    return start
                 slow = client.publish(data, start, body, end, count)
                 if slow is not None:
                     self._hold(slow)
                     return start
             else:
-                client.handle(decode(head, data[body:end]))
+                client.handle(decode(head, data[body:end], level))
             if self.closed:
                 return end
             if outbox.is_full:  # a client that does not read its answers is not read either
                 self._hold(outbox)
                 return end
+            if self.gate.waiting > limits.uncommitted_answers:
+                self.held, self.gate.held = True, self
+                return end
             position = end
         return position
+
+    def _is_too_fast(self, client: Client) -> bool:
+        """Hold a client whose integration publishes more than it may; nothing is lost."""
+        if client.meter is None or not (seconds := client.meter.wait(self._broker.common.now)):
+            return False
+        self._broker.hits.add("publish_rate")
+        self.held, self.due_in = True, seconds
+        return True
 
     def _hold(self, outbox: Outbox) -> None:
         self.held = True

@@ -3,10 +3,15 @@
 MqttError                       the connection must be closed; the text is a fact fit for a log
 ├── MalformedPacket             bytes that are no packet of the standard
 │   ├── PacketTooLarge          a length above what this connection may send
-│   └── InvalidTopic            a topic name or topic filter that the standard forbids
+│   └── InvalidTopic            a topic name that the standard forbids
+│       └── InvalidFilter       a topic filter that the standard forbids
 ├── ProtocolViolation           a well-formed packet that was not allowed at that moment
+│   ├── ReceiveMaximumExceeded  more QoS 1 and 2 messages under way than CONNACK allowed
+│   └── TopicAliasInvalid       a topic alias that is 0, too high, or stands for nothing
 └── ConnectRefused              a CONNECT that gets a CONNACK with a code other than 0
     └── LoginRefused            the credentials were refused, which `authenticate` has recorded
+
+`code` is the reason code of 5.0 that a client of that version is told with the last packet.
 """
 
 from __future__ import annotations
@@ -15,25 +20,53 @@ from __future__ import annotations
 class MqttError(Exception):
     """Close the connection: the client broke the standard or was refused."""
 
+    code = 0x80
+
 
 class MalformedPacket(MqttError):
     """Bytes that are no packet of the standard."""
+
+    code = 0x81
 
 
 class PacketTooLarge(MalformedPacket):
     """A packet longer than this connection may send."""
 
+    code = 0x95
+
 
 class InvalidTopic(MalformedPacket):
-    """A topic name or topic filter that the standard forbids."""
+    """A topic name that the standard forbids."""
+
+    code = 0x90
+
+
+class InvalidFilter(InvalidTopic):
+    """A topic filter that the standard forbids."""
+
+    code = 0x8F
 
 
 class ProtocolViolation(MqttError):
     """A well-formed packet that was not allowed at that moment."""
 
+    code = 0x82
+
+
+class ReceiveMaximumExceeded(ProtocolViolation):
+    """More QoS 1 and 2 messages under way than CONNACK allowed."""
+
+    code = 0x93
+
+
+class TopicAliasInvalid(ProtocolViolation):
+    """A topic alias that is 0, too high, or stands for nothing."""
+
+    code = 0x94
+
 
 class ConnectRefused(MqttError):
-    """A CONNECT that is answered with this CONNACK return code."""
+    """A CONNECT that is answered with this reason code; `encode.connack` finds that of 3.1.1."""
 
     def __init__(self, code: int, fact: str) -> None:
         super().__init__(fact)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 KIB = 1024
@@ -10,21 +11,49 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the broker; sizes in bytes, times in seconds."""
+    """Bounds of the broker; sizes in bytes, times in seconds.
+
+    The first ones are settings: MQTT_ and the name in capitals.
+    """
 
     connect_timeout: float = 10.0  # from the open socket to a complete CONNECT
-    max_connect_packet: int = 128 * KIB  # nothing larger is read before the login
-    unfinished_connects: int = 16 * MIB  # of all clients together that are not let in yet
     max_packet: int = 16 * MIB
+    max_connections: int = 20_000
+    max_connections_per_address: int = 20_000  # many clients share an address behind a router or a proxy
+    max_connections_per_integration: int = 20_000
     inflight: int = 20  # QoS 1 and 2 messages sent and not yet acknowledged, per session
     queue_messages: int = 1_000  # QoS 1 and 2 messages that wait, per session
     queue_bytes: int = 16 * MIB
+    queue_total_bytes: int = 256 * MIB  # that wait, of all sessions together
     outbound_bytes: int = 4 * MIB  # what waits for a slow reader; QoS 0 beyond it is dropped
-    patience: float = 1.0  # how long publishers wait for a subscriber that falls behind
     retained_messages: int = 50_000
     retained_bytes: int = 128 * MIB
     subscriptions: int = 5_000  # per session
-    topic_levels: int = 128  # of what is kept: filters and retained topics
+    publish_rate: float = 0  # messages a second, per integration; 0 for any number
     stored_sessions: int = 1_000  # per integration; beyond it the longest unused one is dropped
+    max_keep_alive: int = 0  # that a client of 5.0 is told to keep at most; 0 for any
+    receive_maximum: int = 1_000  # QoS 1 and 2 messages under way from a client of 5.0
+    topic_aliases: int = 100  # that a client of 5.0 may define; it is sent as many at most
+
+    max_connect_packet: int = 128 * KIB  # nothing larger is read before the login
+    unfinished_connects: int = 16 * MIB  # of all clients together that are not let in yet
+    longest_wait: float = 30.0  # that a login may be kept waiting for its answer
+    patience: float = 1.0  # how long publishers wait for a subscriber that falls behind
+    uncommitted_answers: int = 1_000  # that wait for one client's messages to be stored, before it is not read
+    topic_levels: int = 128  # of what is kept: filters and retained topics
     sweep_interval: float = 0.5  # how often time-outs are looked for
+    expiry_interval: float = 10.0  # how often expired messages are looked for
     log_lines: int = 10  # about bad input, per address and minute
+
+
+class Hits:
+    """How often something was refused or dropped for each limit."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(self, name: str, count: int = 1) -> None:
+        """Count by the limit's name in `Limits`."""
+        self.counts[name] += count

@@ -23,6 +23,7 @@ class Flow:
 
     def __init__(self) -> None:
         self.congested: dict[Outbox, float | None] = {}  # since when, once a sweep has seen it
+        self.dropped = 0  # messages, ever
 
     def relax(self, outbox: Outbox) -> None:
         """Note that an outbox has caught up, has stalled, or is closed."""
@@ -44,7 +45,7 @@ class Flow:
 class Outbox:
     """What waits to be written to one connection, in order."""
 
-    __slots__ = ("_chunks", "_flow", "_limit", "_wake", "dropped", "size", "stalled", "waiting")
+    __slots__ = ("_chunks", "_flow", "_limit", "_wake", "dropped", "messages", "size", "stalled", "taken", "waiting")
 
     def __init__(self, limit: int, flow: Flow, wake: Callable[[], None]) -> None:
         self._chunks: list[bytes] = []
@@ -52,7 +53,9 @@ class Outbox:
         self._flow = flow
         self._wake = wake  # called when there is something to write again
         self.size = 0
-        self.dropped = 0
+        self.messages = 0  # PUBLISH packets, ever
+        self.taken = 0  # bytes, ever
+        self.dropped = 0  # messages that were not even added
         self.stalled = False
         self.waiting: list[Held] = []
 
@@ -63,18 +66,21 @@ class Outbox:
         self._chunks.append(data)
         self.size += len(data)
 
-    def offer(self, data: bytes, count: int) -> None:
-        """Add `count` QoS 0 messages, or drop and count them when too much waits already."""
+    def offer(self, data: bytes, count: int) -> bool:
+        """Add `count` QoS 0 messages, or drop and count them when too much waits already; say whether added."""
         size = self.size + len(data)
         if size > self._limit and self.size:
             self.dropped += count
-            return
+            self._flow.dropped += count
+            return False
         if not self._chunks:
             self._wake()
         self._chunks.append(data)
         self.size = size
+        self.messages += count
         if size > self._limit >> 2:
             self.congest()
+        return True
 
     def take(self) -> bytes:
         """Remove and return everything."""
@@ -82,6 +88,7 @@ class Outbox:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._chunks = []
         self.size = 0
+        self.taken += len(data)
         return data
 
     @property

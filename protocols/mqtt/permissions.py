@@ -1,16 +1,53 @@
-"""Which topics a grant opens."""
+"""Which topics a grant opens to one client."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from protocols.contract import Grant
 from protocols.mqtt.topics import covers, matches
 
 
-def may_publish(grant: Grant, name: str) -> bool:
-    """Say whether messages on this topic name are routed; `$`-topics are the server's own."""
-    return not name.startswith("$") and any(matches(allowed, name) for allowed in grant.publish)
+class Access:
+    """The topics that one client may use."""
+
+    __slots__ = ("_publish", "_subscribe")
+
+    def __init__(self, grant: Grant, client_id: str) -> None:
+        self._publish = _expand(grant.publish, grant.username, client_id)
+        self._subscribe = _expand(grant.subscribe, grant.username, client_id)
+
+    def may_publish(self, name: str) -> bool:
+        """Say whether messages on this topic name are routed; `$`-topics are the server's own."""
+        return not name.startswith("$") and any(matches(allowed, name) for allowed in self._publish)
+
+    def may_subscribe(self, topic_filter: str) -> bool:
+        """Say whether everything that this filter matches may be read; of a shared one, what it shares."""
+        return any(covers(allowed, topic_filter) for allowed in self._subscribe)
+
+    def may_receive(self, name: str) -> bool:
+        """Say whether a message on this topic name may be read."""
+        return any(matches(allowed, name) for allowed in self._subscribe)
 
 
-def may_subscribe(grant: Grant, topic_filter: str) -> bool:
-    """Say whether everything that this filter matches may be read."""
-    return any(covers(allowed, topic_filter) for allowed in grant.subscribe)
+def _expand(filters: tuple[str, ...], username: str, client_id: str) -> tuple[str, ...]:
+    """Replace %u and %c, and leave out each filter that the value would widen."""
+    if not any("%" in one for one in filters):
+        return filters
+    return tuple(_expanded(filters, username, client_id))
+
+
+def _expanded(filters: tuple[str, ...], username: str, client_id: str) -> Iterable[str]:
+    for one in filters:
+        # A client chooses its identifier itself: with a / it would reach below its own level.
+        if "%c" in one and ("/" in client_id or not _is_plain(client_id)):
+            continue
+        if "%u" in one and not _is_plain(username):
+            continue
+        # By parts, so that a username of "%c" stays what it is.
+        yield client_id.join(part.replace("%u", username) for part in one.split("%c"))
+
+
+def _is_plain(value: str) -> bool:
+    """Say whether a value stands for itself alone, wherever it is put into a filter."""
+    return bool(value) and not value.startswith(("$", "\0")) and "+" not in value and "#" not in value

@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 
+from protocols.mqtt.keeping import Keeper
+from protocols.mqtt.limits import Hits, Limits
 from protocols.mqtt.packets import Message
+from protocols.mqtt.routes import Subscription
 
 _log = logging.getLogger("protocols.mqtt")
 
@@ -24,13 +28,14 @@ class _Node:
 class Retained:
     """Retained messages, bounded in number and bytes."""
 
-    def __init__(self, *, messages: int, size: int, levels: int) -> None:
+    def __init__(self, limits: Limits, keeper: Keeper, hits: Hits) -> None:
         self.count = 0
         self.size = 0
         self.refused = 0
-        self._max_count = messages
-        self._max_size = size
-        self._max_levels = levels
+        self._limits = limits
+        self._keeper = keeper
+        self._hits = hits
+        self._expiring: dict[str, float] = {}  # when, by topic
         self._root = _Node()
 
     def keep(self, message: Message) -> None:
@@ -38,20 +43,45 @@ class Retained:
 
         One that does not fit leaves the topic without any, since the old value would be a lie.
         """
-        self._delete(message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
-        if not message.payload:  # [MQTT-3.3.1-11]
-            return
+        had = self._delete(message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
+        # An empty one deletes [MQTT-3.3.1-11] [MQTT5-3.3.1-7]
+        if message.payload and self.restore(message):
+            self._keeper.retained(message)
+        elif had:
+            self._keeper.drop_retained(message.topic)
+
+    def restore(self, message: Message) -> bool:
+        """Take a message of a topic that has none; False when there is no room for it."""
         levels = message.topic.split("/")
         size = _size(message)
-        if len(levels) > self._max_levels or self.count >= self._max_count or self.size + size > self._max_size:
-            self._refuse(message)
-            return
+        limit = self._exceeded(len(levels), size)
+        if limit:
+            self._refuse(message, limit)
+            return False
         node = self._root
         for level in levels:
             node = node.children.setdefault(level, _Node())
         node.message = message
         self.count += 1
         self.size += size
+        if message.expires_at is not None:
+            self._expiring[message.topic] = message.expires_at
+        return True
+
+    def sweep(self, now: float) -> None:
+        """Let go of the messages that have expired [MQTT5-3.3.2-5]."""
+        for topic in [topic for topic, expires_at in self._expiring.items() if expires_at <= now]:
+            self._delete(topic)
+            self._keeper.drop_retained(topic)
+
+    def _exceeded(self, levels: int, size: int) -> str:
+        """Return the name of the limit that forbids a message of this size."""
+        limits = self._limits
+        if levels > limits.topic_levels:
+            return "topic_levels"
+        if self.count >= limits.retained_messages:
+            return "retained_messages"
+        return "retained_bytes" if self.size + size > limits.retained_bytes else ""
 
     def get(self, name: str) -> Message | None:
         """Return the retained message of a topic."""
@@ -77,8 +107,9 @@ class Retained:
                 nodes = [node.children[level] for node in nodes if level in node.children]
         return _names(nodes)
 
-    def _refuse(self, message: Message) -> None:
+    def _refuse(self, message: Message, limit: str) -> None:
         self.refused += 1
+        self._hits.add(limit)
         if str(self.refused).strip("0") == "1":  # the 1st, 10th, 100th: the log stays bounded
             _log.warning(
                 "no room for the retained message on %.60r, as for %d before",
@@ -86,16 +117,17 @@ class Retained:
                 self.refused - 1,
             )
 
-    def _delete(self, name: str) -> None:
+    def _delete(self, name: str) -> bool:
         path = [self._root]
         levels = name.split("/")
         for level in levels:
             child = path[-1].children.get(level)
             if child is None:
-                return
+                return False
             path.append(child)
         if (message := path[-1].message) is None:
-            return
+            return False
+        self._expiring.pop(name, None)
         path[-1].message = None
         self.count -= 1
         self.size -= _size(message)
@@ -104,6 +136,7 @@ class Retained:
             if node.children or node.message is not None:
                 break
             del path[-1].children[level]
+        return True
 
 
 class Replay:
@@ -113,33 +146,35 @@ class Replay:
     that waiting costs little and nothing outdated is sent.
     """
 
-    __slots__ = ("_filters", "_names", "_qos", "_retained")
+    __slots__ = ("_names", "_retained", "_subscription", "_subscriptions")
 
     def __init__(self, retained: Retained) -> None:
         self._retained = retained
-        self._filters: deque[tuple[str, int]] = deque()
+        self._subscriptions: deque[Subscription] = deque()
         self._names: list[str] = []
-        self._qos = 0
+        self._subscription: Subscription
 
-    def add(self, filters: Iterable[tuple[str, int]]) -> None:
-        """Add new subscriptions, each with the QoS that was granted."""
-        self._filters.extend(filters)
+    def add(self, subscriptions: Iterable[Subscription]) -> None:
+        """Add new subscriptions."""
+        self._subscriptions.extend(subscriptions)
 
-    def next(self) -> Message | None:
-        """Return the next message with its RETAIN flag set [MQTT-3.3.1-8], or None at the end."""
-        while self._names or self._filters:
+    def next(self) -> tuple[Message, Subscription] | None:
+        """Return the next message with its RETAIN flag set [MQTT-3.3.1-8] [MQTT5-3.3.1-8], or None at the end."""
+        while self._names or self._subscriptions:
             if not self._names:
-                topic_filter, self._qos = self._filters.popleft()
-                self._names = self._retained.names(topic_filter)
-            elif (message := self._retained.get(self._names.pop())) is not None:
-                qos = min(message.qos, self._qos)
-                return Message(message.topic, message.payload, qos, retain=True)
+                self._subscription = self._subscriptions.popleft()
+                self._names = self._retained.names(self._subscription.topic_filter)
+            elif (message := self._retained.get(self._names.pop())) is not None and not self._subscription.muted:
+                qos = min(message.qos, self._subscription.qos)
+                if qos != message.qos:
+                    message = replace(message, qos=qos)
+                return message, self._subscription
         return None
 
 
 def _size(message: Message) -> int:
     levels = message.topic.count("/") + 1
-    return len(message.topic) + len(message.payload) + _OVERHEAD * levels
+    return len(message.topic) + len(message.payload) + len(message.properties) + _OVERHEAD * levels
 
 
 def _children(node: _Node, *, leading: bool) -> list[_Node]:

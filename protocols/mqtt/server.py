@@ -7,32 +7,49 @@ loop, joined.  One periodic sweep takes care of everything that has to do with t
 from __future__ import annotations
 
 import asyncio
+import logging
+import resource
+import secrets
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import cast
 
-from protocols.contract import Authenticate, Presence
+from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.mqtt import figures
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.errors import LoginRefused, MqttError
 from protocols.mqtt.journal import Journal
+from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
+from protocols.mqtt.packets import ADMINISTRATIVE_ACTION, SERVER_SHUTTING_DOWN
+
+_log = logging.getLogger("protocols.mqtt")
 
 CONNECTION_LOST = "connection lost"
 STOPPING = "server is stopping"
 
 _BACKLOG = 2_048
 _STOP_PATIENCE = 1.5  # seconds for the transports to close
+_OTHER_FILES = 100  # that the process may have open besides its clients
+_LAST_WORDS = 0.1  # seconds for a client to take what it is told at the end
 
 
 class MqttServer:
     """Lets MQTT clients in; see `protocols.contract.Server`."""
 
-    def __init__(self, *, authenticate: Authenticate, presence: Presence, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        authenticate: Authenticate,
+        presence: Presence,
+        limits: Limits | None = None,
+        keeper: Keeper | None = None,
+    ) -> None:
         self._limits = limits or Limits()
-        self._broker = Broker(authenticate, presence, self._limits)
+        self._broker = Broker(authenticate, presence, self._limits, keeper, new_client_id=_new_client_id)
         self._clients: set[_Client] = set()
         self._dirty: list[_Client] = []
         self._servers: list[asyncio.Server] = []
@@ -40,18 +57,55 @@ class MqttServer:
         self._all_closed = asyncio.Event()
         self.stopping = False
 
-    async def start(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept clients on bound, listening sockets."""
+    async def start(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+        """Take back what was stored, and accept clients on bound, listening sockets, by transport."""
         self._loop = asyncio.get_running_loop()
         self._journal = Journal(self._limits.log_lines, self.now())
-        for listener in listeners:
-            _notice_dead_peers(listener)
-            self._servers.append(await self._loop.create_server(lambda: _Client(self), sock=listener, backlog=_BACKLOG))
+        self._broker.tally.most = _most_connections(self._limits)
+        stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
+        self._broker.restore(stored, self.now())
+        for transport, sockets in listeners.items():
+            for listener in sockets:
+                _notice_dead_peers(listener)
+                server = await self._loop.create_server(
+                    partial(_Client, self, transport), sock=listener, backlog=_BACKLOG
+                )
+                self._servers.append(server)
         self._sweep_later()
 
     def disconnect(self, integration_ids: Collection[int], reason: str, *, forget: bool) -> None:
         """Close every connection of these integrations now; `forget` also drops their sessions."""
-        self._broker.disconnect(integration_ids, reason, forget=forget)
+        self._broker.sessions.disconnect(integration_ids, reason, forget=forget)
+
+    def kick(self, connection_ids: Collection[str], reason: str) -> None:
+        """Close these connections now, where they are still open."""
+        wanted = set(connection_ids)
+        for connection in self._connections():
+            if connection.client is not None and connection.client.presence_id in wanted:
+                connection.close(reason, code=ADMINISTRATIVE_ACTION)
+
+    def permit(self, grants: Mapping[int, Grant]) -> None:
+        """Hold open connections and stored sessions of these integrations to other topics from now on."""
+        self._broker.permit(grants)
+
+    def connections(self, integration_id: int) -> list[ConnectionInfo]:
+        """Return what is known of the open connections of an integration."""
+        return [
+            figures.describe(connection.client, connection)
+            for connection in self._connections()
+            if connection.client is not None and connection.client.session.integration_id == integration_id
+        ]
+
+    def traffic(self) -> dict[int, Traffic]:
+        """Return the traffic of each integration that had any since the last call."""
+        for connection in self._connections():
+            if connection.client is not None:
+                connection.client.report(connection.bytes_in)
+        return self._broker.tally.take()
+
+    def usage(self) -> list[Usage]:
+        """Return the limits."""
+        return figures.usage(self._broker)
 
     async def stop(self) -> None:
         """Stop accepting and close every connection; their Wills are published."""
@@ -65,17 +119,32 @@ class MqttServer:
         if self._clients:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
+        self._broker.keeper.stop()
+
+    def _connections(self) -> list[Connection]:
+        return [client.connection for client in self._clients if not client.connection.closed]
 
     # --- what the clients need
 
-    def open(self, client: _Client, address: str) -> Connection:
+    def open(self, client: _Client, address: str, transport: str) -> Connection:
         """Begin a connection."""
         self._clients.add(client)
         self._all_closed.clear()
-        return Connection(self._broker, address, self.now(), partial(self.wake, client), client.close_socket)
+        wake = partial(self.wake, client)
+        connection = Connection(self._broker, address, self.now(), wake, client.close_socket, transport)
+        self._broker.tally.opened(address)
+        return connection
+
+    def turn_away(self, connection: Connection) -> None:
+        """Close a connection that is one too many."""
+        if exceeded := self._broker.tally.exceeded(connection.address):
+            self._broker.hits.add(exceeded)
+            self.note(connection.address, f"turned away, {exceeded.replace('_', ' ')} reached")
+            connection.close(exceeded)
 
     def lost(self, client: _Client) -> None:
         """Forget a connection whose socket is closed."""
+        self._broker.tally.closed(client.connection.address)
         self._clients.discard(client)
         if not self._clients:
             self._all_closed.set()
@@ -86,6 +155,10 @@ class MqttServer:
     def note(self, address: str, fact: str) -> None:
         """Log what is wrong with a client."""
         self._journal.note(address, fact)
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Call `act` after so many seconds."""
+        self._loop.call_later(seconds, act)
 
     def wake(self, client: _Client) -> None:
         """Let a client write, and read on, at the end of this turn of the loop."""
@@ -105,7 +178,7 @@ class MqttServer:
         now = self.now()
         for client in list(self._clients):
             client.check(now)
-        self._broker.flow.give_up(now, self._limits.patience)
+        self._broker.sweep(now)
         self._journal.sweep(now)
         self._sweep_later()
 
@@ -113,22 +186,24 @@ class MqttServer:
 class _Client(asyncio.Protocol):
     """The socket of one connection."""
 
-    __slots__ = ("_can_write", "_reads", "_server", "_transport", "connection")
+    __slots__ = ("_can_write", "_name", "_reads", "_server", "_transport", "connection")
 
     connection: Connection
     _transport: asyncio.Transport
 
-    def __init__(self, server: MqttServer) -> None:
+    def __init__(self, server: MqttServer, name: str = "tcp") -> None:
         self._server = server
+        self._name = name  # of the transport
         self._can_write = True
         self._reads = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")  # None when it is gone already
-        self.connection = self._server.open(self, peer[0] if peer else "unknown")
+        self.connection = self._server.open(self, peer[0] if peer else "unknown", self._name)
         if self._server.stopping:  # it was being accepted at that moment
             self.stop()
+        self._server.turn_away(self.connection)
 
     def connection_lost(self, exc: Exception | None) -> None:
         connection = self.connection
@@ -145,7 +220,9 @@ class _Client(asyncio.Protocol):
         try:
             connection.feed(data, self._server.now())
         except MqttError as error:
-            self._fail(error)
+            self.fail(error)
+        if connection.due_in is not None:
+            self._go_on_later()
         if connection.held and self._reads and not self._transport.is_closing():
             self._transport.pause_reading()
             self._reads = False
@@ -162,13 +239,16 @@ class _Client(asyncio.Protocol):
         connection = self.connection
         if connection.closed:
             return
+        connection.settle()
         if self._can_write and connection.outbox.size:
             self._transport.write(connection.outbox.take())
             connection.drained()
-        if not self._reads and not connection.held and not self._transport.is_closing():
-            self._reads = True
-            self._transport.resume_reading()
-            self.data_received(b"")
+        if not connection.held and not self._transport.is_closing():
+            if not self._reads:
+                self._reads = True
+                self._transport.resume_reading()
+            if connection.can_go_on:
+                self.data_received(b"")
 
     def check(self, now: float) -> None:
         """Close a connection that is overdue, and a socket that should have closed by now."""
@@ -178,27 +258,58 @@ class _Client(asyncio.Protocol):
         elif (reason := connection.overdue(now)) is not None:
             if connection.client is None:
                 self._server.note(connection.address, reason)
-            connection.close(reason)
+            connection.expel(reason)
 
     def stop(self) -> None:
         """Close the connection and its socket, whatever still waits to be written."""
-        self.connection.close(STOPPING)
-        self._transport.abort()
+        if self.connection.closed:
+            self._transport.abort()
+        self.connection.close(STOPPING, code=SERVER_SHUTTING_DOWN)
 
     def close_socket(self, gently: bool) -> None:
         """Close the socket of a connection that has ended."""
         if self._can_write and self.connection.outbox.size:
             self._transport.write(self.connection.outbox.take())
-        if gently:
+            if not gently:
+                self._server.later(_LAST_WORDS, self._transport.abort)
+            self._transport.close()
+        elif gently:
             self._transport.close()
         else:
             self._transport.abort()
 
-    def _fail(self, error: MqttError) -> None:
+    def fail(self, error: MqttError) -> None:
+        """Close the connection because of what the client sent."""
         connection = self.connection
         if not isinstance(error, LoginRefused):
             self._server.note(connection.address, str(error))
-        connection.close(f"protocol error: {error}", gently=True)
+        connection.fail(error)
+
+    def _go_on_later(self) -> None:
+        seconds, self.connection.due_in = self.connection.due_in, None
+        if seconds is not None:
+            self._server.later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        try:
+            self.connection.go_on(self._server.now())
+        except MqttError as error:
+            self.fail(error)
+        self._go_on_later()
+
+
+def _most_connections(limits: Limits) -> int:
+    """Return how many clients to let in: where the open files run out, accepting fails in silence."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY or files - _OTHER_FILES >= limits.max_connections:
+        return limits.max_connections
+    most = max(files - _OTHER_FILES, 1)
+    _log.info("%d clients can connect, of %d: %d open files are allowed", most, limits.max_connections, files)
+    return most
+
+
+def _new_client_id() -> str:
+    return secrets.token_urlsafe(15)
 
 
 def _notice_dead_peers(listener: socket.socket) -> None:

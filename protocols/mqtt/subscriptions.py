@@ -2,86 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING
 
-S = TypeVar("S", bound=Hashable)
+from protocols.mqtt.routes import Matched, Route, Subscription
+from protocols.mqtt.shares import Share
+from protocols.mqtt.topics import parse_shared
+
+if TYPE_CHECKING:
+    from protocols.mqtt.session import Session
 
 _CACHED_ROUTES = 4_096
 _CACHED_NAME = 256  # longer topic names are matched anew each time
 
 
-class Route(Generic[S]):
-    """The subscribers of one topic name, each with the highest QoS of its matching filters.
-
-    A route may be kept, and be used for as long as it is not stale.
-    """
-
-    __slots__ = ("stale", "subscribers")
-
-    def __init__(self, subscribers: tuple[tuple[S, int], ...]) -> None:
-        self.stale = False
-        self.subscribers = subscribers
-
-
-class _Node(Generic[S]):
-    __slots__ = ("children", "subscribers")
+class _Node:
+    __slots__ = ("children", "shares", "subscribers")
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node[S]] = {}
-        self.subscribers: dict[S, int] = {}
+        self.children: dict[str, _Node] = {}
+        self.subscribers: dict[Session, Subscription] = {}
+        self.shares: dict[str, Share] | None = None  # by their whole filter; few nodes have any
 
 
-class Subscriptions(Generic[S]):
+class Subscriptions:
     """Every subscription of every subscriber; no step recurses over the levels of a topic."""
 
     def __init__(self) -> None:
-        self._root: _Node[S] = _Node()
-        self._routes: dict[str, Route[S]] = {}
+        self._root = _Node()
+        self._routes: dict[str, Route] = {}
+        self._shares: dict[str, Share] = {}  # by "$share/name/filter"
+        self.count = 0
 
-    def add(self, topic_filter: str, subscriber: S, qos: int) -> None:
-        """Subscribe, or change the QoS of an existing subscription [MQTT-3.8.4-3]."""
+    def add(self, subscriber: Session, subscription: Subscription) -> None:
+        """Subscribe, or replace the subscription with the same filter [MQTT-3.8.4-3] [MQTT5-3.8.4-3]."""
+        whole = subscription.topic_filter
+        _, inner = parse_shared(whole)
         node = self._root
-        for level in topic_filter.split("/"):
+        for level in inner.split("/"):
             node = node.children.setdefault(level, _Node())
-        node.subscribers[subscriber] = qos
-        self._forget_routes()
+        if inner is whole:
+            self.count += subscriber not in node.subscribers
+            node.subscribers[subscriber] = subscription
+        else:
+            self._join(node, subscriber, subscription)
+        self.forget_routes()
 
-    def remove(self, topic_filter: str, subscriber: S) -> None:
+    def remove(self, subscriber: Session, whole: str) -> None:
         """End a subscription that exists, and let go of the nodes that only it needed."""
-        levels = topic_filter.split("/")
+        _, inner = parse_shared(whole)
+        levels = inner.split("/")
         path = [self._root]
         for level in levels:
             path.append(path[-1].children[level])
-        del path[-1].subscribers[subscriber]
+        if inner is whole:
+            del path[-1].subscribers[subscriber]
+        else:
+            self._leave(path[-1], subscriber, whole)
+        self.count -= 1
         for level in reversed(levels):
             node = path.pop()
-            if node.children or node.subscribers:
+            if node.children or node.subscribers or node.shares:
                 break
             del path[-1].children[level]
-        self._forget_routes()
+        self.forget_routes()
 
-    def route(self, name: str) -> Route[S]:
+    def share(self, whole: str) -> Share | None:
+        """Return the group of a shared subscription, if it has members."""
+        return self._shares.get(whole)
+
+    def _join(self, node: _Node, subscriber: Session, subscription: Subscription) -> None:
+        whole = subscription.topic_filter
+        share = self._shares.get(whole)
+        if share is None:
+            share = self._shares[whole] = Share(whole)
+            if node.shares is None:
+                node.shares = {}
+            node.shares[whole] = share
+        self.count += subscriber not in share.members
+        share.add(subscriber, subscription)
+
+    def _leave(self, node: _Node, subscriber: Session, whole: str) -> None:
+        share = self._shares[whole]
+        share.remove(subscriber)
+        if not share.members and node.shares is not None:
+            del self._shares[whole], node.shares[whole]
+
+    def route(self, name: str) -> Route:
         """Return where a message on this topic name goes."""
         route = self._routes.get(name)
         if route is None:
-            route = Route(tuple(self._match(name).items()))
+            route = self._match(name).route()
             if len(name) > _CACHED_NAME:
                 route.stale = True
                 return route
             if len(self._routes) >= _CACHED_ROUTES:
-                self._forget_routes()
+                self.forget_routes()
             self._routes[name] = route
         return route
 
-    def _forget_routes(self) -> None:
+    def forget_routes(self) -> None:
+        """Have every route found anew, also those that somebody keeps."""
         for route in self._routes.values():
-            route.stale = True
-            route.subscribers = ()  # whoever still has the route keeps no session alive by it
+            route.end()
         self._routes.clear()
 
-    def _match(self, name: str) -> dict[S, int]:
-        found: dict[S, int] = {}
+    def _match(self, name: str) -> Matched:
+        found = Matched()
         nodes = [self._root]
         wildcards = not name.startswith("$")  # [MQTT-4.7.2-1]
         for level in name.split("/"):
@@ -102,9 +128,10 @@ class Subscriptions(Generic[S]):
         return found
 
 
-def _collect(node: _Node[S] | None, found: dict[S, int]) -> None:
-    """Note a node's subscribers, each with the maximum QoS of its filters [MQTT-3.3.5-1]."""
-    if node is not None:
-        for subscriber, qos in node.subscribers.items():
-            if qos >= found.get(subscriber, 0):
-                found[subscriber] = qos
+def _collect(node: _Node | None, found: Matched) -> None:
+    if node is None:
+        return
+    for subscriber, subscription in node.subscribers.items():
+        found.add(subscriber, subscription)
+    if node.shares is not None:
+        found.shares += node.shares.values()

@@ -1,13 +1,19 @@
-"""The client's side of MQTT 3.1.1, written down a second time, for tests."""
+"""The client's side of MQTT 3.1.1 and 5.0, written down a second time, for tests.
+
+Properties are a dictionary from identifier to value; a value that is repeated is a list.
+"""
 
 from __future__ import annotations
 
+import itertools
 import socket
+from typing import Any
 
-from protocols.contract import Grant, Login, Refusal
+from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.errors import MqttError
+from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 
 PINGREQ = b"\xc0\x00"
@@ -22,13 +28,85 @@ def string(text: str | bytes) -> bytes:
     return len(data).to_bytes(2, "big") + data
 
 
-def packet(head: int, body: bytes) -> bytes:
-    length, rest = bytearray(), len(body)
+def variable(number: int) -> bytes:
+    """Encode a remaining length, or another variable byte integer."""
+    encoded = bytearray()
     while True:
-        length.append(rest % 128 + (128 if rest > 127 else 0))
-        rest //= 128
-        if not rest:
-            return bytes((head,)) + length + body
+        encoded.append(number % 128 + (128 if number > 127 else 0))
+        number //= 128
+        if not number:
+            return bytes(encoded)
+
+
+def packet(head: int, body: bytes) -> bytes:
+    return bytes((head,)) + variable(len(body)) + body
+
+
+_ONE_BYTE = {0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A}
+_TWO_BYTES = {0x13, 0x21, 0x22, 0x23}
+_FOUR_BYTES = {0x02, 0x11, 0x18, 0x27}
+
+
+def properties(values: dict[int, Any] | None) -> bytes:
+    """Encode properties with their length in front."""
+    body = b""
+    for identifier, value in (values or {}).items():
+        for one in value if isinstance(value, list) else [value]:
+            body += bytes((identifier,)) + _value(identifier, one)
+    return variable(len(body)) + body
+
+
+def _value(identifier: int, value: Any) -> bytes:
+    if isinstance(value, int):
+        for size, identifiers in ((1, _ONE_BYTE), (2, _TWO_BYTES), (4, _FOUR_BYTES)):
+            if identifier in identifiers:
+                return value.to_bytes(size, "big")
+        return variable(value)
+    if isinstance(value, tuple):
+        return string(value[0]) + string(value[1])
+    return string(value)
+
+
+def read_properties(body: bytes, at: int = 0) -> tuple[dict[int, Any], int]:
+    """Decode the properties that a server sent; user properties and subscription identifiers are lists."""
+    length, at = _variable(body, at)
+    found: dict[int, Any] = {}
+    end = at + length
+    while at < end:
+        identifier, at = body[at], at + 1
+        for size, identifiers in ((1, _ONE_BYTE), (2, _TWO_BYTES), (4, _FOUR_BYTES)):
+            if identifier in identifiers:
+                found[identifier] = int.from_bytes(body[at : at + size], "big")
+                at += size
+                break
+        else:
+            if identifier == 0x0B:
+                value, at = _variable(body, at)
+                found.setdefault(identifier, []).append(value)
+            elif identifier == 0x26:
+                name, at = _text(body, at)
+                text, at = _text(body, at)
+                found.setdefault(identifier, []).append((name.decode(), text.decode()))
+            else:
+                data, at = _text(body, at)
+                found[identifier] = data if identifier in (0x09, 0x16) else data.decode()
+    assert at == end, "properties that do not end where they should"
+    return found, at
+
+
+def _variable(body: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        number |= (body[at] & 127) << shift
+        shift += 7
+        at += 1
+        if body[at - 1] < 128:
+            return number, at
+
+
+def _text(body: bytes, at: int) -> tuple[bytes, int]:
+    end = at + 2 + int.from_bytes(body[at : at + 2], "big")
+    return body[at + 2 : end], end
 
 
 def connect(
@@ -40,12 +118,15 @@ def connect(
     keep_alive: int = 0,
     will: tuple[str, bytes, int, bool] | None = None,
     level: int = 4,
+    stated: dict[int, Any] | None = None,
+    will_stated: dict[int, Any] | None = None,
 ) -> bytes:
     flags = clean << 1
     payload = string(client_id)
     if will is not None:
         topic, message, qos, retain = will
         flags |= 4 | qos << 3 | retain << 5
+        payload += properties(will_stated) if level >= 5 else b""
         payload += string(topic) + string(message)
     if username is not None:
         flags |= 0x80
@@ -53,8 +134,9 @@ def connect(
     if password is not None:
         flags |= 0x40
         payload += string(password)
-    body = string("MQTT") + bytes((level, flags)) + keep_alive.to_bytes(2, "big") + payload
-    return packet(0x10, body)
+    body = string("MQTT") + bytes((level, flags)) + keep_alive.to_bytes(2, "big")
+    body += properties(stated) if level >= 5 else b""
+    return packet(0x10, body + payload)
 
 
 def publish(
@@ -65,34 +147,56 @@ def publish(
     *,
     retain: bool = False,
     dup: bool = False,
+    level: int = 4,
+    stated: dict[int, Any] | None = None,
 ) -> bytes:
     identifier = packet_id.to_bytes(2, "big") if qos else b""
+    identifier += properties(stated) if level >= 5 else b""
     return packet(0x30 | dup << 3 | qos << 1 | retain, string(topic) + identifier + payload)
 
 
-def subscribe(*filters: tuple[str, int], packet_id: int = 1) -> bytes:
-    body = b"".join(string(wanted) + bytes((qos,)) for wanted, qos in filters)
-    return packet(0x82, packet_id.to_bytes(2, "big") + body)
+def subscribe(
+    *filters: tuple[str, int], packet_id: int = 1, level: int = 4, stated: dict[int, Any] | None = None
+) -> bytes:
+    """Encode SUBSCRIBE; in 5.0 the number of each filter has all its subscription options."""
+    identifier = packet_id.to_bytes(2, "big") + (properties(stated) if level >= 5 else b"")
+    return packet(0x82, identifier + b"".join(string(wanted) + bytes((options,)) for wanted, options in filters))
 
 
-def unsubscribe(*filters: str, packet_id: int = 1) -> bytes:
-    return packet(0xA2, packet_id.to_bytes(2, "big") + b"".join(map(string, filters)))
+def unsubscribe(*filters: str, packet_id: int = 1, level: int = 4, stated: dict[int, Any] | None = None) -> bytes:
+    identifier = packet_id.to_bytes(2, "big") + (properties(stated) if level >= 5 else b"")
+    return packet(0xA2, identifier + b"".join(map(string, filters)))
 
 
-def puback(packet_id: int) -> bytes:
-    return packet(0x40, packet_id.to_bytes(2, "big"))
+def puback(packet_id: int, reason: int | None = None, stated: dict[int, Any] | None = None) -> bytes:
+    return packet(0x40, packet_id.to_bytes(2, "big") + _reason(reason, stated))
 
 
-def pubrec(packet_id: int) -> bytes:
-    return packet(0x50, packet_id.to_bytes(2, "big"))
+def pubrec(packet_id: int, reason: int | None = None, stated: dict[int, Any] | None = None) -> bytes:
+    return packet(0x50, packet_id.to_bytes(2, "big") + _reason(reason, stated))
 
 
-def pubrel(packet_id: int) -> bytes:
-    return packet(0x62, packet_id.to_bytes(2, "big"))
+def pubrel(packet_id: int, reason: int | None = None, stated: dict[int, Any] | None = None) -> bytes:
+    return packet(0x62, packet_id.to_bytes(2, "big") + _reason(reason, stated))
 
 
-def pubcomp(packet_id: int) -> bytes:
-    return packet(0x70, packet_id.to_bytes(2, "big"))
+def pubcomp(packet_id: int, reason: int | None = None, stated: dict[int, Any] | None = None) -> bytes:
+    return packet(0x70, packet_id.to_bytes(2, "big") + _reason(reason, stated))
+
+
+def disconnect(reason: int | None = None, stated: dict[int, Any] | None = None) -> bytes:
+    return packet(0xE0, _reason(reason, stated))
+
+
+def auth(reason: int | None = None, stated: dict[int, Any] | None = None) -> bytes:
+    return packet(0xF0, _reason(reason, stated))
+
+
+def _reason(reason: int | None, stated: dict[int, Any] | None) -> bytes:
+    """Encode the end of a packet that may have a reason code, and then properties too (5.0)."""
+    if reason is None:
+        return b""
+    return bytes((reason,)) + (properties(stated) if stated is not None else b"")
 
 
 def connack(code: int = 0, *, present: bool = False) -> Received:
@@ -136,6 +240,8 @@ class Door:
 
     def __init__(self) -> None:
         self.logins: list[Login] = []
+        self.waited = 0.0
+        self.waits: list[Wait] = []  # given before any other answer
         self.answers: dict[str, Grant | Refusal] = {
             "ada": Grant(1, "ada"),
             "bob": Grant(2, "bob"),
@@ -143,8 +249,11 @@ class Door:
             "plc": Refusal.WRONG_TYPE,
         }
 
-    def __call__(self, login: Login) -> Grant | Refusal:
+    def __call__(self, login: Login, waited: float = 0.0) -> Grant | Refusal | Wait:
         self.logins.append(login)
+        self.waited = waited
+        if self.waits:
+            return self.waits.pop(0)
         if login.username is None:
             return Refusal.NO_CREDENTIALS
         answer = self.answers.get(login.username, Refusal.UNKNOWN_USERNAME)
@@ -173,8 +282,9 @@ class Recorder:
         self.events.append(("disconnected", connection_id, reason))
 
 
-def broker(limits: Limits | None = None) -> Broker:
-    return Broker(Door(), Recorder(), limits or Limits())
+def broker(limits: Limits | None = None, keeper: Keeper | None = None) -> Broker:
+    numbers = itertools.count(1)
+    return Broker(Door(), Recorder(), limits or Limits(), keeper, new_client_id=lambda: f"assigned-{next(numbers)}")
 
 
 class Peer:
@@ -192,12 +302,14 @@ class Peer:
             self.connection.feed(b"".join(packets), now)
         except MqttError as error:
             self.error = error
-            self.connection.close(f"protocol error: {error}", gently=True)
+            self.connection.fail(error)
+        self.connection.settle()
         return self
 
     def received(self) -> list[Received]:
         """Read everything the broker has for this client."""
         data = b""
+        self.connection.settle()
         while self.connection.outbox.size:
             data += self.connection.outbox.take()
             self.connection.drained()

@@ -140,7 +140,7 @@ def test_a_kick_closes_all_of_an_integration_and_nobody_else() -> None:
     broker = wire.broker()
     mine = [wire.joined(broker, f"c{number}", clean=False) for number in range(3)]
     other = wire.joined(broker, "c0", "bob")
-    broker.disconnect([1], "kicked", forget=False)
+    broker.sessions.disconnect([1], "kicked", forget=False)
     assert all(peer.closed and not peer.gently for peer in mine)
     assert not other.closed
     assert [event[2] for event in broker.presence.events if event[0] == "disconnected"] == ["kicked"] * 3
@@ -153,8 +153,8 @@ def test_forget_drops_open_and_stored_sessions() -> None:
     wire.joined(broker, "stored", clean=False).send(wire.subscribe(("a", 1)), wire.DISCONNECT)
     wire.joined(broker, "open", clean=False).send(wire.subscribe(("a", 1)))
     wire.joined(broker, "clean").send(wire.subscribe(("a", 1)))
-    broker.disconnect([1, 99], "deleted", forget=True)
-    assert broker.subscriptions.route("a").subscribers == ()
+    broker.sessions.disconnect([1, 99], "deleted", forget=True)
+    assert broker.subscriptions.route("a").is_empty
     for name in ("stored", "open"):
         found = wire.Peer(broker).send(wire.connect(name, clean=False)).received()
         assert found == [wire.connack(present=False)]

@@ -12,8 +12,8 @@ from protocols.mqtt.packets import frames, packet_end
 LIMIT = 1 << 20
 
 
-def cut(data: bytes, limit: int = LIMIT) -> list[tuple[int, int, int, int, int]]:
-    return list(frames(data, 0, limit))
+def cut(data: bytes, limit: int = LIMIT, level: int = 4) -> list[tuple[int, int, int, int, int]]:
+    return list(frames(data, 0, limit, level))
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,24 @@ LEGAL_HEADS = {0x10, 0x40, 0x50, 0x62, 0x70, 0x82, 0xA2, 0xC0, 0xE0} | {
 }
 
 
+@pytest.mark.parametrize("level", [4, 5])
 @pytest.mark.parametrize("head", range(256))
-def test_only_the_first_bytes_of_clients_are_let_in(head: int) -> None:
+def test_only_the_first_bytes_of_clients_are_let_in(head: int, level: int) -> None:
     # [MQTT-2.2.2-2] [MQTT-3.3.1-2] [MQTT-3.3.1-4] [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1]
-    if head in LEGAL_HEADS:
-        assert [frame[0] for frame in cut(bytes((head, 0)))] == [head]
+    # [MQTT5-2.1.3-1] [MQTT5-3.3.1-2] [MQTT5-3.3.1-4] [MQTT5-3.6.1-1] [MQTT5-3.8.1-1] [MQTT5-3.10.1-1] [MQTT5-3.15.1-1]
+    if head in LEGAL_HEADS or (head == 0xF0 and level == 5):
+        assert [frame[0] for frame in cut(bytes((head, 0)), level=level)] == [head]
     else:
         with pytest.raises(MalformedPacket, match=f"0x{head:02x}"):
-            cut(bytes((head,)))
+            cut(bytes((head,)), level=level)
+
+
+@pytest.mark.parametrize("encoded", ["8000", "ff00", "808000", "80808000"])
+def test_a_length_in_more_bytes_than_it_needs_is_malformed_in_version_5(encoded: str) -> None:  # [MQTT5-1.5.5-1]
+    data = b"\x30" + bytes.fromhex(encoded)
+    with pytest.raises(MalformedPacket, match="more bytes than it needs"):
+        cut(data, level=5)
+    assert packet_end(data + bytes(200), 0, LIMIT)
 
 
 def test_a_burst_on_one_topic_is_one_frame() -> None:
@@ -77,6 +87,21 @@ def test_a_burst_on_one_topic_is_one_frame() -> None:
         (0xC0, 1),
         (0x30, 1),
     ]
+
+
+def test_a_burst_of_version_5_is_one_frame_unless_it_has_properties() -> None:
+    plain = wire.publish("a/b", b"1234", level=5)
+    stated = wire.publish("a/b", b"12", level=5, stated={0x01: 1})
+    assert len(plain) == len(stated)
+    found = cut(plain * 3 + stated * 2 + plain * 2 + wire.publish("a/b", b"12345", level=5), level=5)
+    assert [count for _, _, _, _, count in found] == [3, 1, 1, 2, 1]
+
+
+@pytest.mark.parametrize("level", [4, 5])
+@pytest.mark.parametrize("body", [b"", b"\0", b"\0\1", b"\0\1a", b"\0\2a", b"\xff\xffa"])
+def test_a_burst_without_a_whole_topic_or_properties_is_left_to_the_decoder(body: bytes, level: int) -> None:
+    one = wire.packet(0x30, body)
+    assert sum(frame[4] for frame in cut(one * 3, level=level)) == 3
 
 
 def test_acknowledged_and_retained_messages_are_never_joined() -> None:

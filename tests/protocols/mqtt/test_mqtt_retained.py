@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_mqtt_subscriptions import FILTER, NAME
 
-from protocols.mqtt.packets import Message
+from protocols.mqtt.keeping import NoKeeper
+from protocols.mqtt.limits import Hits, Limits
+from protocols.mqtt.packets import Filter, Message
 from protocols.mqtt.retained import Replay, Retained
+from protocols.mqtt.routes import Subscription
 from protocols.mqtt.topics import matches
 
 
 def store(messages: int = 1_000, size: int = 1 << 20, levels: int = 100) -> Retained:
-    return Retained(messages=messages, size=size, levels=levels)
+    limits = Limits(retained_messages=messages, retained_bytes=size, topic_levels=levels)
+    return Retained(limits, NoKeeper(), Hits())
 
 
 @given(st.lists(st.tuples(NAME, st.binary(max_size=2)), max_size=20), FILTER)
@@ -63,15 +67,26 @@ def test_a_replay_sends_what_is_retained_when_its_turn_comes() -> None:
     for name in ("a", "b", "c"):
         retained.keep(Message(name, b"old", 1, True))
     replay = Replay(retained)
-    replay.add([("#", 2), ("b", 0)])
-    first = replay.next()
-    assert first is not None and first.retain and first.qos == 1  # [MQTT-3.3.1-8]
+    replay.add([Subscription(Filter("#", 2)), Subscription(Filter("b", 0))])
+    first, _ = replay.next()
+    assert first.retain and first.qos == 1  # [MQTT-3.3.1-8]
     others = {"a", "b", "c"} - {first.topic}
     changed, deleted = sorted(others)
     retained.keep(Message(changed, b"new", 1, True))
     retained.keep(Message(deleted, b"", 1, True))
-    second = replay.next()
-    assert second is not None and (second.topic, second.payload) == (changed, b"new")
+    second, _ = replay.next()
+    assert (second.topic, second.payload) == (changed, b"new")
     rest = replay.next()
     assert (rest is None) == (deleted == "b")
     assert replay.next() is None
+
+
+def test_expired_messages_go_with_the_next_sweep() -> None:  # [MQTT5-3.3.2-5]
+    retained = store()
+    retained.keep(Message("short", b"x", retain=True, expires_at=10.0))
+    retained.keep(Message("long", b"x", retain=True, expires_at=20.0))
+    retained.keep(Message("ever", b"x", retain=True))
+    retained.keep(Message("renewed", b"x", retain=True, expires_at=10.0))
+    retained.keep(Message("renewed", b"x", retain=True))
+    retained.sweep(10.0)
+    assert sorted(retained.names("#")) == ["ever", "long", "renewed"]

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from protocols.mqtt.errors import InvalidTopic, MalformedPacket
-from protocols.mqtt.topics import check_filter, check_name, covers, decode_utf8, matches
+from protocols.mqtt.errors import InvalidFilter, InvalidTopic, MalformedPacket
+from protocols.mqtt.topics import check_filter, check_name, check_shared, covers, decode_utf8, matches, parse_shared
 
 MATCHES = [  # the examples of the standard first
     ("sport/tennis/player1/#", "sport/tennis/player1", True),
@@ -74,8 +74,38 @@ def test_a_good_filter_is_accepted(good: str) -> None:
 
 @pytest.mark.parametrize("bad", ["", "a#", "#/", "a/#/b", "##", "a+", "+a/b", "a/b+", "a/+b/#"])
 def test_a_bad_filter_is_refused(bad: str) -> None:  # [MQTT-4.7.1-2] [MQTT-4.7.1-3] [MQTT-4.7.3-1]
-    with pytest.raises(InvalidTopic):
+    with pytest.raises(InvalidFilter):
         check_filter(bad)
+
+
+@pytest.mark.parametrize(
+    ("whole", "name", "inner"),
+    [
+        ("$share/g/a/b", "g", "a/b"),
+        ("$share/g/#", "g", "#"),
+        ("$share/g//a", "g", "/a"),
+        ("$share/g/$SYS/#", "g", "$SYS/#"),
+        ("$share/$share/$share/a", "$share", "$share/a"),
+    ],
+)
+def test_a_shared_filter_is_taken_apart(whole: str, name: str, inner: str) -> None:
+    assert parse_shared(whole) == (name, inner)
+    assert check_shared(whole) == whole
+
+
+@pytest.mark.parametrize("whole", ["a", "#", "$share", "$shared/g/a", "$SYS/a"])
+def test_a_filter_that_is_not_shared_stays_what_it_is(whole: str) -> None:
+    assert parse_shared(whole) == ("", whole)
+    assert parse_shared(whole)[1] is whole
+    assert check_shared(whole) == whole
+
+
+@pytest.mark.parametrize("bad", ["$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a", "$share/#"])
+def test_an_incomplete_shared_filter_is_refused_in_version_5(bad: str) -> None:  # [MQTT5-4.8.2-1] [MQTT5-4.8.2-2]
+    with pytest.raises(InvalidFilter):
+        check_shared(bad)
+    assert check_filter(bad) == bad  # one as any other in 3.1.1
+    assert parse_shared(bad) == ("", bad)
 
 
 @pytest.mark.parametrize("bad", ["", "#", "+", "a/+", "a/#", "a+b"])

@@ -1,0 +1,69 @@
+"""What is told about connections and limits."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from protocols.contract import ConnectionInfo, Usage
+from protocols.mqtt.broker import Broker
+from protocols.mqtt.client import Client
+from protocols.mqtt.connection import Connection
+
+_LISTED = 100  # subscriptions
+
+
+def describe(client: Client, connection: Connection) -> ConnectionInfo:
+    """Return what is known of an open connection."""
+    session, counts = client.session, client.counts(connection.bytes_in)
+    filters = [(one.topic_filter, one.qos) for one in islice(session.subscriptions.values(), _LISTED)]
+    return ConnectionInfo(
+        client.presence_id,
+        session.client_id.lstrip("\0"),
+        counts.messages_in,
+        counts.messages_out,
+        counts.bytes_in,
+        counts.bytes_out,
+        queued=session.queued,
+        dropped=session.dropped + connection.outbox.dropped,
+        subscription_count=len(session.subscriptions),
+        subscriptions=tuple(filters),
+    )
+
+
+def usage(broker: Broker) -> list[Usage]:
+    """Return the limits that are settings, in the order of `Limits`."""
+    used = {
+        "max_connections": broker.tally.connections,
+        "queue_total_bytes": broker.common.pool.size,
+        "retained_messages": broker.retained.count,
+        "retained_bytes": broker.retained.size,
+    }
+    exceeded = dict(broker.hits.counts)
+    exceeded["outbound_bytes"] = broker.flow.dropped
+    return [
+        Usage(f"MQTT_{name.upper()}", used.get(name), getattr(broker.limits, name), exceeded.get(name, 0))
+        for name in SETTINGS
+    ]
+
+
+# The limits that are settings, named MQTT_ and this in capitals.
+SETTINGS = (
+    "connect_timeout",
+    "max_packet",
+    "max_connections",
+    "max_connections_per_address",
+    "max_connections_per_integration",
+    "inflight",
+    "queue_messages",
+    "queue_bytes",
+    "queue_total_bytes",
+    "outbound_bytes",
+    "retained_messages",
+    "retained_bytes",
+    "subscriptions",
+    "publish_rate",
+    "stored_sessions",
+    "max_keep_alive",
+    "receive_maximum",
+    "topic_aliases",
+)

@@ -1,0 +1,291 @@
+"""The QoS 1 and 2 messages that go to one client: what is sent, and what waits for its turn (4.3, 4.4, 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from protocols.mqtt import encode
+from protocols.mqtt.backlog import QUEUED, RELEASED, SENT, Backlog, Entry
+from protocols.mqtt.common import Common
+from protocols.mqtt.errors import ProtocolViolation
+from protocols.mqtt.line import Line
+from protocols.mqtt.outbox import Outbox
+from protocols.mqtt.packets import PACKET_IDENTIFIER_NOT_FOUND, SUCCESS, UNSPECIFIED_ERROR, Message
+from protocols.mqtt.retained import Replay
+from protocols.mqtt.routes import Subscription
+
+_LAST_PACKET_ID = 65_535
+_RELEASED_MESSAGE = Message("", b"", 2)
+
+
+class Outgoing:
+    """The half of a session that goes to the client; while there is no connection, messages wait in the queue."""
+
+    __slots__ = (
+        "_backlog",
+        "_common",
+        "_inflight",
+        "_last_packet_id",
+        "_replay",
+        "_unsent",
+        "_window",
+        "dropped",
+        "expiry",
+        "level",
+        "line",
+        "outbox",
+    )
+
+    def __init__(self, common: Common, level: int, expiry: int) -> None:
+        self.level = level  # of the connection, or of the last one
+        self.expiry = expiry  # seconds that the session lasts after the end of the connection
+        self.line: Line | None = None
+        self.outbox: Outbox | None = None
+        self.dropped = 0
+        self._common = common
+        self._backlog: Backlog | None = None  # few sessions ever need one
+        # Messages that are sent and not acknowledged, oldest first, then those that are released.
+        self._inflight: dict[int, Entry] = {}
+        self._unsent: list[Entry] = []  # of these, what a new connection was not sent yet, last first
+        self._window = 0
+        self._last_packet_id = 0
+        self._replay: Replay | None = None
+
+    def record_entry(self, entry: Entry) -> None:
+        """Have a message recorded; only called for what outlives the connection."""
+        raise NotImplementedError
+
+    def forget_entry(self, entry: Entry) -> None:
+        """Have a message forgotten."""
+        raise NotImplementedError
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether messages go out at once."""
+        outbox = self.outbox
+        return outbox is not None and self._backlog is None and outbox.has_room and len(self._inflight) < self._window
+
+    @property
+    def queued(self) -> int:
+        """Return how many messages wait."""
+        return len(self._backlog) if self._backlog is not None else 0
+
+    def attach(self, line: Line) -> None:
+        """Go on over a new connection: resend in order, then send what waited [MQTT-4.4.0-1] [MQTT5-4.4.0-1]."""
+        self.line = line
+        self.outbox = line.outbox
+        self._window = line.window
+        self._unsent = list(reversed(self._inflight.values()))  # [MQTT-4.6.0-1] [MQTT5-4.6.0-1]
+        self.pump()
+
+    def detach(self) -> None:
+        """Go on without a connection."""
+        self.line = None
+        self.outbox = None
+
+    def deliver(self, message: Message, identifiers: tuple[int, ...] = (), share: str = "") -> None:
+        """Send a QoS 1 or 2 message as soon as the window and the connection allow."""
+        entry = Entry(message, identifiers, share)
+        line = self.line
+        if (
+            line is not None
+            and self._backlog is None
+            and len(self._inflight) < self._window
+            and not self._unsent
+            and line.outbox.has_room
+        ):
+            self._send(line, entry)
+        else:
+            self._enqueue(entry)
+
+    def pump(self) -> None:
+        """Send what waits: unacknowledged first, then queued, then retained messages."""
+        line = self.line
+        if line is None:
+            return
+        outbox = line.outbox
+        while outbox.has_room and self._send_next(line):
+            pass
+        if outbox.has_room and (self._backlog is None or self._backlog.fill < 0.25):
+            outbox.relax()
+
+    def replay(self, subscriptions: Iterable[Subscription]) -> None:
+        """Send the retained messages of new subscriptions, at the connection's pace."""
+        if self._replay is None:
+            self._replay = Replay(self._common.retained)
+        self._replay.add(subscriptions)
+        self.pump()
+
+    def puback(self, packet_id: int, reason: int = 0) -> None:
+        """Forget a QoS 1 message that has arrived, or was refused (4.3.2)."""
+        entry = self._inflight.get(packet_id)
+        if entry is not None:
+            if entry.message.qos != 1:
+                raise ProtocolViolation("PUBACK for a QoS 2 message")
+            del self._inflight[packet_id]
+            self.forget_entry(entry)
+        self.pump()
+
+    def pubrec(self, packet_id: int, reason: int = 0) -> None:
+        """Forget a QoS 2 message that has arrived, and release its identifier (4.3.3)."""
+        entry = self._inflight.get(packet_id)
+        if entry is not None and entry.message.qos != 2:
+            raise ProtocolViolation("PUBREC for a QoS 1 message")
+        if reason >= UNSPECIFIED_ERROR:  # [MQTT5-4.3.3-4] refused: the handshake ends here
+            if entry is not None:
+                del self._inflight[packet_id]
+                self.forget_entry(entry)
+            self.pump()
+            return
+        if entry is not None:
+            del self._inflight[packet_id]
+            self._inflight[packet_id] = entry  # [MQTT-4.6.0-4] PUBRELs in the order of the PUBRECs
+            entry.message, entry.state = _RELEASED_MESSAGE, RELEASED
+            if self.expiry:
+                self.record_entry(entry)
+        if self.line is not None:  # also when unknown: the client's handshake ends
+            found = SUCCESS if entry is not None else PACKET_IDENTIFIER_NOT_FOUND
+            data = encode.pubrel(packet_id, found, level=self.level)
+            self.line.gate.send(data, wait=entry is not None and self.expiry > 0 and self._common.keeper.pending)
+
+    def pubcomp(self, packet_id: int, reason: int = 0) -> None:
+        """End a QoS 2 handshake (4.3.3)."""
+        entry = self._inflight.get(packet_id)
+        if entry is not None:
+            if entry.state != RELEASED:
+                raise ProtocolViolation("PUBCOMP before PUBREC")
+            del self._inflight[packet_id]
+            self.forget_entry(entry)
+        self.pump()
+
+    def _send_next(self, line: Line) -> bool:
+        """Send one waiting message; False when none can be sent now."""
+        if len(self._inflight) - len(self._unsent) >= self._window:
+            return False
+        if self._unsent:
+            self._resend(line, self._unsent.pop())
+            return True
+        entry = self._backlog.take() if self._backlog is not None else None
+        if entry is None:
+            self._backlog = None
+            return self._send_retained(line)
+        self._send(line, entry)
+        return True
+
+    def _send_retained(self, line: Line) -> bool:
+        found = self._replay.next() if self._replay is not None else None
+        if found is None:
+            self._replay = None
+            return False
+        message, subscription = found
+        identifiers = (subscription.identifier,) if subscription.identifier else ()
+        if message.qos:
+            self._send(line, Entry(message, identifiers))
+        elif (data := line.encode(message, identifiers=identifiers)) is not None:
+            line.outbox.send(data)
+            line.outbox.messages += 1
+        return True
+
+    def _send(self, line: Line, entry: Entry) -> None:
+        packet_id = self._last_packet_id
+        while True:  # [MQTT-2.3.1-4] [MQTT5-2.2.1-4] an identifier that is not in use
+            packet_id = packet_id + 1 if packet_id < _LAST_PACKET_ID else 1
+            if packet_id not in self._inflight:
+                break
+        self._last_packet_id = packet_id
+        message = entry.message
+        gated = message.qos == 2 and self.expiry > 0
+        data = line.encode(message, packet_id, identifiers=entry.identifiers, in_order=not gated)
+        if data is None:
+            self.forget_entry(entry)
+            self.dropped += 1
+            return
+        entry.packet_id = packet_id
+        entry.state = SENT
+        self._inflight[packet_id] = entry
+        line.outbox.messages += 1
+        if self.expiry:
+            self.record_entry(entry)
+        if gated:
+            line.gate.send(data, wait=self._common.keeper.pending)
+        else:
+            line.outbox.send(data)
+
+    def _resend(self, line: Line, entry: Entry) -> None:
+        """Send an unacknowledged message again, or its PUBREL, if it still is (4.4)."""
+        if self._inflight.get(entry.packet_id) is not entry:
+            return
+        if entry.state == RELEASED:
+            line.outbox.send(encode.pubrel(entry.packet_id, level=self.level))
+            return
+        # [MQTT-3.3.1-1] [MQTT-4.3.2-1] [MQTT5-3.3.1-1]
+        data = line.encode(entry.message, entry.packet_id, dup=True, identifiers=entry.identifiers)
+        if data is None:
+            del self._inflight[entry.packet_id]
+            self.forget_entry(entry)
+            self.dropped += 1
+            return
+        line.outbox.send(data)
+        line.outbox.messages += 1
+
+    def _enqueue(self, entry: Entry) -> None:
+        limits = self._common.limits
+        backlog = self._backlog
+        if backlog is None:
+            backlog = self._backlog = Backlog(limits.queue_messages, limits.queue_bytes, self._common.pool)
+        if backlog.exceeded(entry) and backlog.expiring:
+            self.expire()
+        if exceeded := backlog.exceeded(entry):
+            self.dropped += 1
+            self._common.hits.add(exceeded)
+        else:
+            backlog.add(entry)
+            if self.expiry:
+                self.record_entry(entry)
+        if self.outbox is not None and backlog.fill > 0.5:
+            self.outbox.congest()
+
+    # --- what does not wait any more
+
+    def expire(self) -> None:
+        """Throw away what waits and has expired [MQTT5-3.3.2-5]."""
+        now = self._common.now
+        if self._backlog is not None and self._backlog.expiring:
+            gone = self._backlog.remove(
+                lambda entry: entry.message.expires_at is not None and entry.message.expires_at <= now
+            )
+            for entry in gone:
+                self.forget_entry(entry)
+
+    def withhold(self, may_receive: Callable[[str], bool]) -> None:
+        """Throw away what waits and may not be read any more, and what a later connection would be sent again."""
+        if self._backlog is not None:
+            for entry in self._backlog.remove(lambda entry: not may_receive(entry.message.topic)):
+                self.forget_entry(entry)
+        if self.line is None:
+            for entry in list(self._inflight.values()):
+                if entry.state == SENT and not may_receive(entry.message.topic):
+                    del self._inflight[entry.packet_id]
+                    self.forget_entry(entry)
+
+    def empty(self) -> list[Entry]:
+        """End the session; return the messages that nobody has acknowledged, oldest first."""
+        rest = [entry for entry in self._inflight.values() if entry.state == SENT]
+        if self._backlog is not None:
+            rest += self._backlog.remove(lambda entry: True)
+        self._inflight.clear()
+        self._backlog = self._replay = None
+        self._unsent.clear()
+        return rest
+
+    def restore(self, entries: Iterable[Entry]) -> None:
+        """Take back the messages that were recorded, oldest first."""
+        limits = self._common.limits
+        for entry in entries:
+            if entry.state != QUEUED:
+                self._inflight[entry.packet_id] = entry
+                self._last_packet_id = entry.packet_id
+                continue
+            if self._backlog is None:
+                self._backlog = Backlog(limits.queue_messages, limits.queue_bytes, self._common.pool)
+            self._backlog.add(entry)

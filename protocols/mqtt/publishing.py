@@ -1,0 +1,194 @@
+"""What the PUBLISH packets of one client do (3.3)."""
+
+from __future__ import annotations
+
+from protocols.mqtt import encode
+from protocols.mqtt.broker import Broker
+from protocols.mqtt.decode import decode_publish
+from protocols.mqtt.errors import MalformedPacket, ReceiveMaximumExceeded, TopicAliasInvalid
+from protocols.mqtt.line import Line
+from protocols.mqtt.outbox import Outbox
+from protocols.mqtt.packets import (
+    LEVEL_3_1_1,
+    NO_MATCHING_SUBSCRIBERS,
+    NOT_AUTHORIZED,
+    PUBLISH_QOS_0,
+    QUOTA_EXCEEDED,
+    SUCCESS,
+    Publish,
+)
+from protocols.mqtt.routes import Route
+from protocols.mqtt.session import Session
+from protocols.mqtt.topics import check_name, decode_utf8
+from protocols.mqtt.translate import to_level_3_1_1, to_level_5
+
+_CACHED_ROUTES = 256
+
+
+class Publisher:
+    """Routes what one client publishes, and acknowledges it."""
+
+    __slots__ = ("_aliases", "_broker", "_level", "_line", "_routes", "_session", "explains", "unanswered")
+
+    def __init__(self, broker: Broker, session: Session, line: Line, *, explains: bool) -> None:
+        self.explains = explains  # reason strings are wanted (5.0)
+        self.unanswered = False  # a message could not be stored, and 3.1.1 has no answer for that
+        self._broker = broker
+        self._session = session
+        self._line = line
+        self._level = line.level
+        self._routes: dict[bytes, Route] = {}
+        self._aliases: dict[int, bytes] = {}
+
+    def publish(self, data: bytes, start: int, body: int, end: int, count: int) -> Outbox | None:
+        """Route a PUBLISH, or `count` alike of QoS 0; or return the outbox that they wait for."""
+        name_end = body + 2 + (data[body] << 8 | data[body + 1]) if end - body > 1 else end + 1
+        if name_end > end:
+            raise MalformedPacket("a PUBLISH that ends in its topic name")
+        name = data[body + 2 : name_end]
+        if data[start] != PUBLISH_QOS_0 or (self._level != LEVEL_3_1_1 and (name_end == end or data[name_end])):
+            return self._publish_one(data[start], data[body:end], name)
+        route = self._routes.get(name)
+        if route is None or route.stale:
+            route = self._find_route(name)
+        if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
+            return slow
+        if route.plain_3_1_1:
+            same = self._level == LEVEL_3_1_1
+            packets = data[start:end] if same else to_level_3_1_1(data, start, body, end, count)
+            _spread(route.plain_3_1_1, packets, count)
+        if route.plain_5:
+            same = self._level != LEVEL_3_1_1
+            packets = data[start:end] if same else to_level_5(data, start, body, end, count)
+            _spread(route.plain_5, packets, count)
+        if route.special or route.shares:
+            self._spread_special(route, data, start, body, end, count)
+        return None
+
+    def _spread_special(self, route: Route, data: bytes, start: int, body: int, end: int, count: int) -> None:
+        """Send packets of equal size on to the subscribers that are not sent everybody's bytes."""
+        size = (end - start) // count
+        for at in range(start, end, size):
+            packet = decode_publish(data[at], data[at + body - start : at + size], self._level)
+            self._broker.route_special(packet.message, route, self._session)
+
+    # --- one by one
+
+    def _publish_one(self, head: int, body: bytes, name: bytes) -> Outbox | None:
+        """Route a message that is decoded; or return the outbox that it waits for."""
+        packet = decode_publish(head, body, self._level)
+        if packet.alias:
+            name = self._alias(packet.alias, name)
+            if not packet.message.topic:
+                packet.message.topic = name.decode()
+        route = self._routes.get(name)
+        if route is None or route.stale:
+            route = self._find_route(name)
+        if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
+            return slow
+        if packet.expiry is not None:
+            packet.message.expires_at = self._broker.common.now + packet.expiry
+        if not self._broker.keeper.accepting and self._must_keep(packet, route):
+            self._refuse(packet)
+        elif packet.message.qos:
+            self._acknowledged(packet, route)
+        elif not route.forbidden:
+            self._route(packet, route)
+        return None
+
+    def _acknowledged(self, packet: Publish, route: Route) -> None:
+        """Route a message once, and acknowledge it as its QoS asks for (4.3)."""
+        packet_id, qos = packet.packet_id, packet.message.qos
+        keeper, session = self._broker.keeper, self._session
+        if qos == 2 and self._level != LEVEL_3_1_1:
+            self._check_window(packet_id)
+        before = keeper.changes
+        reason = SUCCESS
+        if route.forbidden and self._level != LEVEL_3_1_1 and packet_id not in session.received:
+            reason = NOT_AUTHORIZED  # and for 3.1.1 dropped, but acknowledged all the same [MQTT-3.3.5-2]
+        elif qos == 1 or session.receive_once(packet_id):
+            if route.is_empty:
+                reason = NO_MATCHING_SUBSCRIBERS
+            if not route.forbidden:
+                self._route(packet, route)
+        # Once what depends on it is committed [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT5-4.3.2-4] [MQTT5-4.3.3-8]
+        answer = encode.puback if qos == 1 else encode.pubrec
+        self._line.gate.send(answer(packet_id, reason, level=self._level), wait=keeper.changes != before)
+
+    def _route(self, packet: Publish, route: Route) -> None:
+        if packet.message.retain:
+            self._broker.publish(packet.message, self._session)
+        else:
+            self._broker.route(packet.message, route, self._session)
+
+    def _check_window(self, packet_id: int) -> None:
+        """Refuse more messages at once than CONNACK has told the client [MQTT5-3.3.4-7].
+
+        Of QoS 1 there are never many: who waits for more commits than that is not read.
+        """
+        received = self._session.received
+        if len(received) >= self._broker.limits.receive_maximum and packet_id not in received:
+            raise ReceiveMaximumExceeded("more QoS 2 messages under way than the receive maximum")
+
+    def _must_keep(self, packet: Publish, route: Route) -> bool:
+        if route.forbidden or packet.packet_id in self._session.received:
+            return False
+        qos = packet.message.qos
+        if qos == 2 and self._session.expiry:
+            return True
+        return qos > 0 and self._broker.must_keep(packet.message, route)
+
+    def _refuse(self, packet: Publish) -> None:
+        """Leave a message unacknowledged that cannot be stored, or say so where the protocol has words for it."""
+        if self._level == LEVEL_3_1_1:
+            self.unanswered = True
+            return
+        answer = encode.puback if packet.message.qos == 1 else encode.pubrec
+        text = "messages cannot be stored now" if self.explains else ""
+        data = answer(
+            packet.packet_id, QUOTA_EXCEEDED, level=self._level, reason_string=text, limit=self._line.max_packet
+        )
+        self._line.gate.send(data, wait=False)
+
+    # --- where to
+
+    def _alias(self, alias: int, name: bytes) -> bytes:
+        """Return the topic name that an alias stands for, from now on if it has one (3.3.2.3.4)."""
+        if alias > self._broker.limits.topic_aliases:  # [MQTT5-3.3.2-9]
+            raise TopicAliasInvalid(f"topic alias {alias}; {self._broker.limits.topic_aliases} are allowed")
+        if name:
+            self._aliases[alias] = name
+            return name
+        if alias not in self._aliases:
+            raise TopicAliasInvalid(f"topic alias {alias} is not known")
+        return self._aliases[alias]
+
+    def _find_route(self, name: bytes) -> Route:
+        """Return where a topic name goes, checked once for each name and change of subscriptions."""
+        topic = check_name(decode_utf8(name))
+        broker = self._broker
+        route = broker.subscriptions.route(topic) if self._session.access.may_publish(topic) else broker.forbidden
+        if not route.stale:
+            if len(self._routes) >= _CACHED_ROUTES:
+                self._routes.clear()
+            self._routes[name] = route
+        return route
+
+    def _slow_subscriber(self, route: Route) -> Outbox | None:
+        """Return a subscriber's outbox that this client should wait for."""
+        congested = self._broker.flow.congested
+        for session in route.everyone():
+            outbox = session.outbox
+            if outbox is not None and outbox in congested:
+                # For its own acknowledgements a client cannot wait: they come behind this PUBLISH.
+                if session is not self._session or not outbox.has_room:
+                    return outbox
+        return None
+
+
+def _spread(sessions: tuple[Session, ...], packets: bytes, count: int) -> None:
+    """Send the very same bytes to everybody."""
+    for session in sessions:
+        outbox = session.outbox
+        if outbox is not None:
+            outbox.offer(packets, count)

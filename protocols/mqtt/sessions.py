@@ -1,0 +1,229 @@
+"""Every session of a broker: found, taken over, resumed, stored and ended.
+
+A session belongs to an integration *and* a client identifier: a client of one integration can never take over,
+resume or see a session of another, whatever client identifier it states.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from protocols.contract import Grant
+from protocols.mqtt.common import Common
+from protocols.mqtt.keeping import EXPIRES_NEVER, StoredSession, Will
+from protocols.mqtt.packets import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
+from protocols.mqtt.routes import Subscription
+from protocols.mqtt.session import Session
+from protocols.mqtt.subscriptions import Subscriptions
+from protocols.mqtt.topics import parse_shared
+
+TAKEN_OVER = "taken over by a newer connection"
+
+
+class Sessions:
+    """The sessions by integration and client identifier.
+
+    `on_end` is called with a session that has ended, `publish_will` with one whose Will is due.
+    """
+
+    def __init__(
+        self,
+        common: Common,
+        subscriptions: Subscriptions,
+        on_end: Callable[[Session], None],
+        publish_will: Callable[[Session, Will], None],
+    ) -> None:
+        self._common = common
+        self._subscriptions = subscriptions
+        self._on_end = on_end
+        self._publish_will = publish_will
+        self._all: dict[int, dict[str, Session]] = {}
+        self._stored: Counter[int] = Counter()  # without a connection, by integration
+        self._alarms: list[tuple[float, int, Session]] = []
+        self._alarm_count = 0
+
+    def __iter__(self) -> Iterator[Session]:
+        for sessions in list(self._all.values()):
+            yield from list(sessions.values())
+
+    def of(self, integration_id: int) -> list[Session]:
+        """Return the sessions of an integration."""
+        return list(self._all.get(integration_id, {}).values())
+
+    def count(self, integration_id: int) -> int:
+        """Return how many connections an integration has."""
+        return len(self._all.get(integration_id, ())) - self._stored[integration_id]
+
+    @property
+    def stored(self) -> int:
+        """Return how many sessions have no connection."""
+        return self._stored.total()
+
+    # --- while a client comes in and goes
+
+    def take_over(self, integration_id: int, client_id: str) -> None:
+        """Close the connection that uses this session now [MQTT-3.1.4-2] [MQTT5-3.1.4-3]."""
+        session = self._all.get(integration_id, {}).get(client_id)
+        if session is not None and session.line is not None:
+            session.line.link.close(TAKEN_OVER, code=SESSION_TAKEN_OVER)
+
+    def resume(self, grant: Grant, client_id: str, level: int, expiry: int, *, clean: bool) -> tuple[Session, bool]:
+        """Return the session to use, and whether it was there already (session present)."""
+        integration_id = grant.integration_id
+        session = self._all.get(integration_id, {}).get(client_id)
+        if session is not None and clean:  # [MQTT-3.1.2-6] [MQTT5-3.1.2-4]
+            self.drop(session)
+            session = None
+        if session is None:
+            session = Session(self._common, grant, client_id, level, expiry)
+            self._all.setdefault(integration_id, {})[client_id] = session
+            return session, False
+        session.is_stored = False
+        self._stored[integration_id] -= 1  # [MQTT-3.1.2-4] [MQTT5-3.1.2-5]
+        session.ends_at = session.will = None  # [MQTT5-3.1.3-9] a Will that was delayed is not sent
+        self.change_expiry(session, expiry)
+        if session.level != level:
+            session.level = level
+            self._subscriptions.forget_routes()
+        if (session.grant.publish, session.grant.subscribe) != (grant.publish, grant.subscribe):
+            self.permit(session, grant)
+        session.grant = grant
+        return session, True
+
+    def change_expiry(self, session: Session, expiry: int) -> None:
+        """Let a session last for another time from the end of its connection."""
+        if session.expiry and not expiry:
+            self._common.keeper.drop_session(session)
+        session.expiry = expiry
+
+    def leave(self, session: Session) -> None:
+        """End a session's connection, and the session with it if it does not outlive that."""
+        session.detach()
+        if not session.expiry:  # [MQTT-3.1.2-6] [MQTT5-3.1.2-23]
+            self.drop(session)
+            return
+        now, will = self._common.now, session.will
+        session.ends_at = None if session.expiry == EXPIRES_NEVER else now + session.expiry
+        if will is not None and will.delay:
+            will.due_at = now + will.delay
+        else:
+            session.will = None
+        self._common.keeper.session(session)
+        self._store(session)
+        self._schedule(session)
+        if will is not None and not will.delay:  # [MQTT-3.1.2-8] [MQTT5-3.1.2-8]
+            self._publish_will(session, will)
+
+    def drop(self, session: Session) -> None:
+        """End a session; its Will is published now at the latest [MQTT5-3.1.3-9]."""
+        for topic_filter, subscription in session.subscriptions.items():
+            if not subscription.muted:
+                self._subscriptions.remove(session, topic_filter)
+        session.subscriptions.clear()
+        sessions = self._all[session.integration_id]
+        del sessions[session.client_id]
+        if session.is_stored:
+            session.is_stored = False
+            self._stored[session.integration_id] -= 1
+        if not sessions:
+            del self._all[session.integration_id], self._stored[session.integration_id]
+        if session.expiry:
+            self._common.keeper.drop_session(session)
+        will, session.will, session.ends_at = session.will, None, None
+        self._on_end(session)
+        if will is not None:
+            self._publish_will(session, will)
+
+    def _store(self, session: Session) -> None:
+        """Keep a session without a connection, and drop the oldest one if there are too many."""
+        integration_id = session.integration_id
+        sessions = self._all[integration_id]
+        sessions[session.client_id] = sessions.pop(session.client_id)  # the newest is the last
+        session.is_stored = True
+        self._stored[integration_id] += 1
+        if self._stored[integration_id] > self._common.limits.stored_sessions:
+            self._common.hits.add("stored_sessions")
+            self.drop(next(other for other in sessions.values() if other.is_stored))
+
+    # --- decisions of the portal
+
+    def disconnect(self, integration_ids: Iterable[int], reason: str, *, forget: bool) -> None:
+        """Close the connections of these integrations; `forget` also drops their sessions."""
+        for integration_id in integration_ids:
+            for session in self.of(integration_id):
+                if session.line is not None:
+                    session.line.link.close(reason, code=ADMINISTRATIVE_ACTION)
+                if forget and session.is_stored:
+                    session.will = None
+                    self.drop(session)
+
+    def permit(self, session: Session, grant: Grant) -> None:
+        """Hold a session to other topics from now on.
+
+        Subscriptions that are not permitted any more are muted: they deliver nothing until they are permitted again.
+        """
+        session.regrant(grant)
+        for topic_filter, subscription in session.subscriptions.items():
+            _, inner = parse_shared(topic_filter)
+            muted = not session.access.may_subscribe(inner)
+            if muted and not subscription.muted:
+                self._subscriptions.remove(session, topic_filter)
+            elif subscription.muted and not muted:
+                self._subscriptions.add(session, subscription)
+            subscription.muted = muted
+        session.withhold(session.access.may_receive)
+        if session.expiry:
+            self._common.keeper.session(session)
+
+    # --- time
+
+    def _schedule(self, session: Session) -> None:
+        """Look at a session when it ends or its Will is due; each has one alarm that counts."""
+        times = [session.ends_at, session.will.due_at if session.will is not None else None]
+        due = min((time for time in times if time is not None), default=None)
+        if due is not None and (session.alarm is None or due < session.alarm):
+            session.alarm = due
+            self._alarm_count += 1
+            heapq.heappush(self._alarms, (due, self._alarm_count, session))
+
+    def sweep(self) -> None:
+        """End the sessions whose time has come, and publish the Wills that are due."""
+        now = self._common.now
+        while self._alarms and self._alarms[0][0] <= now:
+            due, _, session = heapq.heappop(self._alarms)
+            if due != session.alarm:
+                continue
+            session.alarm = None
+            if not session.is_stored:
+                continue
+            if session.ends_at is not None and session.ends_at <= now:  # [MQTT5-4.1.0-2]
+                self.drop(session)
+                continue
+            will = session.will
+            if will is not None and will.due_at is not None and will.due_at <= now:
+                session.will = None
+                self._common.keeper.session(session)
+                self._publish_will(session, will)
+            self._schedule(session)
+
+    def restore(self, stored: StoredSession) -> None:
+        """Take back a session that was recorded; one that had a connection has lost it now."""
+        now = self._common.now
+        session = Session(self._common, stored.grant, stored.client_id, stored.level, stored.expiry)
+        session.record = stored.record
+        session.received = dict.fromkeys(stored.received)
+        session.will, session.ends_at = stored.will, stored.ends_at
+        if session.ends_at is None and session.expiry != EXPIRES_NEVER:
+            session.ends_at = now + session.expiry
+        if session.will is not None and session.will.due_at is None:
+            session.will.due_at = now + session.will.delay
+        session.restore(stored.entries)
+        for wanted, identifier in stored.subscriptions:
+            subscription = session.subscriptions[wanted.topic_filter] = Subscription(wanted, identifier)
+            self._subscriptions.add(session, subscription)
+        self._all.setdefault(session.integration_id, {})[session.client_id] = session
+        session.is_stored = True
+        self._stored[session.integration_id] += 1
+        self._schedule(session)

@@ -1,0 +1,255 @@
+"""The file of what must survive a kill: records by number in SQLite, written in batches by one thread.
+
+A batch is one transaction of two statements, however many records it has: a thread that gives up the
+interpreter's lock at each row starves beside a busy event loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from protocols.mqtt import salvage
+from protocols.mqtt.checkpoint import Checkpointer
+from protocols.mqtt.salvage import IsWhole, Row
+
+_log = logging.getLogger("protocols.mqtt")
+
+# The index is an object: a record's number to where its bytes are in the blob, position << 31 | size.
+_PUT = """
+    INSERT OR REPLACE INTO record
+    SELECT CAST(j.key AS INTEGER), substr(:blob, j.value >> 31, j.value & 0x7fffffff) FROM json_each(:index) j
+"""
+_DELETE = "DELETE FROM record WHERE id IN (SELECT value FROM json_each(:gone))"
+
+_KIB, _MIB = 1 << 10, 1 << 20
+_SLICE = 16 * _MIB  # of a blob: a larger batch takes more statements
+_CHECKPOINT = 4 * _MIB  # of the log, after which it is copied into the file
+_LONGEST_LOG = 32 * _MIB  # after which a commit waits for that
+_RETRY = 1.0  # seconds
+_IDLE = 0.25  # seconds without a batch, after which there is time to tidy up
+_SPARE = 512  # free pages that a file may have, and as many are given back at a time
+
+Soon = Callable[[Callable[[], None]], object]
+
+
+class Batch:
+    """Records to put and to delete together, made ready for their statements."""
+
+    __slots__ = ("deletions", "gone", "insertions", "puts")
+
+    def __init__(self, puts: Mapping[int, bytes], gone: Sequence[int]) -> None:
+        self.puts = puts
+        self.gone = gone
+        self.insertions = list(_slices(puts))
+        self.deletions = "[" + ",".join(map(str, gone)) + "]" if gone else ""
+
+
+def _slices(puts: Mapping[int, bytes]) -> Iterator[tuple[bytes, str]]:
+    index: list[str] = []
+    parts: list[bytes] = []
+    position = 1
+    for number, data in puts.items():
+        size = len(data)
+        index.append(f'"{number}":{position << 31 | size}')
+        parts.append(data)
+        position += size
+        if position > _SLICE:
+            yield b"".join(parts), "{" + ",".join(index) + "}"
+            index, parts, position = [], [], 1
+    if parts:
+        yield b"".join(parts), "{" + ",".join(index) + "}"
+
+
+class Store:
+    """One file and the thread that writes it.  `open` comes first, then `start`; then one batch at a time."""
+
+    def __init__(self, path: Path, is_whole: IsWhole, *, synchronous: str = "full") -> None:
+        self._path = path
+        self._is_whole = is_whole
+        self._synchronous = synchronous
+        self._db: sqlite3.Connection | None = None
+        self._known = False  # everything in the file was read
+        self._jobs: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._unchecked = 0  # bytes since the last checkpoint
+        self._checkpointer = Checkpointer(path)
+        self._thread = threading.Thread(target=self._run, name="mqtt-store", daemon=True)
+        self.failing = False  # nothing can be written at present
+        self.commits = 0
+
+    def open(self) -> list[Row]:
+        """Return every record that is whole, by its number; nothing if the file is out of reach."""
+        try:
+            rows = salvage.recover(self._path, self._is_whole)
+            self._known = True
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return []
+        try:
+            self._db = self._connect()
+        except sqlite3.Error as error:
+            self._fail(error)
+        return rows
+
+    def start(self, soon: Soon, done: Callable[[], None], failed: Callable[[], None]) -> None:
+        """Start writing.
+
+        `soon` has one of the others run: `done` after each batch that is committed, `failed` a second after one that
+        could not be, and that is to be handed in again with whatever has come since.
+        """
+        self._soon, self._done, self._failed = soon, done, failed
+        self._checkpointer.start()
+        self._thread.start()
+
+    def write(self, batch: Batch) -> None:
+        """Hand in the next batch; the one before must have been answered."""
+        self._jobs.put(batch)
+
+    def stop(self, last: Batch | None, timeout: float) -> None:
+        """Write a last batch if that is possible, end the threads and close the file."""
+        self._stopping.set()
+        if last is not None:
+            self._jobs.put(last)
+        self._jobs.put(None)
+        self._thread.join(timeout)
+        self._checkpointer.stop(timeout)
+
+    # --- the writer's thread
+
+    def _run(self) -> None:
+        tidy = False
+        while True:
+            try:
+                batch = self._jobs.get(timeout=None if tidy else _IDLE)
+            except queue.Empty:
+                tidy = self._tidy()
+                continue
+            if batch is None:
+                break
+            tidy = False
+            if self._try(batch):
+                self._answer(self._done)
+                self._check()
+            else:
+                self._stopping.wait(_RETRY)
+                self._answer(self._failed)
+        if self._db is not None:
+            self._db.close()
+
+    def _answer(self, answer: Callable[[], None]) -> None:
+        if not self._stopping.is_set():
+            self._soon(answer)
+
+    def _try(self, batch: Batch) -> bool:
+        """Commit a batch; say whether that worked."""
+        try:
+            if self._db is None:
+                self._db = self._reopen()
+            self._commit(self._db, batch)
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return False
+        if self.failing:
+            self.failing = False
+            _log.warning("%s can be written again", self._path.name)
+        self.commits += 1
+        return True
+
+    def _commit(self, db: sqlite3.Connection, batch: Batch) -> None:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for blob, index in batch.insertions:
+                db.execute(_PUT, {"blob": blob, "index": index})
+                self._unchecked += len(blob)
+            if batch.deletions:
+                db.execute(_DELETE, {"gone": batch.deletions})
+                self._unchecked += len(batch.deletions)
+            db.execute("COMMIT")
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+    def _fail(self, error: sqlite3.Error | OSError) -> None:
+        if not self.failing:
+            self.failing = True
+            _log.error(
+                "%s cannot be written (%s): messages for durable sessions and retained ones are refused until it can",
+                self._path.name,
+                error,
+            )
+        if self._db is not None and salvage.is_damage(error):
+            self._db.close()
+            self._db = None
+
+    def _reopen(self) -> sqlite3.Connection:
+        """Open the file again; one that could not be read at start is put aside, for its numbers are used anew."""
+        if self._known:
+            salvage.recover(self._path, self._is_whole)
+        else:
+            salvage.start_anew(self._path)
+            self._known = True
+        return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = salvage.connect(self._path, "rw")
+        try:
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            db.execute("PRAGMA wal_autocheckpoint = 0")
+            db.execute("PRAGMA secure_delete = OFF")
+            db.execute(f"PRAGMA journal_size_limit = {_LONGEST_LOG}")
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
+
+    # --- the log and the file stay small
+
+    def _check(self) -> None:
+        """Have the log copied into the file when it has grown."""
+        if self._unchecked < _CHECKPOINT // 4 or self._checkpointer.is_busy:
+            return
+        self._unchecked = 0
+        size = self._log_size()
+        if size > _LONGEST_LOG:
+            self._pragma("wal_checkpoint(RESTART)")  # of the little that is not copied yet
+        elif size > _CHECKPOINT:
+            self._checkpointer.want()
+
+    def _tidy(self) -> bool:
+        """Use a quiet moment; say whether nothing is left to do."""
+        if self.failing or self._db is None:
+            return True
+        if self._unchecked:
+            self._unchecked = 0
+            self._checkpointer.want()
+            return False
+        free = self._pragma("freelist_count")
+        if free < _SPARE or free < self._pragma("page_count") // 4:
+            return True
+        self._pragma(f"incremental_vacuum({_SPARE})")
+        self._unchecked = 1
+        return False
+
+    def _log_size(self) -> int:
+        try:
+            return os.stat(f"{self._path}-wal").st_size
+        except FileNotFoundError:
+            return 0
+
+    def _pragma(self, text: str) -> int:
+        """Run a PRAGMA; return its first value, or 0."""
+        try:
+            row = self._db.execute(f"PRAGMA {text}").fetchone() if self._db is not None else None
+        except sqlite3.Error as error:  # a full disk; the commits say so
+            _log.debug("PRAGMA %s failed: %s", text, error)
+            return 0
+        return int(row[0]) if row else 0

@@ -1,0 +1,77 @@
+"""What a CONNACK tells the client (3.2; 5.0: 3.2.2.3)."""
+
+from __future__ import annotations
+
+from protocols.mqtt import encode, properties
+from protocols.mqtt.errors import ConnectRefused, LoginRefused
+from protocols.mqtt.limits import Limits
+from protocols.mqtt.packets import (
+    BAD_USER_NAME_OR_PASSWORD,
+    BANNED,
+    CLIENT_IDENTIFIER_NOT_VALID,
+    LEVEL_3_1_1,
+    NOT_AUTHORIZED,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    Connect,
+    UnknownConnect,
+)
+from protocols.mqtt.properties import Properties
+from protocols.mqtt.session import Session
+
+# The return codes of 3.1.1 (3.2.2.3); all else is "server unavailable".
+_RETURN_CODES = {
+    UNSUPPORTED_PROTOCOL_VERSION: 1,
+    CLIENT_IDENTIFIER_NOT_VALID: 2,
+    BAD_USER_NAME_OR_PASSWORD: 4,
+    NOT_AUTHORIZED: 5,
+    BANNED: 5,
+}
+_SERVER_UNAVAILABLE = 3
+
+
+def keep_alive(connect: Connect, limits: Limits) -> int:
+    """Return the keep alive in seconds; a client of 3.1.1 cannot be told another than its own."""
+    longest = limits.max_keep_alive
+    if connect.level != LEVEL_3_1_1 and longest and not 0 < connect.keep_alive <= longest:
+        return longest
+    return connect.keep_alive
+
+
+def properties_for(connect: Connect, session: Session, limits: Limits, keep_alive: int) -> Properties:
+    """Return what differs from what the client would assume anyway."""
+    if connect.level == LEVEL_3_1_1:
+        return {}
+    told: Properties = {
+        properties.RECEIVE_MAXIMUM: limits.receive_maximum,
+        properties.MAXIMUM_PACKET_SIZE: limits.max_packet,
+    }
+    if properties.SESSION_EXPIRY_INTERVAL in connect.properties:
+        told[properties.SESSION_EXPIRY_INTERVAL] = session.expiry
+    if not connect.client_id:  # [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
+        told[properties.ASSIGNED_CLIENT_IDENTIFIER] = session.client_id
+    if limits.topic_aliases:
+        told[properties.TOPIC_ALIAS_MAXIMUM] = limits.topic_aliases
+    if keep_alive != connect.keep_alive:  # [MQTT5-3.1.2-21] [MQTT5-3.2.2-21]
+        told[properties.SERVER_KEEP_ALIVE] = keep_alive
+    if connect.properties.get(properties.REQUEST_RESPONSE_INFORMATION):  # [MQTT5-3.1.2-28]
+        topic = f"response/{session.client_id}"
+        if not {"+", "#"} & set(topic) and session.access.may_subscribe(f"{topic}/#"):
+            told[properties.RESPONSE_INFORMATION] = topic
+    return told
+
+
+def refuse(refusal: ConnectRefused, packet: Connect | UnknownConnect) -> bytes:
+    """Return the CONNACK of a refused CONNECT [MQTT5-3.2.2-7]; a refused login is not told why."""
+    if isinstance(packet, UnknownConnect) or packet.level == LEVEL_3_1_1:
+        return encode.connack(_RETURN_CODES.get(refusal.code, _SERVER_UNAVAILABLE))
+    bare = encode.connack(refusal.code, level=packet.level)
+    if isinstance(refusal, LoginRefused) or not explains(packet):
+        return bare
+    told = encode.connack(refusal.code, level=packet.level, properties={properties.REASON_STRING: str(refusal)})
+    longest = packet.properties.get(properties.MAXIMUM_PACKET_SIZE, len(told))
+    return told if len(told) <= longest else bare  # [MQTT5-3.2.2-19] [MQTT5-3.1.2-24]
+
+
+def explains(connect: Connect) -> bool:
+    """Say whether reason strings are wanted [MQTT5-3.1.2-29]."""
+    return bool(connect.properties.get(properties.REQUEST_PROBLEM_INFORMATION, 1))
