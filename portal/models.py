@@ -133,6 +133,9 @@ class Activity(Table):
     address = pw.TextField(null=True)
     detail = pw.TextField(default="")
 
+    class Meta:
+        indexes = ((("integration_id", "kind"), False),)  # the last refused login of a client that logs in all day
+
 
 class Revision(Table):
     """Counters that tell other processes that something changed.

@@ -61,7 +61,9 @@ def test_a_session_comes_back(number: int, one: SessionRecord) -> None:
     assert records.decode(number, records.seal(number, records.session(one))) == one
 
 
-@given(numbers, numbers, st.builds(Filter, texts, st.integers(0, 2), st.booleans(), st.booleans()), st.integers(0, 9**8))
+@given(
+    numbers, numbers, st.builds(Filter, texts, st.integers(0, 2), st.booleans(), st.booleans()), st.integers(0, 9**8)
+)
 def test_a_subscription_comes_back(number: int, session: int, wanted: Filter, identifier: int) -> None:
     data = records.seal(number, records.subscription(session, wanted, identifier))
     assert records.decode(number, data) == SubscriptionRecord(session, wanted, identifier)
