@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from portal import accounts, db, ports
+from portal import accounts, certificate, clock, db, ports
 from portal.config import SettingError, load
 from protocols import process, runtime
 from protocols import worker as protocols_worker
@@ -55,6 +55,8 @@ def on_starting(server: Any) -> None:
         runtime.lock_data_dir(settings).close()
         ports.listen("PORT", settings.host, settings.port).close()
         protocols_worker.listeners.update(ports.bind(settings.host, settings.ports))
+        if settings.needs_certificate:
+            certificate.prepare(settings, clock.now())
         db.init(settings)
         db.migrate(settings)
         accounts.create_from_settings(settings)

@@ -83,21 +83,31 @@ def set_password(actor: Actor, email: str, password: str) -> str:
 def log_in(email: str, password: str, address: str) -> Account | None:
     """Return the account if the password is its own, else None; both are recorded.  Raises `Throttled`."""
     email = email.strip().lower()[: activity.MAX_TEXT]
-    now = clock.now()
-    if (
-        _failures(now, address=address) >= MAX_FAILURES_PER_ADDRESS
-        or _failures(now, address=address, email=email) >= MAX_FAILURES_PER_EMAIL
-    ):
-        raise Throttled
+    attempt, now = _count_attempt(email, address)
     account = Account.get_or_none(Account.email == email)
     matches = _verify(account.password_hash if account else _decoy, password)
+    if account is None or not matches:
+        return None
     with writing():
-        if account is None or not matches:
-            activity.record(REFUSED, now, account=email, address=address)
-            return None
         Account.update(last_login=now).where(Account.id == account.id).execute()
-        activity.record(LOGGED_IN, now, account=email, address=address)
+        Activity.update(kind=LOGGED_IN).where(Activity.id == attempt).execute()
     return account
+
+
+def _count_attempt(email: str, address: str) -> tuple[int, datetime]:
+    """Record an attempt as refused before its password is looked at, so that those that come at once count, too.
+
+    Return its row and its time.
+    """
+    with writing():
+        Revision.bump("accounts")
+        now = clock.now()  # only here: attempts that waited for each other have different times
+        if (
+            _failures(now, address=address) >= MAX_FAILURES_PER_ADDRESS
+            or _failures(now, address=address, email=email) >= MAX_FAILURES_PER_EMAIL
+        ):
+            raise Throttled
+        return activity.record(REFUSED, now, account=email, address=address), now
 
 
 def _failures(now: datetime, *, address: str, email: str | None = None) -> int:

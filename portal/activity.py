@@ -20,6 +20,7 @@ MAX_TEXT = 256
 LOGIN = "login.accepted"
 REFUSED = "login.refused"
 CUT = "connection.cut"
+BANNED = "ban.begun"
 
 
 def record(
@@ -27,21 +28,25 @@ def record(
     now: datetime,
     *,
     integration: Integration | None = None,
+    username: str | None = None,
     account: str | None = None,
+    protocol: str | None = None,
     address: str | None = None,
     detail: str = "",
-) -> None:
-    """Write down one thing that an account did; call it inside the transaction that does it."""
-    Activity.insert(
+) -> int:
+    """Write down one thing that an account or Gatehouse did, in the transaction that does it; return the row's id."""
+    made = Activity.insert(
         at=now,
         last_at=now,
         kind=kind,
         integration_id=integration.id if integration else None,
-        username=integration.username if integration else None,
+        username=integration.username if integration else username,
         account=account,
+        protocol=protocol,
         address=address,
         detail=detail[:MAX_TEXT],
     ).execute()
+    return int(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ def read(*, kinds: Sequence[str] | None, before: int | None, limit: int) -> list
 def prune(now: datetime) -> int:
     """Delete what is too old or too much; return the number of rows deleted."""
     deleted = int(Activity.delete().where(Activity.at < now - MAX_AGE).execute())
-    by_clients = Activity.kind.in_([LOGIN, REFUSED, CUT])
+    by_clients = Activity.kind.in_([LOGIN, REFUSED, CUT, BANNED])
     for group in (by_clients, ~by_clients):
         newest = Activity.select(Activity.id).where(group).order_by(Activity.id.desc())
         boundary = newest.offset(MAX_ROWS).limit(1).scalar()

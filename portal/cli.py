@@ -16,7 +16,7 @@ from typing import Any, ParamSpec
 import click
 from flask import Flask, current_app
 
-from portal import accounts, clock, db, integrations, listing
+from portal import accounts, bans, clock, db, integrations, listing
 from portal.config import SettingError
 from portal.credentials import SealError
 from portal.fields import FieldError
@@ -29,12 +29,14 @@ ACTOR = Actor("command line")
 
 integrations_group = click.Group("integrations", help="Add, list and change integrations.")
 accounts_group = click.Group("accounts", help="Add, list and change accounts.")
+bans_group = click.Group("bans", help="List and lift the bans of addresses and usernames for guessing.")
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask`."""
     app.cli.add_command(integrations_group)
     app.cli.add_command(accounts_group)
+    app.cli.add_command(bans_group)
 
 
 def read_dash(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -175,6 +177,29 @@ def set_password(email: str, password: str | None, as_json: bool) -> None:
     """Give an account another password, which logs it out everywhere."""
     email = accounts.set_password(ACTOR, email, _ask_password() if password is None else password)
     _show({"email": email, "changed": True}, as_json, f"the password of {email} is changed")
+
+
+@command(bans_group, "list")
+def list_bans(as_json: bool) -> None:
+    """List the addresses and usernames that are refused for guessing."""
+    rows = [bans.as_json(ban) for ban in bans.current(clock.now())]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    columns = ("kind", "name", "protocol", "failures", "since", "until", "last_username", "last_address")
+    _table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+
+
+@command(bans_group, "lift")
+@click.argument("name")
+def lift_ban(name: str, as_json: bool) -> None:
+    """Let an address or a username try again."""
+    lifted = bans.lift_by_name(name, ACTOR)
+    if as_json:
+        click.echo(json.dumps([bans.as_json(ban) | {"lifted": True} for ban in lifted], indent=2))
+        return
+    for ban in lifted:
+        click.echo(f"the ban of {ban.kind} {ban.name} is lifted")
 
 
 def _set_active(username: str, active: bool, as_json: bool) -> None:

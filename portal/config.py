@@ -13,6 +13,7 @@ from portal.limits import LIMITS
 
 SECRET_LENGTH = 16
 PASSWORD_LENGTH = 8
+LISTENERS = {"MQTT_PORT": 1883, "MQTT_TLS_PORT": 8883, "MQTT_WS_PORT": 8083, "MQTT_WSS_PORT": 8084}
 
 
 class SettingError(Exception):
@@ -29,47 +30,87 @@ class Settings:
     database_url: str
     secret_key: str
     mqtt_port: int | None
+    mqtt_tls_port: int | None
+    mqtt_ws_port: int | None
+    mqtt_wss_port: int | None
+    mqtt_web: bool
+    tls_certificate: Path | None
+    tls_key: Path | None
     admin_email: str | None
     admin_password: str | None
     trusted_proxies: int
     web_workers: int
+    guesses_per_address: int  # 0 turns these bans off
+    guesses_per_username: int
+    guess_window: int  # minutes
+    ban_minutes: int
     mqtt_limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the broker's names
 
     @property
     def ports(self) -> dict[str, int]:
-        """Return the port of each protocol listener that is turned on, by protocol."""
-        return {"mqtt": self.mqtt_port} if self.mqtt_port is not None else {}
+        """Return the port of each protocol listener that is turned on: "mqtt" over TCP, "mqtt-tls", and so on."""
+        every = {
+            "mqtt": self.mqtt_port,
+            "mqtt-tls": self.mqtt_tls_port,
+            "mqtt-ws": self.mqtt_ws_port,
+            "mqtt-wss": self.mqtt_wss_port,
+        }
+        return {name: port for name, port in every.items() if port is not None}
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Tell whether a listener speaks TLS."""
+        return self.mqtt_tls_port is not None or self.mqtt_wss_port is not None
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read all settings; makes the data folder and, without SECRET_KEY, a key in it (mode 0600)."""
     data_dir = _data_dir(environ)
     email, password = _admin(environ)
-    port, mqtt_port = _port(environ, "PORT", 8000), _listener(environ, "MQTT_PORT", 1883)
-    if port == mqtt_port:
-        raise SettingError(f"MQTT_PORT: must be another port than PORT, which is {port}, too")
+    port = _port(environ, "PORT", 8000)
+    ports = _listeners(environ, port)
+    certificate, key = _certificate(environ)
     return Settings(
         host=environ.get("HOST", "").strip() or "0.0.0.0",  # noqa: S104 - a server's default
         port=port,
         data_dir=data_dir,
         database_url=_database_url(environ, data_dir),
         secret_key=_secret_key(environ, data_dir),
-        mqtt_port=mqtt_port,
+        mqtt_port=ports["MQTT_PORT"],
+        mqtt_tls_port=ports["MQTT_TLS_PORT"],
+        mqtt_ws_port=ports["MQTT_WS_PORT"],
+        mqtt_wss_port=ports["MQTT_WSS_PORT"],
+        mqtt_web=_switch(environ, "MQTT_WEB"),
+        tls_certificate=certificate,
+        tls_key=key,
         admin_email=email,
         admin_password=password,
         trusted_proxies=_count(environ, "TRUSTED_PROXIES", 0, least=0),
         web_workers=_count(environ, "WEB_CONCURRENCY", 1, least=1),
+        guesses_per_address=_guesses(environ, "GUESSES_PER_ADDRESS"),
+        guesses_per_username=_guesses(environ, "GUESSES_PER_USERNAME"),
+        guess_window=_count(environ, "GUESS_WINDOW", 10, least=1, most=1440),
+        ban_minutes=_count(environ, "BAN_MINUTES", 10, least=1, most=1440),
         mqtt_limits=_limits(environ),
     )
 
 
-def _count(environ: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+def _count(environ: Mapping[str, str], name: str, default: int, *, least: int, most: int = 16) -> int:
     text = environ.get(name, "").strip()
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= 16:
-        raise SettingError(f"{name}: must be a number from {least} to 16, not {text!r}")
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not least <= int(text) <= most:
+        raise SettingError(f"{name}: must be a number from {least} to {most}, not {text!r}")
     return int(text)
+
+
+def _guesses(environ: Mapping[str, str], name: str) -> int:
+    if environ.get(name, "").strip().lower() in {"off", "0"}:
+        return 0
+    try:
+        return _count(environ, name, 20, least=3, most=1000)
+    except SettingError as error:
+        raise SettingError(f"{error}; 'off' turns these bans off") from None
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:
@@ -100,6 +141,35 @@ def _limits(environ: Mapping[str, str]) -> dict[str, float]:
             except ValueError as error:
                 raise SettingError(f"{limit.setting}: {error}") from None
     return found
+
+
+def _listeners(environ: Mapping[str, str], port: int) -> dict[str, int | None]:
+    """Return the ports of the protocol listeners, which must differ from each other and from the portal's."""
+    found = {name: _listener(environ, name, default) for name, default in LISTENERS.items()}
+    taken = {port: "PORT"}
+    for name, number in found.items():
+        if number in taken:
+            raise SettingError(f"{name}: must be another port than {taken[number]}, which is {number}, too")
+        if number is not None:
+            taken[number] = name
+    return found
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower() or "on"
+    if text not in {"on", "off"}:
+        raise SettingError(f"{name}: must be 'on' or 'off', not {text!r}")
+    return text == "on"
+
+
+def _certificate(environ: Mapping[str, str]) -> tuple[Path | None, Path | None]:
+    """Return the paths of the certificate and its key: both or none."""
+    texts = {name: environ.get(name, "").strip() for name in ("TLS_CERTIFICATE", "TLS_KEY")}
+    missing = [name for name, text in texts.items() if not text]
+    if len(missing) == 1:
+        raise SettingError(f"{missing[0]}: must be set too; a certificate and its key belong together")
+    certificate, key = (Path(text).expanduser().absolute() if text else None for text in texts.values())
+    return certificate, key
 
 
 def _data_dir(environ: Mapping[str, str]) -> Path:

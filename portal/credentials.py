@@ -105,9 +105,17 @@ class Snapshot:
         """Return the revision of each integration by id."""
         return {entry.id: entry.revision for entry in self._by_id.values()}
 
+    def entries(self) -> list[Entry]:
+        """Return every integration."""
+        return list(self._by_id.values())
+
     def get(self, integration_id: int) -> Entry | None:
         """Return the entry of an integration, or None."""
         return self._by_id.get(integration_id)
+
+    def named(self, username: str) -> Entry | None:
+        """Return the entry of this username, or None."""
+        return self._by_username.get(username)
 
     def check(self, username: str, password: bytes) -> tuple[Entry | None, bool]:
         """Return the entry of this username, and whether the password is its own, in constant time."""

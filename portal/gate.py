@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -39,6 +40,11 @@ class Gate:
         self._sealer = sealer
         self._snapshot = Snapshot()
         self._revision = -1
+        self.read_at = 0.0  # when the last reading that the snapshot is as new as began, in monotonic seconds
+
+    def named(self, username: str) -> Entry | None:
+        """Return the entry of this username, whatever its password."""
+        return self._snapshot.named(username)
 
     def decide(self, door: str, username: str, password: bytes) -> tuple[Entry | None, str | None]:
         """Return the entry of this username, and why it is refused at this door (None: it may come in).
@@ -61,13 +67,19 @@ class Gate:
         """Tell whether the snapshot is as new as these counters."""
         return revisions["integrations"] == self._revision
 
+    def entries(self) -> list[Entry]:
+        """Return every integration."""
+        return self._snapshot.entries()
+
     def refresh(self) -> Withdrawn:
         """Bring the snapshot up to date with the database; costs one small query when nothing changed."""
         withdrawn = Withdrawn()
+        began = time.monotonic()
         with database.atomic():
             query = Revision.select(Revision.value).where(Revision.name == "integrations")
             revision = int(query.scalar())
             if revision == self._revision:
+                self.read_at = began
                 return withdrawn
             current = dict(tuples(Integration.select(Integration.id, Integration.revision)))
             known = self._snapshot.revisions()
@@ -81,6 +93,7 @@ class Gate:
         self._snapshot.remove(withdrawn.deleted)
         self._snapshot.put(fresh)
         self._revision = revision
+        self.read_at = began
         return withdrawn
 
     def _report_unsealed(self, entries: list[Entry]) -> None:

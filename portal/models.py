@@ -137,10 +137,40 @@ class Activity(Table):
         indexes = ((("integration_id", "kind"), False),)  # the last refused login of a client that logs in all day
 
 
+class Ban(Table):
+    """An address or a username that is refused for a time, because of too many wrong passwords; see `guard.Ban`."""
+
+    id = pw.AutoField()
+    kind = pw.TextField()
+    name = pw.TextField()
+    since = UtcField()
+    until = UtcField(index=True)
+    times = pw.IntegerField()
+    failures = pw.IntegerField()
+    protocol = pw.TextField()
+    last_username = pw.TextField()
+    last_address = pw.TextField()
+
+    class Meta:
+        indexes = ((("kind", "name"), True),)
+
+
+class KnownLogin(Table):
+    """A username that has logged in from an address."""
+
+    id = pw.AutoField()
+    username = pw.TextField()
+    origin = pw.TextField()  # an address; of IPv6 its /64
+    last_at = UtcField(index=True)
+
+    class Meta:
+        indexes = ((("username", "origin"), True),)
+
+
 class Revision(Table):
     """Counters that tell other processes that something changed.
 
-    "integrations", "presence", "accounts"; "kicks": a connection is to be closed.
+    "integrations", "presence", "accounts", "bans", "known logins"; "kicks": a connection is to be closed.
     """
 
     name = pw.TextField(primary_key=True)
@@ -166,4 +196,4 @@ class Revision(Table):
         return {str(name): int(value) for name, value in tuples(cls.select(cls.name, cls.value))}
 
 
-TABLES = (Account, Integration, Node, Connection, Traffic, Activity, Revision)
+TABLES = (Account, Integration, Node, Connection, Traffic, Activity, Ban, KnownLogin, Revision)

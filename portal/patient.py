@@ -12,12 +12,16 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from portal import config
+from portal.handover import Away, Courier
+
 PATIENCE = 10  # seconds for a request to arrive
 PATIENCE_IN_THREAD = 20  # seconds from then on until the socket is shut
 MOST_HEAD = 64 * 1024
 MOST_BODY = 256 * 1024  # what the portal accepts; it refuses what is longer, and reads no more of it
 MOST_AT_ONCE = 16 * 1024 * 1024  # bytes of all connections together; beyond, none may have more than SMALL
 SMALL = 16 * 1024
+RETRY_AFTER = 3  # seconds until the protocols worker is probably back
 
 
 class Refusal(Exception):
@@ -42,6 +46,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.worker_connections = min(self.cfg.worker_connections, max(hard - 200, 50))
+        self.courier = Courier(config.load())
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
@@ -108,6 +113,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             conn.wanted = wanted(conn.arrived, searched)
             if conn.wanted and len(conn.arrived) < conn.wanted and b"\r\nexpect:" in conn.arrived.lower():
                 conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if conn.wanted and self.courier.wants(conn.arrived):
+                self._hand_over(conn)
+                return
         if conn.wanted and len(conn.arrived) >= conn.wanted:
             conn.init()
             conn.parser.unreader.unread(bytes(conn.arrived))
@@ -116,6 +124,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             self.enqueue_req(conn)
         elif self.held > MOST_AT_ONCE and len(conn.arrived) > SMALL:
             raise Refusal("503 Service Unavailable")
+
+    def _hand_over(self, conn: Any) -> None:
+        """Leave the connection to the protocols worker."""
+        try:
+            self.courier.hand_over(conn.sock, str(conn.client[0]), bytes(conn.arrived))
+        except Away:
+            raise Refusal(f"503 Service Unavailable\r\nRetry-After: {RETRY_AFTER}") from None
+        self._drop(conn)
 
     def _refuse(self, conn: Any, refusal: Refusal) -> None:
         with self._guarded(conn):

@@ -13,8 +13,13 @@ BACKLOG = 4096
 
 
 def bind(host: str, ports: Mapping[str, int]) -> dict[str, socket.socket]:
-    """Return a listening socket for each protocol.  Raises `SettingError` naming the port that is not to be had."""
-    return {protocol: listen(f"{protocol.upper()}_PORT", host, port) for protocol, port in ports.items()}
+    """Return a listening socket for each listener.  Raises `SettingError` naming the port that is not to be had."""
+    return {name: listen(setting_of(name), host, port) for name, port in ports.items()}
+
+
+def setting_of(name: str) -> str:
+    """Return the setting that holds the port of a listener."""
+    return f"{name.upper().replace('-', '_')}_PORT"
 
 
 def listen(setting: str, host: str, port: int) -> socket.socket:
@@ -26,4 +31,5 @@ def listen(setting: str, host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRNOTAVAIL or (error.errno or 0) < 0:  # below 0: no name that resolves
             raise SettingError(f"HOST: {host!r} is no address of this machine") from None
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise SettingError(f"{setting}: cannot listen on {host} port {port}: {reason}") from None
+        hint = "" if setting == "PORT" else "; 'off' turns this listener off"
+        raise SettingError(f"{setting}: cannot listen on {host} port {port}: {reason}{hint}") from None

@@ -21,6 +21,8 @@ WORDINGS = {
     "login.accepted": Wording("box-arrow-in-right", "good", "logins", "logged in"),
     "login.refused": Wording("shield-x", "bad", "refused", "refused: {detail}"),
     "connection.cut": Wording("scissors", "bad", "logins", "cut off: {detail}"),
+    "ban.begun": Wording("slash-circle", "bad", "refused", "{detail}"),
+    "ban.lifted": Wording("shield-check", "plain", "changes", "ban of {detail} lifted"),
     "integration.created": Wording("plus-lg", "plain", "changes", "added"),
     "integration.renamed": Wording("pencil", "plain", "changes", "renamed, {detail}"),
     "integration.password-changed": Wording("key", "plain", "changes", "password changed"),

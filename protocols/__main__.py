@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from portal import config, db, ports
+from portal import certificate, clock, config, db, ports
 from portal.config import SettingError
 from protocols import process
 from protocols.runtime import Runtime
@@ -23,6 +23,8 @@ def main() -> int:
         db.init(settings)
         db.migrate(settings)
         db.database.close_all()
+        if settings.needs_certificate:
+            certificate.prepare(settings, clock.now())
         runtime = Runtime(settings, ports.bind(settings.host, settings.ports))
     except SettingError as error:
         sys.stderr.write(f"gatehouse: {error}\n")

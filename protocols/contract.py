@@ -120,8 +120,11 @@ class Usage:
 class Server(Protocol):
     """One protocol server; all its methods run on its own event loop's thread."""
 
-    async def start(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
-        """Accept clients on bound, listening sockets, by transport (see `Login.transport`)."""
+    async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
+        """Accept clients on bound, listening sockets, by transport (see `Login.transport`).
+
+        `grants` has every integration that exists: what was stored for others is forgotten.
+        """
         ...
 
     def disconnect(self, integration_ids: Collection[int], reason: str, *, forget: bool) -> None:

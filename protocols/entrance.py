@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import time
+from dataclasses import replace
 from datetime import datetime
 
 import peewee as pw
@@ -12,11 +14,15 @@ from portal import activity, clock, db, presence
 from portal.activity import LoginNote
 from portal.credentials import Entry
 from portal.gate import Gate
-from protocols.contract import Grant, Login, Refusal
+from portal.guard import FIRST_WAIT, Attempt, Guard
+from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.ledger import OnlineTimes
 from protocols.recorder import Recorder
 
 STOP = 2.0  # seconds that the presence thread has to write what is queued
+PATIENCE = 2.0  # seconds after which a login is decided on credentials that could not be read anew
+
+GUESSES = frozenset({Refusal.UNKNOWN_USERNAME, Refusal.WRONG_PASSWORD})
 
 DISCONNECTED = "disconnected in the portal"
 CUT_REASONS = frozenset(
@@ -124,20 +130,49 @@ def grant(entry: Entry) -> Grant:
 
 
 class Entrance:
-    """`contract.Authenticate`: asks the gate, and records who was refused."""
+    """`contract.Authenticate`: asks guard and gate, and records who was refused."""
 
-    def __init__(self, gate: Gate, book: Book) -> None:
+    def __init__(self, gate: Gate, guard: Guard, book: Book) -> None:
         self._gate = gate
+        self._guard = guard
         self._book = book
 
-    def __call__(self, login: Login) -> Grant | Refusal:
-        """Return what the login is granted, or why it is refused."""
+    def __call__(self, login: Login, waited: float = 0.0) -> Grant | Refusal | Wait:
+        """Return what the login is granted, why it is refused, or that it has to wait to be told."""
         if not login.username or login.password is None:
-            self._book.refused(login, Refusal.NO_CREDENTIALS, None)
-            return Refusal.NO_CREDENTIALS
+            return self._refuse(login, Refusal.NO_CREDENTIALS, None)
+        now = clock.now().timestamp()
+        username, address = activity.printable(login.username), activity.printable(login.address)
+        attempt = Attempt(login.protocol, username, login.password, address)
+        if not waited:
+            pause = self._guard.approach(attempt, now)
+            if pause is None:
+                return self._turn_away(login, login.username)
+            if pause:
+                return Wait(pause)
         entry, reason = self._gate.decide(login.protocol, login.username, login.password)
         if entry is not None and reason is None:
+            self._guard.passed(attempt, now, guessed=waited > 0)
             return grant(entry)
         refusal = Refusal(str(reason))
-        self._book.refused(login, refusal, entry.id if entry else None)
+        if not waited:
+            return Wait(self._guard.guessed(attempt, now) if refusal in GUESSES else FIRST_WAIT)
+        if not self._is_up_to_date(waited):
+            return Wait(FIRST_WAIT)
+        if refusal in GUESSES:
+            self._guard.refused(attempt, now)
+        return self._refuse(login, refusal, entry)
+
+    def _is_up_to_date(self, waited: float) -> bool:
+        """Tell whether the credentials were read after the attempt began, or cannot be read."""
+        return waited >= PATIENCE or self._gate.read_at >= time.monotonic() - waited
+
+    def _turn_away(self, login: Login, username: str) -> Refusal:
+        """Refuse under a ban; what made-up usernames would be recorded as is one entry."""
+        entry = self._gate.named(username)
+        noted = login if entry is not None else replace(login, username=None)
+        return self._refuse(noted, Refusal.TOO_MANY_FAILURES, entry)
+
+    def _refuse(self, login: Login, refusal: Refusal, entry: Entry | None) -> Refusal:
+        self._book.refused(login, refusal, entry.id if entry is not None else None)
         return refusal

@@ -9,42 +9,42 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
-from functools import partial
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, clock, db, presence, traffic
+from portal import activity, bans, certificate, clock, db, handover, presence, traffic
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
+from portal.guard import Guard, Rules
 from portal.models import Revision
 from protocols import process
-from protocols.contract import ConnectionInfo, Server
+from protocols.contract import ConnectionInfo
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
-from protocols.looper import Looper
+from protocols.mqtt.keeper import StoreKeeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.server import MqttServer
+from protocols.servers import Servers
+from protocols.warden import Warden
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 WATCH = 0.05  # seconds between two looks for what changed in the portal
 HEARTBEAT = 2  # seconds; the pages call a node up for presence.FRESH after one
 STUCK = 15.0  # seconds after which a worker whose loop does not answer gives way to a new one
 STOP = 2.0  # seconds that each thread has to end
 RETRY = 1.0  # seconds between two tries to reach the database at start
+RENEWAL = 2  # seconds between two looks for a renewed certificate
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
 ACCOUNT = 60  # seconds between two times that traffic is written
-ANSWER = 0.8  # seconds that a server has to answer a page
 SHOWN_FILTER = 256  # characters
 
 
@@ -60,13 +60,16 @@ class Runtime:
         db.init(settings, synchronous="normal")
         self._node_id = _node_id(settings)
         self._gate = Gate(Sealer(settings.secret_key))
+        self._guard = Guard(Rules.of(settings))
+        self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
-        self._servers: dict[str, tuple[Looper, Server]] = {}
+        self._servers = Servers()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._kicks = presence.Kicks(self._node_id)
         self._ledger = Ledger()
         self._jobs = _scheduler()
+        self._certificate = certificate.Keeper(settings) if settings.needs_certificate else None
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -76,8 +79,9 @@ class Runtime:
         while not self._sign_on():
             time.sleep(RETRY)
         self._book.start()
-        for name, listener in self._listeners.items():
-            self._start_server(name, listener)
+        self._warden.start()
+        for protocol, listeners in self._by_protocol().items():
+            self._start_server(protocol, listeners)
         self._watcher.start()
         self._start_jobs()
         process.collect_rarely()
@@ -89,13 +93,9 @@ class Runtime:
         self._stopping.set()
         self._watcher.join(STOP)
         self._account()
-        for looper, server in self._servers.values():
-            try:
-                looper.run(server.stop(), STOP)
-            except TimeoutError:
-                log.error("the %s server did not stop in time", looper.name)
-            looper.stop(STOP)
+        self._servers.stop()
         self._book.stop()
+        self._warden.stop(STOP)
         self._sign_off()
         self._lock.close()
 
@@ -104,6 +104,7 @@ class Runtime:
         try:
             with db.connected():
                 self._gate.refresh()
+                self._warden.read()
                 presence.start_node(self._node_id, clock.now(), self._book.listeners)
         except db.Unavailable as error:
             log.error("waiting for the database, nobody can connect: %s", str(error).strip())
@@ -117,18 +118,32 @@ class Runtime:
         except db.Unavailable as error:
             log.error("the node could not sign off: %s", error)
 
-    def _start_server(self, name: str, listener: socket.socket) -> None:
-        looper = Looper(name)
-        limits = Limits(**dict[str, Any](self._settings.mqtt_limits))
-        server = SERVERS[name](authenticate=Entrance(self._gate, self._book), presence=self._book, limits=limits)
-        looper.start()
-        looper.run(server.start([listener]), STOP)
-        self._servers[name] = (looper, server)
+    def _by_protocol(self) -> dict[str, dict[str, list[socket.socket]]]:
+        """Return the listeners by protocol and transport: "mqtt-tls" is MQTT over TLS, "mqtt" that over TCP."""
+        found: dict[str, dict[str, list[socket.socket]]] = {}
+        for name, listener in self._listeners.items():
+            protocol, _, transport = name.partition("-")
+            found.setdefault(protocol, {})[transport or "tcp"] = [listener]
+        if self._settings.mqtt_web:
+            found.setdefault("mqtt", {})["web"] = [handover.listen(self._settings.data_dir)]
+        return found
+
+    def _start_server(self, protocol: str, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+        server = SERVERS[protocol](
+            authenticate=Entrance(self._gate, self._guard, self._book),
+            presence=self._book,
+            limits=Limits(**dict[str, Any](self._settings.mqtt_limits)),
+            keeper=StoreKeeper(self._settings.data_dir / "mqtt.db"),
+            tls=self._certificate.current if self._certificate is not None else None,
+        )
+        self._servers.start(protocol, server, listeners, {entry.id: grant(entry) for entry in self._gate.entries()})
 
     def _start_jobs(self) -> None:
         self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
         self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
         self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
+        if self._certificate is not None:
+            self._jobs.add_job(self._certificate.refresh, "interval", seconds=RENEWAL)
         self._jobs.start()
 
     def _watch(self) -> None:
@@ -139,8 +154,10 @@ class Runtime:
                 next_beat = time.monotonic() + HEARTBEAT
                 self._heartbeat()
             try:
+                began = time.monotonic()
                 with db.connected():
                     self._follow(Revision.values_now())
+                self._gate.read_at = began
             except db.Unavailable as error:
                 if self._following:
                     log.error("credentials cannot be followed, the last known ones hold: %s", error)
@@ -155,46 +172,33 @@ class Runtime:
         if not self._gate.is_current(revisions):
             self._apply(self._gate.refresh())
         if kicked := self._kicks.look(revisions):
-            self._tell(lambda server: server.kick(kicked, DISCONNECTED))
+            self._servers.tell(lambda server: server.kick(kicked, DISCONNECTED))
 
     def _apply(self, withdrawn: Withdrawn) -> None:
         if withdrawn.permitted:
             grants = {entry.id: grant(entry) for entry in withdrawn.permitted}
-            self._tell(lambda server: server.permit(grants))
+            self._servers.tell(lambda server: server.permit(grants))
         for reason, integration_ids in withdrawn.cut.items():
             self._disconnect(integration_ids, reason, forget=False)
         if withdrawn.deleted:
             self._disconnect(withdrawn.deleted, "integration deleted", forget=True)
 
     def _disconnect(self, integration_ids: list[int], reason: str, *, forget: bool) -> None:
-        self._tell(lambda server: server.disconnect(integration_ids, reason, forget=forget))
-
-    def _tell(self, act: Callable[[Server], object]) -> None:
-        """Have something done by each server soon, on its own thread."""
-        for looper, server in self._servers.values():
-            looper.call(partial(act, server))
-
-    def _ask(self, question: Callable[[Server], T]) -> list[T]:
-        """Return what each server answers, on its own thread.  Raises TimeoutError."""
-
-        async def answer(server: Server) -> T:
-            return question(server)
-
-        return [looper.run(answer(server), ANSWER) for looper, server in self._servers.values()]
+        self._servers.tell(lambda server: server.disconnect(integration_ids, reason, forget=forget))
 
     def connections(self, integration_id: int, connection_ids: Collection[str]) -> list[dict[str, object]]:
         """Return what is known now of these open connections of an integration.  Raises TimeoutError."""
         wanted = set(connection_ids)
-        found = self._ask(lambda server: server.connections(integration_id))
+        found = self._servers.ask(lambda server: server.connections(integration_id))
         return [_as_dict(info) for infos in found for info in infos if info.connection_id in wanted]
 
     def usage(self) -> list[dict[str, object]]:
         """Return the limits of all servers.  Raises TimeoutError."""
-        return [asdict(usage) for usages in self._ask(lambda server: server.usage()) for usage in usages]
+        return [asdict(usage) for usages in self._servers.ask(lambda server: server.usage()) for usage in usages]
 
     def _heartbeat(self) -> None:
         """Vouch for the node while every server's loop answers; give way when one has long been stuck."""
-        stuck = [looper.name for looper, _ in self._servers.values() if not looper.ping()]
+        stuck = self._servers.stuck()
         if not self._book.is_alive():
             stuck.append("presence")
         now = time.monotonic()
@@ -213,12 +217,13 @@ class Runtime:
         with db.connected():
             with db.writing():
                 activity.prune(clock.now())
+                bans.prune(clock.now())
             traffic.prune(clock.now())
 
     def _account(self) -> None:
         """Write what was sent, got and how long who was online; while the database is away, it adds up."""
         with suppress(TimeoutError):
-            for counted in self._ask(lambda server: server.traffic()):
+            for counted in self._servers.ask(lambda server: server.traffic()):
                 self._ledger.add(counted, {})
         self._ledger.add({}, self._book.online.take())
         with suppress(*db.Unavailable), db.connected():  # the presence thread says so

@@ -95,9 +95,9 @@
 
   function told(moment) {
     const seconds = (Date.now() - moment) / 1000;
-    if (seconds < 5) return "just now";
-    const [, unit, size] = STEPS.find(([limit]) => seconds < limit);
-    return relative.format(-Math.floor(seconds / size), unit);
+    if (Math.abs(seconds) < 5) return "just now";
+    const [, unit, size] = STEPS.find(([limit]) => Math.abs(seconds) < limit);
+    return relative.format(seconds < 0 ? Math.ceil(-seconds / size) : -Math.floor(seconds / size), unit);
   }
 
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });

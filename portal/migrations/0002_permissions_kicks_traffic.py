@@ -4,8 +4,8 @@ from typing import Any
 
 import peewee as pw
 
-# The columns by hand: for one that may not be null peewee's migrator makes an SQLite table anew, and dropping the old one
-# would take along what refers to it.
+# The columns by hand: for one that may not be null peewee's migrator makes an SQLite table anew, and dropping the old
+# one would take along what refers to it.
 STATEMENTS = (
     """ALTER TABLE "integration" ADD COLUMN "publish_filters" TEXT NOT NULL DEFAULT '["#"]'""",
     """ALTER TABLE "integration" ADD COLUMN "subscribe_filters" TEXT NOT NULL DEFAULT '["#"]'""",

@@ -10,8 +10,8 @@ from typing import Any
 
 from flask import g
 
-from portal import activity, chart, clock, presence, traffic, worker_client
-from portal.models import Activity, Connection, Integration
+from portal import activity, bans, chart, clock, presence, traffic, worker_client
+from portal.models import Activity, Ban, Connection, Integration
 
 SHOWN_CONNECTIONS = 50
 MOST_ASKED = 500  # connections; of an integration with more of them, the server would take too long to tell
@@ -33,6 +33,7 @@ class Look:
     connections: list[Connection]
     figures: Figures | None
     buckets: list[traffic.Bucket]
+    ban: Ban | None
 
     @property
     def shown(self) -> list[Connection]:
@@ -64,9 +65,10 @@ def look(integration: Integration) -> Look:
     connections = presence.connections_of(integration.id, now, MOST_ASKED + 1)
     figures = _figures(integration, connections)
     buckets = traffic.last_day(integration.id, now)
-    seen = (g.version, newest and (newest.id, newest.count), figures, buckets)
+    ban = bans.of_username(integration.username, now)
+    seen = (g.version, newest and (newest.id, newest.count), figures, buckets, ban and ban.until)
     version = blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest()
-    return Look(integration, now, version, connections, figures, buckets)
+    return Look(integration, now, version, connections, figures, buckets, ban)
 
 
 def _figures(integration: Integration, connections: list[Connection]) -> Figures | None:

@@ -12,6 +12,7 @@ from flask_login import login_required
 from portal import VERSION, clock, db, figures, presence, worker_client
 from portal.limits import LIMITS, Limit
 from portal.models import Node
+from portal.views import bans
 
 blueprint = Blueprint("server", __name__)
 
@@ -68,7 +69,7 @@ def _begin() -> None:
 @blueprint.get("/server")
 def page() -> ResponseReturnValue:
     """Show what runs."""
-    return render_template("server.html", **_context())
+    return render_template("server.html", **_context(), **bans.context())
 
 
 @blueprint.get("/server/now")

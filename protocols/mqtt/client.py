@@ -7,7 +7,7 @@ from typing import Any
 
 from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
-from protocols.mqtt.errors import ProtocolViolation
+from protocols.mqtt.errors import PacketTooLarge, ProtocolViolation
 from protocols.mqtt.line import Line
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.packets import (
@@ -86,6 +86,7 @@ class Client:
             self._reported = counts
 
     def _subscribe(self, packet: Subscribe) -> None:
+        self._check_answer(len(packet.filters))
         before = self._broker.keeper.changes
         codes, added = subscribe(self._broker, self.session, packet, self.line.level)
         data = encode.suback(packet.packet_id, codes, level=self.line.level)
@@ -94,11 +95,18 @@ class Client:
         self.session.replay(added)  # [MQTT-3.3.1-6] [MQTT5-3.3.1-9]
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
+        self._check_answer(len(packet.filters))
         before = self._broker.keeper.changes
         codes = unsubscribe(self._broker, self.session, packet)
         data = encode.unsuback(packet.packet_id, codes, level=self.line.level)
         # [MQTT-3.10.4-5] [MQTT5-3.10.4-4]
         self.line.gate.send(data, wait=self._broker.keeper.changes != before)
+
+    def _check_answer(self, codes: int) -> None:
+        """Refuse what can only be answered by more than the client takes [MQTT5-3.1.2-24]."""
+        limit = self.line.max_packet
+        if limit and len(encode.suback(0, bytes(codes), level=self.line.level)) > limit:
+            raise PacketTooLarge(f"{codes} topic filters, whose answer is above the client's maximum packet size")
 
     def _acknowledge(self, packet: Puback | Pubrec | Pubrel | Pubcomp) -> None:
         _ACKNOWLEDGE[type(packet)](self.session, packet.packet_id, packet.reason)
@@ -143,4 +151,12 @@ _ACKNOWLEDGE: dict[type[Packet], Callable[[Session, int, int], None]] = {
     Pubrec: Session.pubrec,
     Pubrel: Session.pubrel,
     Pubcomp: Session.pubcomp,
+}
+
+# By first byte, for packets of a packet identifier alone: they come as often as PUBLISH does.
+ACKNOWLEDGEMENTS: dict[int, Callable[[Session, int], None]] = {
+    0x40: Session.puback,
+    0x50: Session.pubrec,
+    0x62: Session.pubrel,
+    0x70: Session.pubcomp,
 }

@@ -64,7 +64,9 @@ class Admission:
             return grant.seconds
         connect, broker = self.connect, self._broker
         client_id = connect.client_id or _new_client_id(broker, connect.level)
-        _check_will(connect, Access(grant, client_id))
+        access = Access(grant, client_id)
+        _check_will(connect, access)
+        told = welcome.properties_for(connect, client_id, access, broker.limits)
         broker.sessions.take_over(grant.integration_id, client_id)
         if broker.sessions.count(grant.integration_id) >= broker.limits.max_connections_per_integration:
             broker.hits.add("max_connections_per_integration")
@@ -76,24 +78,24 @@ class Admission:
             session.will = Will(connect.will, connect.will_delay, connect.will_expiry)
         if session.expiry:
             broker.keeper.session(session)
-        return self._join(grant, session, present)
+        # [MQTT-3.2.0-1] [MQTT5-3.2.0-1]
+        self._link.outbox.send(encode.connack(session_present=present, level=connect.level, properties=told))
+        return self._join(grant, session)
 
-    def _join(self, grant: Grant, session: Session, present: bool) -> Client:
-        """Answer with CONNACK, go on with the session, and announce the connection."""
-        connect, broker, link = self.connect, self._broker, self._link
-        keep_alive = welcome.keep_alive(connect, broker.limits)
-        line = _line(broker, connect, link)
+    def _join(self, grant: Grant, session: Session) -> Client:
+        """Go on with the session, and announce the connection."""
+        connect, broker = self.connect, self._broker
+        line = _line(broker, connect, self._link)
         if session.is_simple != line.is_simple:
             session.is_simple = line.is_simple
             broker.subscriptions.forget_routes()
-        told = welcome.properties_for(connect, session, broker.limits, keep_alive)
-        # [MQTT-3.2.0-1] [MQTT5-3.2.0-1]
-        link.outbox.send(encode.connack(session_present=present, level=connect.level, properties=told))
+        keep_alive = welcome.keep_alive(connect, broker.limits)
         client = Client(broker, session, line, keep_alive=keep_alive, explains=welcome.explains(connect))
         session.attach(line)
         login = self._login
         if not login.client_id and connect.level != LEVEL_3_1_1:
             login = replace(login, client_id=session.client_id)
+        broker.tally.connects += 1
         client.presence_id = broker.presence.connected(grant, login)
         return client
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from protocols.mqtt import encode, welcome
 from protocols.mqtt.broker import Broker
-from protocols.mqtt.client import Client
+from protocols.mqtt.client import ACKNOWLEDGEMENTS, Client
 from protocols.mqtt.connect import Admission
 from protocols.mqtt.decode import decode, decode_connect
 from protocols.mqtt.errors import ConnectRefused, MqttError, PacketTooLarge, ProtocolViolation
@@ -70,7 +70,7 @@ class Connection:
         transport: str = "tcp",
     ) -> None:
         self.address = address
-        self.transport = transport
+        self.transport = transport  # see `protocols.contract.Login`
         self.outbox = Outbox(broker.limits.outbound_bytes, broker.flow, wake)
         self.gate = Gate(self.outbox, broker.keeper, wake)
         self.client: Client | None = None  # until a CONNECT is accepted
@@ -283,6 +283,8 @@ class Connection:
                 if slow is not None:
                     self._hold(slow)
                     return start
+            elif end - body == 2 and (packet_id := data[body] << 8 | data[body + 1]) and head in ACKNOWLEDGEMENTS:
+                ACKNOWLEDGEMENTS[head](client.session, packet_id)
             else:
                 client.handle(decode(head, data[body:end], level))
             if self.closed:

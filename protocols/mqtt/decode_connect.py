@@ -25,6 +25,8 @@ def decode_connect(body: bytes) -> Connect | UnknownConnect:
     # and higher levels, if there ever are any, will know.  The rest of it may look different.
     if level not in (LEVEL_3_1_1, LEVEL_5):
         return UnknownConnect(level)
+    if level == LEVEL_5 and name != b"MQTT":
+        raise MalformedPacket("CONNECT of 5.0 by the name of 3.1")
     flags, at = byte(body, at)
     _check_flags(flags, level)
     keep_alive, at = two_bytes(body, at)

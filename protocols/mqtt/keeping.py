@@ -54,6 +54,10 @@ class Stored:
     sessions: list[StoredSession] = field(default_factory=list)
     retained: list[Message] = field(default_factory=list)
 
+    def integration_ids(self) -> set[int]:
+        """Return whose sessions these are."""
+        return {session.grant.integration_id for session in self.sessions}
+
 
 class Keeper(Protocol):
     """Records durable state.  `session.record`, `entry.record` and `subscription.record` are its own to use.
@@ -64,7 +68,11 @@ class Keeper(Protocol):
 
     changes: int  # counts every call below that recorded something, so that the engine sees whether a packet did
     pending: bool  # something is recorded and not committed
-    accepting: bool  # False while nothing can be written: the engine then refuses new durable messages
+
+    @property
+    def accepting(self) -> bool:
+        """Return False while nothing can be written: the engine then refuses new durable messages."""
+        ...
 
     def start(self, soon: Callable[[Callable[[], None]], object], now: float) -> Stored:
         """Return what was recorded; called once, before any client is let in.

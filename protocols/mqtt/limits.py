@@ -43,6 +43,7 @@ class Limits:
     topic_levels: int = 128  # of what is kept: filters and retained topics
     sweep_interval: float = 0.5  # how often time-outs are looked for
     expiry_interval: float = 10.0  # how often expired messages are looked for
+    sys_interval: float = 10.0  # how often $SYS topics are brought up to date
     log_lines: int = 10  # about bad input, per address and minute
 
 

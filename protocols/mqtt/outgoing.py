@@ -123,8 +123,9 @@ class Outgoing:
             if entry.message.qos != 1:
                 raise ProtocolViolation("PUBACK for a QoS 2 message")
             del self._inflight[packet_id]
-            self.forget_entry(entry)
-        self.pump()
+            if self.expiry:
+                self.forget_entry(entry)
+        self._use_room()
 
     def pubrec(self, packet_id: int, reason: int = 0) -> None:
         """Forget a QoS 2 message that has arrived, and release its identifier (4.3.3)."""
@@ -135,7 +136,7 @@ class Outgoing:
             if entry is not None:
                 del self._inflight[packet_id]
                 self.forget_entry(entry)
-            self.pump()
+            self._use_room()
             return
         if entry is not None:
             del self._inflight[packet_id]
@@ -156,7 +157,12 @@ class Outgoing:
                 raise ProtocolViolation("PUBCOMP before PUBREC")
             del self._inflight[packet_id]
             self.forget_entry(entry)
-        self.pump()
+        self._use_room()
+
+    def _use_room(self) -> None:
+        """Send on, now that one message less is under way."""
+        if self._backlog is not None or self._unsent or self._replay is not None:
+            self.pump()
 
     def _send_next(self, line: Line) -> bool:
         """Send one waiting message; False when none can be sent now."""

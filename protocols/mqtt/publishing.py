@@ -15,7 +15,7 @@ from protocols.mqtt.packets import (
     PUBLISH_QOS_0,
     QUOTA_EXCEEDED,
     SUCCESS,
-    Publish,
+    Message,
 )
 from protocols.mqtt.routes import Route
 from protocols.mqtt.session import Session
@@ -42,84 +42,101 @@ class Publisher:
 
     def publish(self, data: bytes, start: int, body: int, end: int, count: int) -> Outbox | None:
         """Route a PUBLISH, or `count` alike of QoS 0; or return the outbox that they wait for."""
+        head = data[start]
         name_end = body + 2 + (data[body] << 8 | data[body + 1]) if end - body > 1 else end + 1
-        if name_end > end:
-            raise MalformedPacket("a PUBLISH that ends in its topic name")
+        at = name_end + 2 if head & 6 else name_end  # where properties begin, or the payload
+        if at > end:
+            raise MalformedPacket("a PUBLISH that ends in the middle of a field")
         name = data[body + 2 : name_end]
-        if data[start] != PUBLISH_QOS_0 or (self._level != LEVEL_3_1_1 and (name_end == end or data[name_end])):
-            return self._publish_one(data[start], data[body:end], name)
+        if self._level != LEVEL_3_1_1:
+            if at == end or data[at]:
+                return self._publish_with_properties(head, data[body:end], name)
+            at += 1
         route = self._routes.get(name)
         if route is None or route.stale:
             route = self._find_route(name)
         if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
             return slow
+        if head == PUBLISH_QOS_0:
+            self._spread(route, data, start, body, end, count)
+        else:
+            qos = head >> 1 & 3
+            packet_id = data[name_end] << 8 | data[name_end + 1] if qos else 0
+            if qos and not packet_id:  # [MQTT-2.3.1-1] [MQTT5-2.2.1-3]
+                raise MalformedPacket("a packet identifier of 0")
+            self._take(Message(route.topic, data[at:end], qos, bool(head & 1)), packet_id, route)
+        return None
+
+    def _publish_with_properties(self, head: int, body: bytes, name: bytes) -> Outbox | None:
+        """Route a message; or return the outbox that it waits for."""
+        packet = decode_publish(head, body, self._level)
+        message = packet.message
+        if packet.alias:
+            name = self._alias(packet.alias, name)
+        route = self._routes.get(name)
+        if route is None or route.stale:
+            route = self._find_route(name)
+        if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
+            return slow
+        message.topic = route.topic
+        if packet.expiry is not None:
+            message.expires_at = self._broker.common.now + packet.expiry
+        self._take(message, packet.packet_id, route)
+        return None
+
+    # --- QoS 0, without properties
+
+    def _spread(self, route: Route, data: bytes, start: int, body: int, end: int, count: int) -> None:
+        """Send packets on as they are, or as the other protocol level has them."""
         if route.plain_3_1_1:
             same = self._level == LEVEL_3_1_1
             packets = data[start:end] if same else to_level_3_1_1(data, start, body, end, count)
-            _spread(route.plain_3_1_1, packets, count)
+            _offer(route.plain_3_1_1, packets, count)
         if route.plain_5:
             same = self._level != LEVEL_3_1_1
             packets = data[start:end] if same else to_level_5(data, start, body, end, count)
-            _spread(route.plain_5, packets, count)
+            _offer(route.plain_5, packets, count)
         if route.special or route.shares:
-            self._spread_special(route, data, start, body, end, count)
-        return None
+            size = (end - start) // count
+            for at in range(start, end, size):
+                packet = decode_publish(data[at], data[at + body - start : at + size], self._level)
+                self._broker.route_special(packet.message, route, self._session)
 
-    def _spread_special(self, route: Route, data: bytes, start: int, body: int, end: int, count: int) -> None:
-        """Send packets of equal size on to the subscribers that are not sent everybody's bytes."""
-        size = (end - start) // count
-        for at in range(start, end, size):
-            packet = decode_publish(data[at], data[at + body - start : at + size], self._level)
-            self._broker.route_special(packet.message, route, self._session)
+    # --- everything else, one by one
 
-    # --- one by one
-
-    def _publish_one(self, head: int, body: bytes, name: bytes) -> Outbox | None:
-        """Route a message that is decoded; or return the outbox that it waits for."""
-        packet = decode_publish(head, body, self._level)
-        if packet.alias:
-            name = self._alias(packet.alias, name)
-            if not packet.message.topic:
-                packet.message.topic = name.decode()
-        route = self._routes.get(name)
-        if route is None or route.stale:
-            route = self._find_route(name)
-        if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
-            return slow
-        if packet.expiry is not None:
-            packet.message.expires_at = self._broker.common.now + packet.expiry
-        if not self._broker.keeper.accepting and self._must_keep(packet, route):
-            self._refuse(packet)
-        elif packet.message.qos:
-            self._acknowledged(packet, route)
+    def _take(self, message: Message, packet_id: int, route: Route) -> None:
+        """Route a message, and acknowledge it as its QoS asks for."""
+        if not self._broker.keeper.accepting and self._must_keep(message, packet_id, route):
+            self._refuse(message.qos, packet_id)
+        elif message.qos:
+            self._acknowledged(message, packet_id, route)
         elif not route.forbidden:
-            self._route(packet, route)
-        return None
+            self._route(message, route)
 
-    def _acknowledged(self, packet: Publish, route: Route) -> None:
-        """Route a message once, and acknowledge it as its QoS asks for (4.3)."""
-        packet_id, qos = packet.packet_id, packet.message.qos
-        keeper, session = self._broker.keeper, self._session
-        if qos == 2 and self._level != LEVEL_3_1_1:
+    def _acknowledged(self, message: Message, packet_id: int, route: Route) -> None:
+        """Route a message once, and acknowledge it (4.3)."""
+        qos, level = message.qos, self._level
+        keeper, session = self._broker.common.keeper, self._session
+        if qos == 2 and level != LEVEL_3_1_1:
             self._check_window(packet_id)
         before = keeper.changes
         reason = SUCCESS
-        if route.forbidden and self._level != LEVEL_3_1_1 and packet_id not in session.received:
+        if route.forbidden and level != LEVEL_3_1_1 and packet_id not in session.received:
             reason = NOT_AUTHORIZED  # and for 3.1.1 dropped, but acknowledged all the same [MQTT-3.3.5-2]
         elif qos == 1 or session.receive_once(packet_id):
             if route.is_empty:
                 reason = NO_MATCHING_SUBSCRIBERS
             if not route.forbidden:
-                self._route(packet, route)
+                self._route(message, route)
         # Once what depends on it is committed [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT5-4.3.2-4] [MQTT5-4.3.3-8]
         answer = encode.puback if qos == 1 else encode.pubrec
-        self._line.gate.send(answer(packet_id, reason, level=self._level), wait=keeper.changes != before)
+        self._line.gate.send(answer(packet_id, reason, level=level), wait=keeper.changes != before)
 
-    def _route(self, packet: Publish, route: Route) -> None:
-        if packet.message.retain:
-            self._broker.publish(packet.message, self._session)
+    def _route(self, message: Message, route: Route) -> None:
+        if message.retain:
+            self._broker.publish(message, self._session)
         else:
-            self._broker.route(packet.message, route, self._session)
+            self._broker.route(message, route, self._session)
 
     def _check_window(self, packet_id: int) -> None:
         """Refuse more messages at once than CONNACK has told the client [MQTT5-3.3.4-7].
@@ -130,24 +147,20 @@ class Publisher:
         if len(received) >= self._broker.limits.receive_maximum and packet_id not in received:
             raise ReceiveMaximumExceeded("more QoS 2 messages under way than the receive maximum")
 
-    def _must_keep(self, packet: Publish, route: Route) -> bool:
-        if route.forbidden or packet.packet_id in self._session.received:
+    def _must_keep(self, message: Message, packet_id: int, route: Route) -> bool:
+        if route.forbidden or not message.qos or packet_id in self._session.received:
             return False
-        qos = packet.message.qos
-        if qos == 2 and self._session.expiry:
-            return True
-        return qos > 0 and self._broker.must_keep(packet.message, route)
+        return (message.qos == 2 and self._session.expiry > 0) or self._broker.must_keep(message, route)
 
-    def _refuse(self, packet: Publish) -> None:
+    def _refuse(self, qos: int, packet_id: int) -> None:
         """Leave a message unacknowledged that cannot be stored, or say so where the protocol has words for it."""
         if self._level == LEVEL_3_1_1:
             self.unanswered = True
             return
-        answer = encode.puback if packet.message.qos == 1 else encode.pubrec
+        answer = encode.puback if qos == 1 else encode.pubrec
         text = "messages cannot be stored now" if self.explains else ""
-        data = answer(
-            packet.packet_id, QUOTA_EXCEEDED, level=self._level, reason_string=text, limit=self._line.max_packet
-        )
+        limit = self._line.max_packet
+        data = answer(packet_id, QUOTA_EXCEEDED, level=self._level, reason_string=text, limit=limit)
         self._line.gate.send(data, wait=False)
 
     # --- where to
@@ -186,7 +199,7 @@ class Publisher:
         return None
 
 
-def _spread(sessions: tuple[Session, ...], packets: bytes, count: int) -> None:
+def _offer(sessions: tuple[Session, ...], packets: bytes, count: int) -> None:
     """Send the very same bytes to everybody."""
     for session in sessions:
         outbox = session.outbox

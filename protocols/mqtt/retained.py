@@ -45,7 +45,10 @@ class Retained:
         """
         had = self._delete(message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
         # An empty one deletes [MQTT-3.3.1-11] [MQTT5-3.3.1-7]
-        if message.payload and self.restore(message):
+        fits = bool(message.payload) and self.restore(message)
+        if message.topic.startswith("$"):  # the server's own, which a start makes anew
+            return
+        if fits:
             self._keeper.retained(message)
         elif had:
             self._keeper.drop_retained(message.topic)

@@ -50,10 +50,11 @@ class Route:
     Most subscribers are plain: whoever is one of them with the same protocol level is sent the same bytes.
     """
 
-    __slots__ = ("forbidden", "is_empty", "plain", "plain_3_1_1", "plain_5", "shares", "special", "stale")
+    __slots__ = ("forbidden", "is_empty", "plain", "plain_3_1_1", "plain_5", "shares", "special", "stale", "topic")
 
     def __init__(
         self,
+        topic: str = "",
         plain: Sequence[tuple[Session, int]] = (),
         special: Sequence[Target] = (),
         shares: Sequence[Share] = (),
@@ -61,6 +62,7 @@ class Route:
         forbidden: bool = False,
     ) -> None:
         self.stale = False
+        self.topic = topic
         self.forbidden = forbidden  # to the client that asked for it
         self.plain = tuple(plain)  # with the highest QoS of its filters [MQTT-3.3.5-1]
         self.plain_3_1_1 = tuple(one for one, _ in plain if one.level == LEVEL_3_1_1)
@@ -97,7 +99,7 @@ class Matched:
         """Note a subscription that matches."""
         self._found.setdefault(subscriber, []).append(subscription)
 
-    def route(self) -> Route:
+    def route(self, topic: str) -> Route:
         """Return everybody that a message goes to, once each."""
         plain: list[tuple[Session, int]] = []
         special: list[Target] = []
@@ -106,7 +108,7 @@ class Matched:
                 plain.append((subscriber, max(one.qos for one in subscriptions)))
             else:
                 special.append(Target(subscriber, subscriptions))
-        return Route(plain, special, self.shares)
+        return Route(topic, plain, special, self.shares)
 
 
 def _is_special(subscription: Subscription) -> bool:

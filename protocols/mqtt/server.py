@@ -1,4 +1,4 @@
-"""MQTT over TCP: sockets on one side, connections without sockets on the other.
+"""MQTT over any transport: sockets on one side, connections without sockets on the other.
 
 The shell feeds what arrives to a Connection, and writes what its outbox holds once in a turn of the
 loop, joined.  One periodic sweep takes care of everything that has to do with time.
@@ -20,18 +20,20 @@ from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Tr
 from protocols.mqtt import figures
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
+from protocols.mqtt.doors import Door, Tls, dress, open_door
 from protocols.mqtt.errors import LoginRefused, MqttError
 from protocols.mqtt.journal import Journal
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import ADMINISTRATIVE_ACTION, SERVER_SHUTTING_DOWN
+from protocols.mqtt.sys_topics import SysPublisher
 
 _log = logging.getLogger("protocols.mqtt")
 
 CONNECTION_LOST = "connection lost"
 STOPPING = "server is stopping"
+DELETED = "integration deleted"
 
-_BACKLOG = 2_048
 _STOP_PATIENCE = 1.5  # seconds for the transports to close
 _OTHER_FILES = 100  # that the process may have open besides its clients
 _LAST_WORDS = 0.1  # seconds for a client to take what it is told at the end
@@ -47,30 +49,31 @@ class MqttServer:
         presence: Presence,
         limits: Limits | None = None,
         keeper: Keeper | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._broker = Broker(authenticate, presence, self._limits, keeper, new_client_id=_new_client_id)
         self._clients: set[_Client] = set()
         self._dirty: list[_Client] = []
-        self._servers: list[asyncio.Server] = []
+        self._tls = tls
+        self._doors: list[Door] = []
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self.stopping = False
 
-    async def start(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
-        """Take back what was stored, and accept clients on bound, listening sockets, by transport."""
+    async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
+        """Take back what was stored for these integrations, and accept clients, by transport."""
         self._loop = asyncio.get_running_loop()
         self._journal = Journal(self._limits.log_lines, self.now())
         self._broker.tally.most = _most_connections(self._limits)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())
+        self._broker.sessions.disconnect(stored.integration_ids() - grants.keys(), DELETED, forget=True)
+        self._broker.permit(grants)
+        self._sys_topics = SysPublisher(self._broker, self._limits.sys_interval, self.now())
         for transport, sockets in listeners.items():
             for listener in sockets:
-                _notice_dead_peers(listener)
-                server = await self._loop.create_server(
-                    partial(_Client, self, transport), sock=listener, backlog=_BACKLOG
-                )
-                self._servers.append(server)
+                self._doors.append(await open_door(transport, listener, partial(self._meet, transport)))
         self._sweep_later()
 
     def disconnect(self, integration_ids: Collection[int], reason: str, *, forget: bool) -> None:
@@ -98,9 +101,7 @@ class MqttServer:
 
     def traffic(self) -> dict[int, Traffic]:
         """Return the traffic of each integration that had any since the last call."""
-        for connection in self._connections():
-            if connection.client is not None:
-                connection.client.report(connection.bytes_in)
+        self._report()
         return self._broker.tally.take()
 
     def usage(self) -> list[Usage]:
@@ -112,14 +113,19 @@ class MqttServer:
         self.stopping = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
-        for server in self._servers:
-            server.close()
+        for door in self._doors:
+            door.close()
         for client in list(self._clients):
             client.stop()
         if self._clients:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
         self._broker.keeper.stop()
+
+    def _report(self) -> None:
+        for connection in self._connections():
+            if connection.client is not None:
+                connection.client.report(connection.bytes_in)
 
     def _connections(self) -> list[Connection]:
         return [client.connection for client in self._clients if not client.connection.closed]
@@ -166,6 +172,10 @@ class MqttServer:
             self._loop.call_soon(self._flush)
         self._dirty.append(client)
 
+    def _meet(self, transport: str, address: str | None, sent: bytes) -> asyncio.Protocol:
+        """Return what takes in a client that comes by this transport."""
+        return dress(_Client(self, transport), transport, self._tls, address, sent)
+
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
         for client in dirty:
@@ -179,6 +189,9 @@ class MqttServer:
         for client in list(self._clients):
             client.check(now)
         self._broker.sweep(now)
+        if self._sys_topics.is_due(now):
+            self._report()
+            self._sys_topics.publish(now)
         self._journal.sweep(now)
         self._sweep_later()
 
@@ -310,11 +323,3 @@ def _most_connections(limits: Limits) -> int:
 
 def _new_client_id() -> str:
     return secrets.token_urlsafe(15)
-
-
-def _notice_dead_peers(listener: socket.socket) -> None:
-    """Let the kernel probe silent peers; a client that asked for no keep alive may vanish too."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

@@ -40,6 +40,7 @@ class Sessions:
         self._on_end = on_end
         self._publish_will = publish_will
         self._all: dict[int, dict[str, Session]] = {}
+        self.expired = 0  # ever
         self._stored: Counter[int] = Counter()  # without a connection, by integration
         self._alarms: list[tuple[float, int, Session]] = []
         self._alarm_count = 0
@@ -47,6 +48,9 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         for sessions in list(self._all.values()):
             yield from list(sessions.values())
+
+    def __len__(self) -> int:
+        return sum(map(len, self._all.values()))
 
     def of(self, integration_id: int) -> list[Session]:
         """Return the sessions of an integration."""
@@ -199,6 +203,7 @@ class Sessions:
             if not session.is_stored:
                 continue
             if session.ends_at is not None and session.ends_at <= now:  # [MQTT5-4.1.0-2]
+                self.expired += 1
                 self.drop(session)
                 continue
             will = session.will
@@ -222,7 +227,9 @@ class Sessions:
         session.restore(stored.entries)
         for wanted, identifier in stored.subscriptions:
             subscription = session.subscriptions[wanted.topic_filter] = Subscription(wanted, identifier)
-            self._subscriptions.add(session, subscription)
+            subscription.muted = not session.access.may_subscribe(parse_shared(wanted.topic_filter)[1])
+            if not subscription.muted:
+                self._subscriptions.add(session, subscription)
         self._all.setdefault(session.integration_id, {})[session.client_id] = session
         session.is_stored = True
         self._stored[session.integration_id] += 1

@@ -248,8 +248,8 @@ class Store:
     def _pragma(self, text: str) -> int:
         """Run a PRAGMA; return its first value, or 0."""
         try:
-            row = self._db.execute(f"PRAGMA {text}").fetchone() if self._db is not None else None
+            rows = self._db.execute(f"PRAGMA {text}").fetchall() if self._db is not None else []
         except sqlite3.Error as error:  # a full disk; the commits say so
             _log.debug("PRAGMA %s failed: %s", text, error)
             return 0
-        return int(row[0]) if row else 0
+        return int(rows[0][0]) if rows and rows[0] else 0

@@ -32,6 +32,7 @@ class Subscriptions:
         self._routes: dict[str, Route] = {}
         self._shares: dict[str, Share] = {}  # by "$share/name/filter"
         self.count = 0
+        self.shared = 0  # of them
 
     def add(self, subscriber: Session, subscription: Subscription) -> None:
         """Subscribe, or replace the subscription with the same filter [MQTT-3.8.4-3] [MQTT5-3.8.4-3]."""
@@ -79,11 +80,13 @@ class Subscriptions:
                 node.shares = {}
             node.shares[whole] = share
         self.count += subscriber not in share.members
+        self.shared += subscriber not in share.members
         share.add(subscriber, subscription)
 
     def _leave(self, node: _Node, subscriber: Session, whole: str) -> None:
         share = self._shares[whole]
         share.remove(subscriber)
+        self.shared -= 1
         if not share.members and node.shares is not None:
             del self._shares[whole], node.shares[whole]
 
@@ -91,7 +94,7 @@ class Subscriptions:
         """Return where a message on this topic name goes."""
         route = self._routes.get(name)
         if route is None:
-            route = self._match(name).route()
+            route = self._match(name).route(name)
             if len(name) > _CACHED_NAME:
                 route.stale = True
                 return route

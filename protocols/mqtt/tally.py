@@ -18,6 +18,13 @@ class Counts:
     bytes_in: int = 0
     bytes_out: int = 0
 
+    def add(self, more: Counts) -> None:
+        """Add what another one counted."""
+        self.messages_in += more.messages_in
+        self.messages_out += more.messages_out
+        self.bytes_in += more.bytes_in
+        self.bytes_out += more.bytes_out
+
     def since(self, before: Counts) -> Counts:
         """Return what came after `before`."""
         return Counts(
@@ -54,6 +61,9 @@ class Tally:
 
     def __init__(self, limits: Limits) -> None:
         self.connections = 0
+        self.sockets = 0  # connections, ever
+        self.connects = 0  # clients let in, ever
+        self.total = Counts()  # reported, ever
         self.most = limits.max_connections
         self.by_address: Counter[str] = Counter()
         self._limits = limits
@@ -71,6 +81,7 @@ class Tally:
     def opened(self, address: str) -> None:
         """Count a connection."""
         self.connections += 1
+        self.sockets += 1
         self.by_address[address] += 1
 
     def closed(self, address: str) -> None:
@@ -91,14 +102,12 @@ class Tally:
 
     def add(self, integration_id: int, counts: Counts) -> None:
         """Add the traffic of a connection."""
+        self.total.add(counts)
         before = self._closed.get(integration_id)
         if before is None:
             self._closed[integration_id] = counts
         else:
-            before.messages_in += counts.messages_in
-            before.messages_out += counts.messages_out
-            before.bytes_in += counts.bytes_in
-            before.bytes_out += counts.bytes_out
+            before.add(counts)
 
     def take(self) -> dict[int, Traffic]:
         """Return what was added since the last call."""

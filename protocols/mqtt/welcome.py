@@ -11,12 +11,13 @@ from protocols.mqtt.packets import (
     CLIENT_IDENTIFIER_NOT_VALID,
     LEVEL_3_1_1,
     NOT_AUTHORIZED,
+    PACKET_TOO_LARGE,
     UNSUPPORTED_PROTOCOL_VERSION,
     Connect,
     UnknownConnect,
 )
+from protocols.mqtt.permissions import Access
 from protocols.mqtt.properties import Properties
-from protocols.mqtt.session import Session
 
 # The return codes of 3.1.1 (3.2.2.3); all else is "server unavailable".
 _RETURN_CODES = {
@@ -37,8 +38,8 @@ def keep_alive(connect: Connect, limits: Limits) -> int:
     return connect.keep_alive
 
 
-def properties_for(connect: Connect, session: Session, limits: Limits, keep_alive: int) -> Properties:
-    """Return what differs from what the client would assume anyway."""
+def properties_for(connect: Connect, client_id: str, access: Access, limits: Limits) -> Properties:
+    """Return what differs from what the client would assume anyway; raise ConnectRefused if it takes less."""
     if connect.level == LEVEL_3_1_1:
         return {}
     told: Properties = {
@@ -46,17 +47,20 @@ def properties_for(connect: Connect, session: Session, limits: Limits, keep_aliv
         properties.MAXIMUM_PACKET_SIZE: limits.max_packet,
     }
     if properties.SESSION_EXPIRY_INTERVAL in connect.properties:
-        told[properties.SESSION_EXPIRY_INTERVAL] = session.expiry
+        told[properties.SESSION_EXPIRY_INTERVAL] = connect.properties[properties.SESSION_EXPIRY_INTERVAL]
     if not connect.client_id:  # [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
-        told[properties.ASSIGNED_CLIENT_IDENTIFIER] = session.client_id
+        told[properties.ASSIGNED_CLIENT_IDENTIFIER] = client_id
     if limits.topic_aliases:
         told[properties.TOPIC_ALIAS_MAXIMUM] = limits.topic_aliases
-    if keep_alive != connect.keep_alive:  # [MQTT5-3.1.2-21] [MQTT5-3.2.2-21]
-        told[properties.SERVER_KEEP_ALIVE] = keep_alive
+    if (seconds := keep_alive(connect, limits)) != connect.keep_alive:  # [MQTT5-3.1.2-21] [MQTT5-3.2.2-21]
+        told[properties.SERVER_KEEP_ALIVE] = seconds
     if connect.properties.get(properties.REQUEST_RESPONSE_INFORMATION):  # [MQTT5-3.1.2-28]
-        topic = f"response/{session.client_id}"
-        if not {"+", "#"} & set(topic) and session.access.may_subscribe(f"{topic}/#"):
+        topic = f"response/{client_id}"
+        if not {"+", "#"} & set(topic) and access.may_subscribe(f"{topic}/#"):
             told[properties.RESPONSE_INFORMATION] = topic
+    size = len(encode.connack(level=connect.level, properties=told))
+    if size > connect.properties.get(properties.MAXIMUM_PACKET_SIZE, size):  # [MQTT5-3.1.2-24]
+        raise ConnectRefused(PACKET_TOO_LARGE, f"a maximum packet size below the {size} bytes of CONNACK")
     return told
 
 
@@ -64,12 +68,13 @@ def refuse(refusal: ConnectRefused, packet: Connect | UnknownConnect) -> bytes:
     """Return the CONNACK of a refused CONNECT [MQTT5-3.2.2-7]; a refused login is not told why."""
     if isinstance(packet, UnknownConnect) or packet.level == LEVEL_3_1_1:
         return encode.connack(_RETURN_CODES.get(refusal.code, _SERVER_UNAVAILABLE))
-    bare = encode.connack(refusal.code, level=packet.level)
-    if isinstance(refusal, LoginRefused) or not explains(packet):
-        return bare
-    told = encode.connack(refusal.code, level=packet.level, properties={properties.REASON_STRING: str(refusal)})
-    longest = packet.properties.get(properties.MAXIMUM_PACKET_SIZE, len(told))
-    return told if len(told) <= longest else bare  # [MQTT5-3.2.2-19] [MQTT5-3.1.2-24]
+    told = encode.connack(refusal.code, level=packet.level)
+    longest = packet.properties.get(properties.MAXIMUM_PACKET_SIZE, 0)
+    if explains(packet) and not isinstance(refusal, LoginRefused):
+        reason: Properties = {properties.REASON_STRING: str(refusal)}
+        explained = encode.connack(refusal.code, level=packet.level, properties=reason)
+        told = told if longest and len(explained) > longest else explained  # [MQTT5-3.2.2-19]
+    return b"" if longest and len(told) > longest else told  # [MQTT5-3.1.2-24]
 
 
 def explains(connect: Connect) -> bool:

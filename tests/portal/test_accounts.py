@@ -105,6 +105,17 @@ def test_guessing_at_many_accounts_from_one_address_is_throttled(ada):
         accounts.log_in(ADA, PASSWORD, HERE)
 
 
+def test_tries_that_come_at_once_are_throttled_too(ada):
+    results = in_threads(*[lambda n=n: accounts.log_in(ADA, f"guess{n}", HERE) for n in range(12)])
+    assert sum(result is None for result in results) == accounts.MAX_FAILURES_PER_EMAIL, results
+    assert sum(isinstance(result, Throttled) for result in results) == 12 - accounts.MAX_FAILURES_PER_EMAIL
+
+
+def test_right_passwords_do_not_use_up_the_tries(ada):
+    for _ in range(accounts.MAX_FAILURES_PER_EMAIL * 2):
+        assert accounts.log_in(ADA, PASSWORD, HERE)
+
+
 def test_an_address_has_one_account_in_any_case(ada, actor):
     with pytest.raises(FieldError) as caught:
         accounts.create(actor, "ADA@example.com", PASSWORD)

@@ -12,7 +12,7 @@ from flask.cli import FlaskGroup
 import app as application
 from portal import clock, db, fields, integrations, presence
 from portal.kinds import KINDS, not_served
-from portal.models import Account, Activity, Integration
+from portal.models import Account, Activity, Ban, Integration
 from portal.presence import Connected, Writer
 
 SHAPE = {
@@ -259,3 +259,48 @@ def test_a_minus_reads_the_password_from_standard_input(run):
     words = ("integrations", "add", "--type", "mqtt", "--username", "quiet", "--password", "-", "--json")
     assert done(run(*words, input="from a pipe\n"))["password"] == "from a pipe"
     assert "A password is required." in refused(run(*words[:5], "other", *words[6:], input=""))
+
+
+# --- bans
+
+
+@pytest.fixture
+def banned(run) -> Ban:
+    now = clock.now()
+    return Ban.create(
+        kind="address",
+        name="2001:db8::/64",
+        since=now,
+        until=now + timedelta(minutes=10),
+        times=1,
+        failures=20,
+        protocol="mqtt",
+        last_username="turing",
+        last_address="2001:db8::7",
+    )
+
+
+def test_bans_are_listed(run, banned):
+    (shown,) = done(run("bans", "list", "--json"))
+    assert (shown["kind"], shown["name"], shown["failures"]) == ("address", "2001:db8::/64", 20)
+    assert datetime.fromisoformat(shown["until"]) == banned.until
+    table = run("bans", "list").stdout.splitlines()
+    assert table[0].split()[:3] == ["kind", "name", "protocol"]
+    assert "2001:db8::/64" in table[1]
+
+
+def test_without_a_ban_the_list_is_empty(run):
+    assert done(run("bans", "list", "--json")) == []
+
+
+@pytest.mark.parametrize("name", ["2001:db8::/64", "2001:db8::7"])
+def test_a_ban_is_lifted_by_name(run, banned, name):
+    (shown,) = done(run("bans", "lift", name, "--json"))
+    assert shown["lifted"] is True
+    assert done(run("bans", "list", "--json")) == []
+    row = Activity.get(Activity.kind == "ban.lifted")
+    assert (row.account, row.detail) == ("command line", "address 2001:db8::/64")
+
+
+def test_lifting_what_is_not_banned_is_refused(run):
+    assert refused(run("bans", "lift", "192.0.2.7")) == "Error: no ban holds for '192.0.2.7'"

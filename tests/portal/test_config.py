@@ -11,6 +11,7 @@ import pytest
 
 from portal import config
 from portal.config import SettingError
+from portal.guard import Rules
 
 GOOD_KEY = "0123456789abcdef"
 
@@ -28,7 +29,9 @@ def test_without_any_variable_everything_has_a_default(tmp_path, monkeypatch):
     assert settings.database_url == f"sqlite:///{tmp_path}/data/gatehouse.db"
     assert settings.admin_email is None and settings.admin_password is None
     assert settings.trusted_proxies == 0
-    assert settings.ports == {"mqtt": 1883}
+    assert settings.ports == {"mqtt": 1883, "mqtt-tls": 8883, "mqtt-ws": 8083, "mqtt-wss": 8084}
+    assert settings.mqtt_web and settings.needs_certificate
+    assert settings.tls_certificate is None and settings.tls_key is None
 
 
 def test_given_values_are_used(tmp_path):
@@ -37,6 +40,12 @@ def test_given_values_are_used(tmp_path):
         HOST="127.0.0.1",
         PORT="8080",
         MQTT_PORT="11883",
+        MQTT_TLS_PORT="18883",
+        MQTT_WS_PORT="18083",
+        MQTT_WSS_PORT="18084",
+        MQTT_WEB="off",
+        TLS_CERTIFICATE="/etc/tls/chain.pem",
+        TLS_KEY="/etc/tls/key.pem",
         DATABASE_URL="postgresql://u:p@db/gatehouse",
         SECRET_KEY=GOOD_KEY,
         ADMIN_EMAIL="ada@example.com",
@@ -45,7 +54,10 @@ def test_given_values_are_used(tmp_path):
     )
     assert settings.host == "127.0.0.1"
     assert settings.port == 8080
-    assert settings.ports == {"mqtt": 11883}
+    assert settings.ports == {"mqtt": 11883, "mqtt-tls": 18883, "mqtt-ws": 18083, "mqtt-wss": 18084}
+    assert not settings.mqtt_web
+    assert settings.tls_certificate == Path("/etc/tls/chain.pem")
+    assert settings.tls_key == Path("/etc/tls/key.pem")
     assert settings.database_url == "postgresql://u:p@db/gatehouse"
     assert settings.secret_key == GOOD_KEY
     assert settings.admin_email == "ada@example.com"
@@ -59,11 +71,23 @@ def test_a_variable_that_is_set_but_empty_counts_as_not_set(tmp_path):
     assert (settings.port, settings.mqtt_port, settings.admin_email) == (8000, 1883, None)
 
 
+@pytest.mark.parametrize("value", ["off", "OFF", " off ", "0"])
+def test_off_turns_bans_off(tmp_path, value):
+    settings = load(tmp_path, GUESSES_PER_ADDRESS=value, GUESSES_PER_USERNAME="7")
+    assert Rules.of(settings) == Rules(per_address=0, per_username=7, window=600, ban=600)
+
+
+def test_the_rules_against_guessing_have_defaults_and_are_in_minutes(tmp_path):
+    assert Rules.of(load(tmp_path)) == Rules(20, 20, 600, 600)
+    assert Rules.of(load(tmp_path, GUESS_WINDOW="5", BAN_MINUTES="60")) == Rules(20, 20, 300, 3600)
+
+
 @pytest.mark.parametrize("value", ["off", "OFF", " off "])
 def test_off_turns_a_listener_off(tmp_path, value):
-    settings = load(tmp_path, MQTT_PORT=value)
+    settings = load(tmp_path, **dict.fromkeys(config.LISTENERS, value), MQTT_WEB=value)
     assert settings.mqtt_port is None
     assert settings.ports == {}
+    assert not settings.mqtt_web and not settings.needs_certificate
 
 
 @pytest.mark.parametrize(
@@ -83,7 +107,18 @@ def test_off_turns_a_listener_off(tmp_path, value):
         ("TRUSTED_PROXIES", "many"),
         ("WEB_CONCURRENCY", "0"),
         ("WEB_CONCURRENCY", "two"),
+        ("GUESSES_PER_ADDRESS", "2"),
+        ("GUESSES_PER_ADDRESS", "many"),
+        ("GUESSES_PER_USERNAME", "1001"),
+        ("GUESS_WINDOW", "0"),
+        ("BAN_MINUTES", "off"),
+        ("BAN_MINUTES", "9" * 5000),
         ("MQTT_PORT", "8000"),
+        ("MQTT_TLS_PORT", "1883"),
+        ("MQTT_WS_PORT", "8883"),
+        ("MQTT_WSS_PORT", "8083"),
+        ("MQTT_WSS_PORT", "wss"),
+        ("MQTT_WEB", "8000"),
         ("DATABASE_URL", "postgresql://u@h:abc/x"),
         ("DATABASE_URL", "postgresql://[::1/x"),
         ("DATABASE_URL", "postgresql://u@h"),
@@ -104,6 +139,12 @@ def test_an_unusable_value_gives_one_line_that_names_the_variable(tmp_path, name
     message = str(caught.value)
     assert message.startswith(f"{other.get(name, name)}: ")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(("given", "missing"), [("TLS_CERTIFICATE", "TLS_KEY"), ("TLS_KEY", "TLS_CERTIFICATE")])
+def test_a_certificate_needs_its_key_and_a_key_its_certificate(tmp_path, given, missing):
+    with pytest.raises(SettingError, match=f"^{missing}: must be set too"):
+        load(tmp_path, **{given: "/etc/tls/one.pem"})
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def test_migrations_make_exactly_the_columns_of_the_models(database):
 
 
 def test_the_counters_start_at_zero_and_count_up(database):
-    assert Revision.values_now() == dict.fromkeys(("accounts", "integrations", "presence", "kicks"), 0)
+    names = ("accounts", "integrations", "presence", "kicks", "bans", "known logins")
+    assert Revision.values_now() == dict.fromkeys(names, 0)
     assert [Revision.bump("presence"), Revision.bump("presence")] == [1, 2]
     assert Revision.values_now()["presence"] == 2
 

@@ -11,10 +11,10 @@ ROOT = Path(__file__).parents[2]
 MQTT = ROOT / "protocols" / "mqtt"
 
 # Only these know the portal.
-ADAPTERS = {"protocols.entrance", "protocols.runtime", "protocols.worker", "protocols.__main__"}
+ADAPTERS = {"protocols.entrance", "protocols.runtime", "protocols.warden", "protocols.worker", "protocols.__main__"}
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
-SHELL = {"server"}
+SHELL = {"doors", "layer", "server", "tls"}
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}
 
 # What gives a module a clock, a socket or a loop, and what would give it a database.

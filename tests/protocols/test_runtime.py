@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from portal import activity, clock, config, db, integrations, presence
 from portal.config import SettingError
 from portal.gate import Gate
+from portal.guard import Guard, Rules
 from portal.models import Activity, Connection, Integration, Node
 from protocols import recorder
-from protocols.contract import Authenticate, Grant, Login, Presence, Refusal
+from protocols.contract import Authenticate, Grant, Login, Presence, Refusal, Wait
 from protocols.entrance import CUT_REASONS, DISCONNECTED, Book, Entrance
 from protocols.runtime import Runtime
 from tests.support import databases
@@ -44,8 +46,22 @@ def book(database, monkeypatch):
 
 
 @pytest.fixture
-def entrance(gate, book) -> Entrance:
-    return Entrance(gate, book)
+def guard() -> Guard:
+    return Guard(Rules(per_address=5, per_username=5))
+
+
+@pytest.fixture
+def entrance(gate, guard, book) -> Entrance:
+    return Entrance(gate, guard, book)
+
+
+def answer(entrance: Entrance, attempt: Login) -> Grant | Refusal:
+    """Ask until the answer is final, without waiting for real."""
+    waited = 0.0
+    while isinstance(said := entrance(attempt, waited), Wait):
+        waited += said.seconds
+        assert waited < 30
+    return said
 
 
 def login(username: str | None = "turing", password: bytes | None = b"secret", **more: str) -> Login:
@@ -85,7 +101,7 @@ def test_the_right_credentials_are_granted_every_topic(entrance, turing):
     ],
 )
 def test_a_refused_login_is_recorded_without_the_password(entrance, turing, attempt, refusal):
-    assert entrance(attempt) is refusal
+    assert answer(entrance, attempt) is refusal
     (row,) = wait_until(lambda: notes(activity.REFUSED))
     assert (row.detail, row.username, row.address) == (refusal, attempt.username, "192.0.2.1")
     assert row.protocol == attempt.protocol
@@ -97,20 +113,94 @@ def test_a_refused_login_is_recorded_without_the_password(entrance, turing, atte
 def test_an_inactive_integration_is_refused(entrance, gate, turing, actor):
     integrations.set_active(turing.id, False, actor)
     gate.refresh()
-    assert entrance(login()) is Refusal.INACTIVE
+    assert answer(entrance, login()) is Refusal.INACTIVE
 
 
-def test_every_reason_of_the_gate_is_one_of_the_contract(gate, actor, sealer, book):
+def test_every_reason_of_the_gate_is_one_of_the_contract(gate, actor, sealer, entrance):
     """A reason that the contract does not know would raise where nothing may."""
     integrations.create(actor, sealer, "edge", username="other", password="secret")
     gate.refresh()
-    entrance = Entrance(gate, book)
-    assert entrance(login(username="other")) is Refusal.WRONG_TYPE
+    assert answer(entrance, login(username="other")) is Refusal.WRONG_TYPE
+
+
+def test_a_login_that_would_be_refused_waits_first_and_is_recorded_once(entrance, gate):
+    attempt = login(password=b"guess")
+    assert entrance(attempt) == Wait(pytest.approx(0.126))
+    gate.refresh()
+    gate.read_at -= 0.1  # the last reading began before the attempt
+    assert entrance(attempt, 0.05) == Wait(0.1)
+    gate.refresh()
+    assert entrance(attempt, 0.15) is Refusal.WRONG_PASSWORD
+    wait_until(lambda: notes(activity.REFUSED))
+    assert [row.count for row in notes(activity.REFUSED)] == [1]
+
+
+def test_credentials_that_are_made_while_a_login_waits_are_accepted(entrance, gate, guard, actor, sealer):
+    attempt = login(username="new", password=b"password")
+    assert isinstance(entrance(attempt), Wait)
+    made = integrations.create(actor, sealer, "mqtt", username="new", password="password")
+    gate.refresh()
+    assert entrance(attempt, 0.13) == Grant(made.id, "new")
+    assert len(guard._tallies["address"]["192.0.2.1"]) == 0, "and it was no guess"
+
+
+def test_when_the_database_cannot_be_read_a_login_is_decided_after_two_seconds(entrance, gate):
+    gate.read_at -= 10
+    attempt = login(password=b"guess")
+    assert isinstance(entrance(attempt, 1.9), Wait)
+    assert entrance(attempt, 2.0) is Refusal.WRONG_PASSWORD
+
+
+def test_too_many_guesses_are_refused_without_a_look_at_the_password(entrance, turing):
+    for number in range(5):
+        assert answer(entrance, login(password=b"guess%d" % number)) is Refusal.WRONG_PASSWORD
+    assert entrance(login()) is Refusal.TOO_MANY_FAILURES
+    assert entrance(login(address="192.0.2.99")) == Grant(turing.id, "turing")
+    last = wait_until(lambda: [row for row in notes(activity.REFUSED) if row.detail == Refusal.TOO_MANY_FAILURES])
+    assert [(row.username, row.integration_id) for row in last] == [("turing", turing.id)]
+
+
+def test_a_known_client_gets_in_from_a_banned_address_on_the_first_try(entrance, turing):
+    assert entrance(login()) == Grant(turing.id, "turing")
+    for number in range(9):
+        answer(entrance, login(username="eve", password=b"guess%d" % number))
+    assert entrance(login(username="eve")) is Refusal.TOO_MANY_FAILURES
+    assert entrance(login()) == Grant(turing.id, "turing")
+
+
+def test_made_up_usernames_under_a_ban_are_one_entry(entrance):
+    for number in range(5):
+        answer(entrance, login(username=f"eve{number}"))
+    for number in range(50):
+        assert entrance(login(username=f"mallory{number}")) is Refusal.TOO_MANY_FAILURES
+    (row,) = wait_until(lambda: [row for row in notes(activity.REFUSED) if row.detail == Refusal.TOO_MANY_FAILURES])
+    wait_until(lambda: Activity.get_by_id(row.id).count == 50)
+    assert row.username is None
+
+
+@pytest.mark.parametrize("kind", ["inactive", "of another type"])
+def test_the_right_password_where_it_does_not_open_is_no_guess(entrance, gate, turing, actor, sealer, kind):
+    if kind == "inactive":
+        integrations.set_active(turing.id, False, actor)
+        gate.refresh()
+        attempt = login()
+    else:
+        attempt = login(protocol="opcua")
+    for number in range(20):
+        assert answer(entrance, replace(attempt, client_id=f"c{number}")) in {Refusal.INACTIVE, Refusal.WRONG_TYPE}
+    assert entrance._guard.unsaved(0)[0] == []
+
+
+def test_a_username_that_cannot_be_shown_is_counted_as_it_is_shown(entrance):
+    for number in range(5):
+        answer(entrance, login(username="a\x07b" + "c" * 60_000, password=b"%d" % number))
+    (ban,) = entrance._guard.unsaved(0)[0]
+    assert ban.last_username.isprintable() and len(ban.last_username) == 256
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\x1b[31m", "\ud800", "x" * 65535])
 def test_hostile_text_is_recorded_harmlessly(entrance, book, turing, text):
-    assert entrance(login(username=text)) is Refusal.UNKNOWN_USERNAME
+    assert answer(entrance, login(username=text)) is Refusal.UNKNOWN_USERNAME
     (row,) = wait_until(lambda: notes(activity.REFUSED))
     assert row.username.isprintable() and len(row.username) <= activity.MAX_TEXT
 
@@ -183,7 +273,7 @@ def test_presence_catches_up_after_the_database_was_locked(entrance, book, datab
         holder.execute("BEGIN IMMEDIATE")
         kept = book.connected(entrance(stays), stays)
         book.disconnected(gone, "client said so")
-        assert entrance(login(password=b"guess")) is Refusal.WRONG_PASSWORD
+        assert answer(entrance, login(password=b"guess")) is Refusal.WRONG_PASSWORD
     finally:
         holder.close()
     wait_until(lambda: connections() == {kept: "stays"}, 7)

@@ -42,6 +42,9 @@ class Stack:
         self.log_file = folder / "stack.log"
         self.port = processes.free_port()
         self.mqtt_port = processes.free_port()
+        self.tls_port = processes.free_port()
+        self.ws_port = processes.free_port()
+        self.wss_port = processes.free_port()
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -49,6 +52,9 @@ class Stack:
             "HOST": HOST,
             "PORT": str(self.port),
             "MQTT_PORT": str(self.mqtt_port),
+            "MQTT_TLS_PORT": str(self.tls_port),
+            "MQTT_WS_PORT": str(self.ws_port),
+            "MQTT_WSS_PORT": str(self.wss_port),
             "DATA_DIR": str(folder / "data"),
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,

@@ -31,7 +31,7 @@ class Running:
         self.port: int = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.run(self.server.start({"tcp": [listener]}))
+        self.run(self.server.start({"tcp": [listener]}, {}))
 
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)

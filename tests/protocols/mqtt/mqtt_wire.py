@@ -49,11 +49,16 @@ _FOUR_BYTES = {0x02, 0x11, 0x18, 0x27}
 
 def properties(values: dict[int, Any] | None) -> bytes:
     """Encode properties with their length in front."""
+    body = property_fields(values or {})
+    return variable(len(body)) + body
+
+
+def property_fields(values: dict[int, Any]) -> bytes:
     body = b""
-    for identifier, value in (values or {}).items():
+    for identifier, value in values.items():
         for one in value if isinstance(value, list) else [value]:
             body += bytes((identifier,)) + _value(identifier, one)
-    return variable(len(body)) + body
+    return body
 
 
 def _value(identifier: int, value: Any) -> bytes:

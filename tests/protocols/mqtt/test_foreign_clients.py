@@ -1,64 +1,9 @@
-"""Clients that other people wrote: mosquitto_pub, mosquitto_sub and paho-mqtt."""
+"""Clients that other people wrote, in 3.1.1: mosquitto_pub, mosquitto_sub and paho-mqtt."""
 
-import shutil
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import chain, islice
-
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
+from foreign import Paho, got, pub, sub
 
 pytestmark = pytest.mark.stack
-
-LOGIN = ["-V", "mqttv311", "-u", "ada", "-P", "right"]
-
-
-def command(name: str) -> str:
-    path = shutil.which(name)
-    assert path is not None, f"{name} is missing: install mosquitto-clients"
-    return path
-
-
-def pub(running, *options: str) -> subprocess.CompletedProcess[str]:
-    where = ["-h", "127.0.0.1", "-p", str(running.port)]
-    return subprocess.run(
-        [command("mosquitto_pub"), *where, *LOGIN, *options],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-
-
-@contextmanager
-def sub(running, *options: str) -> Iterator[Iterator[str]]:
-    """Run mosquitto_sub until the block ends; yield what it prints, once it has subscribed."""
-    where = ["-h", "127.0.0.1", "-p", str(running.port)]
-    with subprocess.Popen(
-        ["stdbuf", "-oL", command("mosquitto_sub"), *where, *LOGIN, "-d", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            early = []
-            for line in process.stdout:
-                early.append(line)
-                if line.startswith("Subscribed"):
-                    break
-            yield chain(early, process.stdout)
-        finally:
-            process.kill()
-
-
-def got(printed: Iterator[str], count: int) -> list[str]:
-    """Return the next messages, without the debugging lines between them."""
-    messages = (line.strip() for line in printed if line.startswith("got "))
-    return list(islice(messages, count))
 
 
 @pytest.mark.parametrize("qos", ["0", "1", "2"])
@@ -98,39 +43,6 @@ def test_mosquitto_leaves_a_will_and_a_retained_message(start) -> None:
         with sub(running, "-t", "x", "--will-topic", "will", "--will-payload", "down"):
             pass
         assert got(watcher, 1) == ["got 0 down"]
-
-
-class Paho:
-    """A paho client that collects what it hears."""
-
-    def __init__(self, running, client_id: str, **options) -> None:
-        self.messages: list[tuple[str, bytes, int, bool]] = []
-        self.more = threading.Condition()
-        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id, **options)
-        self.client.username_pw_set("ada", "right")
-        self.client.on_message = self._on_message
-        self.client.on_subscribe = lambda *_: self._ready.set()
-        self._ready = threading.Event()
-        self.client.connect("127.0.0.1", running.port)
-        self.client.loop_start()
-
-    def subscribe(self, topic_filter: str, qos: int) -> None:
-        self._ready.clear()
-        self.client.subscribe(topic_filter, qos)
-        assert self._ready.wait(10)
-
-    def wait_for(self, count: int) -> None:
-        with self.more:
-            assert self.more.wait_for(lambda: len(self.messages) >= count, 20)
-
-    def end(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-    def _on_message(self, client, data, message) -> None:
-        with self.more:
-            self.messages.append((message.topic, message.payload, message.qos, message.retain))
-            self.more.notify()
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])

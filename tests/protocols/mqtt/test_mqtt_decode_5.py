@@ -1,7 +1,5 @@
 """Packets of 5.0, decoded; the remaining length is left out of the tables."""
 
-from typing import Any
-
 import mqtt_wire as wire
 import pytest
 from hypothesis import given
@@ -155,17 +153,12 @@ FORWARDED = st.fixed_dictionaries(
 EXPIRY = st.none() | st.integers(0, 0xFFFFFFFF)
 
 
-def without_length(stated: dict[int, Any]) -> bytes:
-    encoded = wire.properties(stated)
-    return encoded[1 if encoded[0] < 128 else 2 :]
-
-
 @given(NAMES, st.binary(max_size=200), st.integers(0, 2), FORWARDED, EXPIRY, st.integers(0, 65_535))
 def test_a_publish_is_read_as_the_client_meant_it(topic, payload, qos, stated, expiry, alias):
     every = {**stated, **({} if expiry is None else {0x02: expiry}), **({0x23: alias} if alias else {})}
     packet_id = 9 if qos else 0
     data = wire.publish(topic, payload, qos, packet_id, level=5, stated=every)
-    message = Message(topic, payload, qos, properties=without_length(stated))
+    message = Message(topic, payload, qos, properties=wire.property_fields(stated))
     assert parse(data) == Publish(message, packet_id, False, expiry, alias)
 
 
@@ -173,7 +166,7 @@ def test_a_publish_is_read_as_the_client_meant_it(topic, payload, qos, stated, e
 def test_a_will_is_read_as_the_client_meant_it(client_id, topic, payload, stated, expiry, delay):
     every = {**stated, **({} if expiry is None else {0x02: expiry}), **({} if delay is None else {0x18: delay})}
     data = wire.connect(client_id, "u", None, will=(topic, payload, 1, True), level=5, will_stated=every)
-    will = Message(topic, payload, 1, True, without_length(stated))
+    will = Message(topic, payload, 1, True, wire.property_fields(stated))
     assert parse(data) == Connect(client_id, True, 0, "u", None, will, 5, will_delay=delay or 0, will_expiry=expiry)
 
 

@@ -82,10 +82,7 @@ NAMES = st.text(st.characters(exclude_characters="\0+#", exclude_categories=["Cs
     st.lists(st.tuples(NAMES, NAMES), max_size=3),
 )
 def test_a_message_reaches_a_client_of_version_5(topic, payload, qos, retain, expiry, identifiers, alias, pairs):
-    forwarded = wire.properties({0x26: pairs})
-    message = Message(topic, payload, qos, retain, forwarded[len(wire.variable(len(forwarded) - 1)) :])
-    if len(forwarded) > 128:
-        message.properties = forwarded[2:]
+    message = Message(topic, payload, qos, retain, wire.property_fields({0x26: pairs}))
     data = encode.publish(message, 9, level=5, expiry=expiry, identifiers=identifiers, alias=alias, bare=alias > 0)
     [(head, body)], rest = wire.split(data)
     assert (head, rest) == (0x30 | qos << 1 | retain, b"")
@@ -96,10 +93,9 @@ def test_a_message_reaches_a_client_of_version_5(topic, payload, qos, retain, ex
         at += 2
     seen, at = wire.read_properties(body, at)
     assert body[at:] == payload
-    expected = {0x02: expiry, 0x0B: identifiers, 0x23: alias, 0x26: pairs}
-    assert seen == {identifier: value for identifier, value in expected.items() if value not in (None, [], 0)} | (
-        {0x02: 0} if expiry == 0 else {}
-    )
+    expected = {0x0B: identifiers, 0x23: alias, 0x26: pairs}
+    expected = {identifier: value for identifier, value in expected.items() if value}
+    assert seen == expected | ({} if expiry is None else {0x02: expiry})
 
 
 def test_a_message_without_properties_has_their_length_alone() -> None:

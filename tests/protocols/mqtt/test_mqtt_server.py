@@ -297,7 +297,7 @@ def test_a_connection_accepted_while_stopping_is_closed() -> None:
             self.aborted = True
 
     async def scenario() -> asyncio.Transport:
-        await server.start({})
+        await server.start({}, {})
         await server.stop()
         late = Socket()
         _Client(server).connection_made(late)

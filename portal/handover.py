@@ -1,0 +1,93 @@
+"""MQTT over WebSocket on the portal's own port: a web worker gives such a client's socket to the protocols worker.
+
+The socket itself changes hands (SCM_RIGHTS), by way of a Unix socket in DATA_DIR: no bytes are carried over, and the web
+worker has nothing to do with the connection any more.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from portal.config import Settings
+
+NAME = "web.sock"
+BACKLOG = 4096
+PATH = b"/mqtt"
+MOST = 64 * 1024  # bytes that go along with a socket
+
+
+class Away(Exception):
+    """The protocols worker does not take sockets at the moment."""
+
+
+class Courier:
+    """Gives sockets to the protocols worker; does not block."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data_dir
+        self._is_on = settings.mqtt_web
+        self._proxies = settings.trusted_proxies
+
+    def wants(self, request: bytes | bytearray) -> bool:
+        """Tell whether a request, whose head is complete, asks for MQTT over WebSocket."""
+        if not self._is_on or not request.startswith((b"GET %s " % PATH, b"GET %s?" % PATH)) or len(request) > MOST:
+            return False
+        return any(value.lower() == b"websocket" for value in _values(request, b"upgrade"))
+
+    def hand_over(self, client: socket.socket, peer: str, request: bytes) -> None:
+        """Give a socket away with what was read of it; the caller closes its own copy.  Raises `Away`."""
+        message = b"%s\n%s" % (self._address(peer, request).encode(), request)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as courier, _short(self._folder) as path:
+                courier.setblocking(False)
+                courier.connect(path)
+                socket.send_fds(courier, [message], [client.fileno()])
+        except OSError as error:
+            raise Away from error
+
+    def _address(self, peer: str, request: bytes) -> str:
+        """Return the client's address: the proxies' word for it, as far as they are trusted."""
+        forwarded = _values(request, b"x-forwarded-for")
+        if not self._proxies or len(forwarded) < self._proxies:
+            return peer
+        try:
+            return str(ipaddress.ip_address(forwarded[-self._proxies].decode("ascii").strip("[]")))
+        except ValueError:
+            return peer
+
+
+def listen(data_dir: Path) -> socket.socket:
+    """Return the socket at which the protocols worker takes clients over; one that was left behind is replaced."""
+    with _short(data_dir) as path:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        (data_dir / NAME).unlink(missing_ok=True)
+        listener.bind(path)
+    (data_dir / NAME).chmod(0o600)
+    listener.listen(BACKLOG)
+    return listener
+
+
+@contextmanager
+def _short(folder: Path) -> Iterator[str]:
+    """Name the Unix socket in a folder: an address of one has 107 bytes at most, paths of folders may have more."""
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{NAME}"
+    finally:
+        os.close(descriptor)
+
+
+def _values(request: bytes | bytearray, name: bytes) -> list[bytes]:
+    """Return the values of a header that is a list, from all its lines."""
+    head = bytes(request).partition(b"\r\n\r\n")[0]
+    found = []
+    for line in head.split(b"\r\n")[1:]:
+        field, _, value = line.partition(b":")
+        if field.lower() == name:
+            found += [part.strip() for part in value.split(b",")]
+    return found

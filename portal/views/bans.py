@@ -1,0 +1,59 @@
+"""Who is banned for guessing, as a part of the server page, and the button that lifts a ban."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from portal import bans, clock, session
+from portal.guard import Rules
+
+blueprint = Blueprint("bans", __name__)
+
+SHOWN = 100
+OVER = "This ban is over already."
+
+
+@blueprint.before_request
+@login_required  # type: ignore[untyped-decorator]
+def _begin() -> None:
+    """Send whoever is not logged in to the login page."""
+
+
+@blueprint.get("/bans")
+def part() -> ResponseReturnValue:
+    """Return the part of the page; 204 when it is what the browser shows already."""
+    shown = context()
+    if request.args.get("v") == shown["bans_version"]:
+        return "", 204
+    return render_template("_bans.html", **shown)
+
+
+@blueprint.post("/bans/<int:id>/lift")
+def lift(id: int) -> ResponseReturnValue:
+    """Let an address or a username try again."""
+    try:
+        message = f"The ban of {bans.lift(id, session.actor()).name} is lifted."
+    except bans.NotFound:
+        message = OVER
+    if request.htmx:  # type: ignore[attr-defined]
+        return render_template("_bans.html", **context())
+    flash(message)
+    return redirect(url_for("server.page"), 303)
+
+
+def context() -> dict[str, Any]:
+    """Return what _bans.html shows."""
+    now = clock.now()
+    found = bans.current(now, SHOWN)
+    seen = repr([(ban.id, ban.until) for ban in found])
+    return {
+        "bans": found,
+        "ban_count": bans.count(now),
+        "bans_version": blake2b(seen.encode(), digest_size=8).hexdigest(),
+        "rules": Rules.of(current_app.extensions["gatehouse_settings"]),
+    }

@@ -1,0 +1,374 @@
+"""The guard: what counts as guessing, who has to wait, who is banned, and who gets in all the same."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from portal import guard as module
+from portal.guard import ADDRESS, LONGEST_WAIT, USERNAME, Attempt, Ban, Guard, Rules, origin_of
+
+RULES = Rules(per_address=5, per_username=5, window=600, ban=600)
+HERE, THERE = "192.0.2.7", "198.51.100.1"
+START = 1_000_000.0
+
+
+class Door:
+    """A guard with a clock, and the only right passwords: the username, reversed."""
+
+    def __init__(self, rules: Rules = RULES) -> None:
+        self.guard = Guard(rules)
+        self.now = START
+        self.looked_at = 0
+
+    def knock(self, username: str, password: str, address: str = HERE) -> str:
+        """Go through one login, wait as asked; return "in", "wrong" or "turned away"."""
+        attempt = Attempt("mqtt", username, password.encode(), address)
+        pause = self.guard.approach(attempt, self.now)
+        if pause is None:
+            return "turned away"
+        self.now += pause
+        self.looked_at += 1
+        if password == username[::-1]:
+            self.guard.passed(attempt, self.now, guessed=pause > 0)
+            return "in"
+        if not pause:
+            self.now += self.guard.guessed(attempt, self.now)
+        self.guard.refused(attempt, self.now)
+        return "wrong"
+
+    def guess(self, count: int, username: str = "turing", address: str = HERE, mark: str = "") -> list[str]:
+        return [self.knock(username, f"guess{mark}{number}", address) for number in range(count)]
+
+    @property
+    def bans(self) -> list[Ban]:
+        return self.guard.unsaved(0)[0]
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+def test_guesses_from_one_address_ban_it(door):
+    assert door.guess(4) == ["wrong"] * 4
+    assert door.bans == []
+    assert door.guess(1, mark="last") == ["wrong"]
+    (ban,) = door.bans
+    assert (ban.kind, ban.name, ban.failures, ban.times) == (ADDRESS, HERE, 5, 1)
+    assert (ban.protocol, ban.last_username, ban.last_address) == ("mqtt", "turing", HERE)
+    assert ban.until - ban.since == 600
+
+
+def test_under_a_ban_passwords_are_not_looked_at(door):
+    door.guess(5)
+    looked_at = door.looked_at
+    assert door.knock("turing", "gnirut") == "turned away"
+    assert door.looked_at == looked_at
+
+
+def test_guesses_at_ever_new_usernames_count_for_the_address(door):
+    assert [door.knock(f"u{number}", "guess") for number in range(6)] == ["wrong"] * 5 + ["turned away"]
+
+
+def test_the_same_wrong_password_again_is_no_new_guess(door):
+    assert {door.knock("turing", "old password") for _ in range(1000)} == {"wrong"}
+    assert door.bans == []
+
+
+def test_other_addresses_are_not_affected(door):
+    door.guess(9)
+    assert door.knock("turing", "gnirut", THERE) == "in"
+    assert door.knock("hopper", "reppoh", THERE) == "in"
+
+
+def test_a_guesser_at_one_address_locks_nobody_out(door):
+    door.guess(100)
+    assert [ban.subject for ban in door.bans] == [(ADDRESS, HERE)]
+    assert door.knock("turing", "typo", THERE) == "wrong"
+    assert door.knock("turing", "gnirut", THERE) == "in"
+
+
+def test_guesses_from_many_addresses_ban_the_username(door):
+    for number in range(5):
+        door.knock("turing", f"guess{number}", f"203.0.113.{number}")
+    (ban,) = door.bans
+    assert (ban.subject, ban.last_address) == ((USERNAME, "turing"), "203.0.113.4")
+    assert door.knock("turing", "gnirut", THERE) == "turned away"
+    assert door.knock("hopper", "reppoh", THERE) == "in"
+
+
+def test_one_address_bans_a_username_where_addresses_are_allowed_more():
+    for per_address in (0, 50):
+        door = Door(replace(RULES, per_address=per_address))
+        door.guess(5)
+        assert [ban.subject for ban in door.bans] == [(USERNAME, "turing")]
+
+
+def test_turned_off_nobody_is_banned():
+    door = Door(replace(RULES, per_address=0, per_username=0))
+    assert set(door.guess(100)) == {"wrong"}
+    assert door.bans == []
+    assert door.now - START == pytest.approx(100 * module.FIRST_WAIT * 1.0, rel=0.3)
+
+
+def test_old_guesses_do_not_count(door):
+    door.guess(4)
+    door.now += RULES.window
+    assert door.guess(4, mark="more") == ["wrong"] * 4
+    assert door.bans == []
+
+
+def test_waits_grow_with_the_guesses():
+    slow = Guard(Rules(per_address=50, per_username=50))
+    grown = [slow.guessed(Attempt("mqtt", "turing", b"%d" % n, HERE), START) for n in range(40)]
+    assert grown == sorted(grown)
+    assert 0.1 <= grown[0] < 0.2
+    assert grown[-1] == LONGEST_WAIT
+    assert 1 < grown[12] < 3
+
+
+# --- the end of a ban
+
+
+def test_a_ban_ends_by_itself(door):
+    door.guess(5)
+    door.now += RULES.ban
+    assert door.knock("turing", "gnirut") == "in"
+
+
+def test_further_bans_are_longer_up_to_a_day(door):
+    lengths = []
+    for round_ in range(12):
+        door.guess(5, mark=f"{round_}-")
+        (ban,) = door.bans
+        lengths.append(ban.until - ban.since)
+        door.now = ban.until
+    assert lengths[:3] == [600, 1200, 2400]
+    assert lengths[-1] == 24 * 3600
+
+
+def test_a_day_after_its_end_a_ban_is_forgotten(door):
+    door.guess(5)
+    door.now += RULES.ban + module.REMEMBERED + 1
+    door.guess(5, mark="again")
+    assert [ban.times for ban in door.bans] == [1]
+
+
+def test_a_lifted_ban_leaves_nothing_behind(door):
+    door.guess(5)
+    bans, known = door.guard.unsaved(10)
+    door.guard.saved(bans, known)
+    door.guard.follow([], door.now)
+    assert door.knock("turing", "gnirut") == "in"
+    assert door.guess(4, mark="again") == ["wrong"] * 4
+    assert door.knock("turing", "gnirut", THERE) == "in", "what the address did does not ban the username now"
+
+
+def test_a_lifted_ban_of_a_username_leaves_nothing_behind(door):
+    for number in range(5):
+        door.knock("turing", f"guess{number}", f"203.0.113.{number}")
+    bans, known = door.guard.unsaved(10)
+    door.guard.saved(bans, known)
+    door.guard.follow([], door.now)
+    assert door.knock("turing", "typo", THERE) == "wrong"
+    assert door.knock("turing", "gnirut", THERE) == "in"
+
+
+def test_a_ban_that_is_not_saved_yet_survives_what_others_did(door):
+    door.guess(5)
+    door.guard.follow([], door.now)
+    assert door.knock("turing", "gnirut") == "turned away"
+
+
+def test_bans_of_other_processes_hold(door):
+    ban = Ban(ADDRESS, HERE, START, START + 600, 3, 20, "http", "turing", HERE)
+    door.guard.follow([ban], START)
+    assert door.knock("turing", "gnirut") == "turned away"
+    door.now = ban.until
+    door.guess(5)
+    assert [ban.times for ban in door.bans] == [4]
+
+
+# --- known logins
+
+
+@pytest.mark.parametrize("username", ["turing", "hopper"], ids=["guessed at", "another"])
+def test_a_known_login_gets_in_at_once_behind_a_banned_address(door, username):
+    assert door.knock(username, username[::-1]) == "in"
+    door.guess(50)
+    assert [ban.subject for ban in door.bans] == [(ADDRESS, HERE)]
+    door.now += 1
+    before = door.now
+    assert door.knock(username, username[::-1]) == "in"
+    assert door.now == before
+
+
+def test_a_known_login_gets_in_under_a_ban_of_its_username(door):
+    door.knock("turing", "gnirut", THERE)
+    for number in range(5):
+        door.knock("turing", f"guess{number}", f"203.0.113.{number}")
+    assert door.knock("turing", "gnirut", THERE) == "in"
+    assert door.knock("turing", "gnirut", HERE) == "turned away"
+
+
+def test_a_fleet_behind_a_banned_address_gets_in_at_once(door):
+    door.knock("turing", "gnirut")
+    door.guess(5, username="hopper")
+    before = door.now
+    assert {door.knock("turing", "gnirut") for _ in range(500)} == {"in"}
+    assert door.now == before
+
+
+def test_under_a_ban_guesses_of_a_known_login_are_looked_at_one_by_one(door):
+    door.knock("turing", "gnirut")
+    door.guess(5)
+    attempts = [Attempt("mqtt", "turing", b"guess-%d" % number, HERE) for number in range(100)]
+    pauses = []
+    for attempt in attempts:  # all in one instant
+        pauses.append(door.guard.approach(attempt, door.now))
+        if pauses[-1] == 0:
+            door.guard.guessed(attempt, door.now)
+    assert pauses[:4] == pytest.approx([0, 1, 2, 3])
+    assert sum(pause is not None for pause in pauses) <= 1 + module.LONGEST_QUEUE
+    door.now += module.LONGEST_QUEUE + 2
+    assert door.knock("turing", "gnirut") == "in"
+
+
+def test_an_old_password_that_is_tried_for_ever_takes_no_turns_under_a_ban(door):
+    door.knock("turing", "gnirut")
+    door.guess(5, username="hopper")
+    door.knock("turing", "old")
+    door.now += 2
+    attempt = Attempt("mqtt", "turing", b"old", HERE)
+    for _ in range(100):
+        assert door.guard.approach(attempt, door.now) == 0
+        door.guard.guessed(attempt, door.now)
+
+
+def test_a_wrong_password_makes_no_known_login(door):
+    door.guess(50)
+    door.guess(50, username="hopper")
+    assert door.guard.unsaved(100)[1] == {}
+
+
+def test_known_logins_expire(door):
+    door.knock("turing", "gnirut")
+    door.now += module.KNOWN_FOR
+    door.guess(5)
+    assert door.knock("turing", "gnirut") == "turned away"
+
+
+def test_known_logins_are_noted_once_a_day(door):
+    door.knock("turing", "gnirut")
+    bans, known = door.guard.unsaved(10)
+    assert known == {("turing", HERE): START}
+    door.guard.saved(bans, known)
+    door.now += 3600
+    door.knock("turing", "gnirut")
+    assert door.guard.unsaved(10)[1] == {}
+    door.now += 24 * 3600
+    door.knock("turing", "gnirut")
+    assert door.guard.unsaved(10)[1] == {("turing", HERE): door.now}
+
+
+def test_learnt_logins_count(door):
+    door.guard.learn([(("turing", HERE), START)])
+    door.guess(5)
+    door.now += 1
+    assert door.knock("turing", "gnirut") == "in"
+
+
+# --- the race with credentials that are just being made, and many at once
+
+
+def test_what_is_right_after_all_is_no_guess(door):
+    door.guess(4)
+    attempt = Attempt("mqtt", "new", b"password", HERE)
+    assert door.guard.approach(attempt, door.now) == 0
+    door.guard.guessed(attempt, door.now)
+    door.guard.passed(attempt, door.now, guessed=True)
+    assert door.guard.approach(attempt, door.now) == 0
+    assert door.bans == []
+
+
+def test_guesses_that_come_all_at_once_are_bounded_too(door):
+    looked_at = 0
+    for number in range(1000):
+        attempt = Attempt("mqtt", "turing", b"%d" % number, HERE)
+        if door.guard.approach(attempt, door.now) == 0:
+            looked_at += 1
+            door.guard.guessed(attempt, door.now)
+    assert looked_at == 5
+    assert [ban.subject for ban in door.bans] == [(ADDRESS, HERE)], "though none of them waited for its answer"
+
+
+def test_many_threads_at_once_are_counted_exactly():
+    guard = Guard(Rules(per_address=50, per_username=0))
+
+    def work(thread: int) -> int:
+        looked_at = 0
+        for number in range(200):
+            attempt = Attempt("mqtt", "turing", b"%d-%d" % (thread, number), HERE)
+            if guard.approach(attempt, START) == 0:
+                guard.guessed(attempt, START)
+                looked_at += 1
+        return looked_at
+
+    with ThreadPoolExecutor(4) as pool:
+        looked_at = sum(pool.map(work, range(4)))
+    assert 50 <= looked_at <= 53  # a thread may have looked between another's approach and its guess
+    assert len(guard.unsaved(0)[0]) == 1
+
+
+# --- what addresses are, and how much is held
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_counted_as_its_origin(address, origin):
+    assert origin_of(address) == origin
+    assert Attempt("mqtt", "u", b"", address).origin == origin
+
+
+def test_a_network_of_ipv6_is_one_guesser(door):
+    said = [door.knock("turing", f"guess{number}", f"2001:db8::{number:x}") for number in range(6)]
+    assert said == ["wrong"] * 5 + ["turned away"]
+    assert [ban.name for ban in door.bans] == ["2001:db8::/64"]
+
+
+def test_random_usernames_and_addresses_fill_bounded_tables(monkeypatch):
+    for name in ("MAX_TRACKED", "MAX_BANS", "MAX_KNOWN"):
+        monkeypatch.setattr(module, name, 50)
+    door = Door(replace(RULES, per_address=3, per_username=3))
+    chance = random.Random(7)
+    for number in range(3000):
+        door.knock(f"u{chance.randrange(60)}", f"guess{number}", f"10.{chance.randrange(100)}.1.1")
+        name = f"good{number}"
+        door.knock(name, name[::-1], f"10.99.{number % 256}.{number // 256}")
+    guard = door.guard
+    held = [*guard._tallies.values(), guard._queues, guard._bans, guard._known, guard._new_bans, guard._new_known]
+    assert max(map(len, held)) <= 50
+    assert len(guard._bans) == 50, "and bans there were"
+
+
+def test_a_guess_is_held_as_a_keyed_digest_only(door):
+    door.knock("turing", "secret-7431")
+    tally = door.guard._tallies[ADDRESS][HERE]
+    other = Door()
+    other.knock("turing", "secret-7431")
+    assert list(tally._guesses) != list(other.guard._tallies[ADDRESS][HERE]._guesses)

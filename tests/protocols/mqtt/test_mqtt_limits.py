@@ -1,0 +1,139 @@
+"""Bounds of clients and integrations, what counts them, and the figures of connections."""
+
+import mqtt_wire as wire
+import pytest
+
+from protocols.contract import Traffic
+from protocols.mqtt import figures
+from protocols.mqtt.limits import Limits
+from protocols.mqtt.tally import Meter
+
+
+def exceeded(broker) -> dict[str, int]:
+    return {one.name: one.exceeded for one in figures.usage(broker) if one.exceeded}
+
+
+@pytest.mark.parametrize(("level", "code"), [(4, 3), (5, 0x97)])
+def test_an_integration_has_a_bounded_number_of_connections(level: int, code: int) -> None:
+    broker = wire.broker(Limits(max_connections_per_integration=2))
+    first, _ = wire.joined(broker, "c1"), wire.joined(broker, "c2")
+    peer = wire.Peer(broker).send(wire.connect("c3", level=level))
+    assert peer.closed and wire.split(peer.connection.outbox.take())[0][0][1][1] == code
+    assert exceeded(broker) == {"MQTT_MAX_CONNECTIONS_PER_INTEGRATION": 1}
+    wire.joined(broker, "c1"), wire.joined(broker, "c3", "bob")
+    assert first.closed, "a take-over needs no room"
+    wire.joined(broker, "c2").send(wire.DISCONNECT)
+    wire.joined(broker, "c3")
+
+
+def test_stored_sessions_are_no_connections() -> None:
+    broker = wire.broker(Limits(max_connections_per_integration=1))
+    for number in range(3):
+        wire.joined(broker, f"c{number}", clean=False).send(wire.DISCONNECT)
+    assert broker.sessions.count(1) == 0 and broker.sessions.stored == 3
+
+
+def test_publishing_too_fast_is_slowed_down_and_nothing_is_lost() -> None:
+    broker = wire.broker(Limits(publish_rate=10))
+    watcher = wire.joined(broker, "w", "bob").send(wire.subscribe(("#", 0)))
+    watcher.received()
+    peer = wire.joined(broker)
+    peer.send(*[wire.publish("a", bytes([number]) * (number + 1)) for number in range(30)])
+    found, now = watcher.received(), 0.0
+    assert len(found) == 10 and peer.connection.held
+    while len(found) < 30:
+        assert (seconds := peer.connection.due_in) is not None
+        now += seconds
+        peer.connection.go_on(now)
+        peer.send(now=now)
+        found += watcher.received()
+    assert [wire.message(one)[1][0] for one in found] == list(range(30))
+    assert 1.8 < now < 2.2
+    assert 0 < exceeded(broker)["MQTT_PUBLISH_RATE"] <= 20
+    other = wire.joined(broker, "o", "bob").send(wire.publish("a"))
+    assert not other.connection.held
+
+
+def test_a_meter_allows_a_burst_of_one_second() -> None:
+    meter = Meter(100, 0.0)
+    meter.take(1_000)
+    assert meter.wait(0.0) == pytest.approx(9.01)
+    assert meter.wait(9.01) == 0.0
+    assert meter.wait(1_000.0) == 0.0
+    meter.take(100)
+    assert meter.wait(1_000.0) == pytest.approx(0.01)
+
+
+def test_the_queues_of_all_sessions_together_are_bounded() -> None:
+    broker = wire.broker(Limits(queue_total_bytes=1_000))
+    for name in ("c1", "c2", "c3"):
+        wire.joined(broker, name, clean=False).send(wire.subscribe(("a", 1)), wire.DISCONNECT)
+    writer = wire.joined(broker, "w")
+    writer.send(wire.publish("a", bytes(400), 1))
+    assert broker.common.pool.size == 802
+    assert exceeded(broker) == {"MQTT_QUEUE_TOTAL_BYTES": 1}
+    [one] = [one for one in figures.usage(broker) if one.name == "MQTT_QUEUE_TOTAL_BYTES"]
+    assert (one.used, one.limit) == (802, 1_000)
+    wire.joined(broker, "c1")
+    assert broker.common.pool.size == 401, "a session that ends gives its room back"
+    peer = wire.Peer(broker).send(wire.connect("c2", clean=False))
+    peer.received()
+    assert broker.common.pool.size == 0
+
+
+def test_every_setting_is_a_limit_with_a_name() -> None:
+    names = [one.name for one in figures.usage(wire.broker())]
+    assert len(names) == len(set(names))
+    assert {"MQTT_CONNECT_TIMEOUT", "MQTT_MAX_CONNECTIONS", "MQTT_PUBLISH_RATE", "MQTT_OUTBOUND_BYTES"} <= set(names)
+
+
+def test_refusals_are_counted_by_limit() -> None:
+    broker = wire.broker(
+        Limits(subscriptions=1, queue_messages=1, retained_messages=1, max_packet=500, stored_sessions=1)
+    )
+    peer = wire.joined(broker, clean=False).send(wire.subscribe(("a", 1), ("b", 1)))
+    peer.connection.close("connection lost")
+    writer = wire.joined(broker, "w")
+    for number in range(3):
+        writer.send(wire.publish("a", b"x", 1, number + 1), wire.publish(f"r/{number}", b"x", retain=True))
+    writer.send(wire.publish("a", bytes(600)))
+    wire.joined(broker, "other", clean=False).send(wire.DISCONNECT)
+    late = wire.Peer(broker)
+    late.connection.expel(late.connection.overdue(100.0))
+    assert exceeded(broker) == {
+        "MQTT_SUBSCRIPTIONS": 1,
+        "MQTT_QUEUE_MESSAGES": 2,
+        "MQTT_RETAINED_MESSAGES": 2,
+        "MQTT_MAX_PACKET": 1,
+        "MQTT_STORED_SESSIONS": 1,
+        "MQTT_CONNECT_TIMEOUT": 1,
+    }
+
+
+def test_a_connection_is_described() -> None:
+    broker = wire.broker()
+    peer = wire.joined(broker, "c1", clean=False).send(wire.subscribe(*[(f"a/{n}", n % 3) for n in range(150)]))
+    peer.received()
+    wire.joined(broker, "w", "bob").send(wire.publish("a/0", b"x") * 3, wire.publish("a/1", b"x", 1))
+    peer.received()
+    peer.send(wire.publish("z"))
+    info = figures.describe(peer.connection.client, peer.connection)
+    assert (info.connection_id, info.client_id) == ("1", "c1")
+    assert (info.messages_in, info.messages_out, info.queued, info.dropped) == (1, 4, 0, 0)
+    assert info.subscription_count == 150 and info.subscriptions[:2] == (("a/0", 0), ("a/1", 1))
+    assert len(info.subscriptions) == 100
+    assert info.bytes_in == peer.connection.bytes_in > 1_000 and info.bytes_out > 150
+
+
+def test_traffic_is_told_once_and_not_lost_with_its_connection() -> None:
+    broker = wire.broker()
+    peer = wire.joined(broker).send(wire.subscribe(("a", 0)), wire.publish("a", b"x") * 2)
+    peer.received()
+    size = peer.connection.bytes_in
+    peer.connection.client.report(size)
+    first = broker.tally.take()
+    assert first == {1: Traffic(2, 2, size, first[1].bytes_out)}
+    peer.connection.client.report(size)
+    assert broker.tally.take() == {}
+    peer.send(wire.publish("a", b"x"), wire.DISCONNECT)
+    assert broker.tally.take()[1].messages_in == 1
