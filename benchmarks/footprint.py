@@ -7,42 +7,37 @@ import time
 
 from benchmarks import processes, seed
 from benchmarks.browser import Browser
-from benchmarks.load import Load
 from benchmarks.report import Table, met
 from benchmarks.seed import Credential
 from benchmarks.stack import HOST, READY_WITHIN, Gatehouse
 
 MEMORY_GOAL = 150  # megabytes
 READY_GOAL = 3.0  # seconds
-MB, KB = 1e6, 1e3
+MB = 1e6
 SETTLE = 10  # seconds from the start to the look at the memory
-CONNECT_RATE = 500  # clients a second
 
 
 def measure(*, quick: bool) -> list[Table]:
-    """Return memory, time to ready, processor use, and memory for each connection."""
-    starts, watch, clients = (2, 3, 200) if quick else (5, 30, 2_000)
+    """Return memory, time to ready, and processor use."""
+    starts, watch = (2, 3) if quick else (5, 30)
     table = Table(("What", "Goal", "Gatehouse", "Met"))
     with Gatehouse() as gatehouse:
         gatehouse.stop()
-        (probe, *credentials) = seed.fill(gatehouse.settings, 1 + clients)
+        (probe,) = seed.fill(gatehouse.settings, 1)
         ready = [_start(gatehouse, probe) for _ in range(starts)]
         started = time.monotonic()
         gatehouse.browser().close()
         time.sleep(max(0.0, SETTLE - (time.monotonic() - started)))
         sizes = _sizes(gatehouse)
         share = _share_of_a_core(gatehouse, watch)
-        each = _bytes_per_connection(gatehouse, credentials)
     total = sum(sizes.values()) / MB
     table.add("Memory of all processes, idle", f"≤ {MEMORY_GOAL} MB", f"{total:.0f} MB", met(total <= MEMORY_GOAL))
     seconds = f"{statistics.median(ready):.2f} s ({min(ready):.2f}–{max(ready):.2f})"
     table.add("From the start to ready", f"≤ {READY_GOAL:g} s", seconds, met(max(ready) <= READY_GOAL))
     table.add("Processor use, idle", "", f"{share:.1%} of a core", "")
-    table.add("Memory for each idle MQTT connection", "", f"{each / KB:.1f} kB", "")
     listed = ", ".join(f"{role} {size / MB:.0f}" for role, size in sizes.items())
     table.notes.append(
-        f"Proportional set size of each process: {listed} MB. Ready: median "
-        f"(lowest–highest) of {starts} starts. {len(credentials):,} connections."
+        f"Proportional set size of each process: {listed} MB. Ready: median (lowest–highest) of {starts} starts."
     )
     return [table]
 
@@ -83,13 +78,3 @@ def _share_of_a_core(gatehouse: Gatehouse, seconds: float) -> float:
     before, start = processes.cpu_seconds(pids), time.monotonic()
     time.sleep(seconds)
     return (processes.cpu_seconds(pids) - before) / (time.monotonic() - start)
-
-
-def _bytes_per_connection(gatehouse: Gatehouse, credentials: list[Credential]) -> float:
-    """Connect clients that then are silent; return the memory that each costs."""
-    before = sum(_sizes(gatehouse).values())
-    clients = [(str(one.id), one.username, one.password) for one in credentials]
-    with Load("hold", port=gatehouse.mqtt_port, rate=CONNECT_RATE, clients=clients) as load:
-        load.answer()
-        time.sleep(2)
-        return (sum(_sizes(gatehouse).values()) - before) / len(clients)

@@ -12,11 +12,11 @@ from typing import Any
 from benchmarks import processes
 
 ROOT = Path(__file__).parents[1]
-TIMEOUT = 90  # seconds for one job
+TIMEOUT = 60  # seconds for one job
 
 
 class LoadFailed(Exception):
-    """The load ended without an answer; its own message is in the output."""
+    """The load could not measure; the message says why, or is in the output."""
 
 
 class Load:
@@ -47,6 +47,8 @@ class Load:
         if not line:
             raise LoadFailed("the load ended without an answer")
         answer: dict[str, Any] = json.loads(line)
+        if "fault" in answer:
+            raise LoadFailed(answer["fault"])
         return answer
 
     def go_on(self) -> dict[str, Any]:

@@ -1,147 +1,115 @@
-"""Messages and connections, beside Mosquitto in the same run."""
+"""Messages and connections, beside Mosquitto, aedes and amqtt in the same run."""
 
 from __future__ import annotations
 
 import statistics
-import time
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import load, seed
-from benchmarks.report import Table, met, percentile, spread
-from benchmarks.stack import Gatehouse, Mosquitto, Product
+from benchmarks import brokers
+from benchmarks.brokers import NAMES, Broker
+from benchmarks.measurements import MEASUREMENTS, PACE, PAYLOAD, SLOW, TRAFFIC, Figure, Measurement
+from benchmarks.report import Table, met, spread
 
-PAYLOAD = 64  # bytes
-PAUSE = 0.5  # seconds between two measurements, for a broker to put its house in order
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """A throughput: how many publish to how many, and how many times Mosquitto's figure is the goal."""
-
-    what: str
-    publishers: int
-    subscribers: int
-    goal: float | None = None
-    qos: int = 0
-    topics: int = 1
-    joined: bool = True  # many messages in one write of the publisher
+CONNECTS = 3_000
 
 
-TRAFFIC = (
-    Traffic("QoS 0, 1→1", 1, 1, 2.0),
-    Traffic("QoS 0, 50→1", 50, 1, 2.0),
-    Traffic("QoS 0, 1→50, messages out", 1, 50, 5.0),
-    Traffic("QoS 1, 1→1", 1, 1, 1.5, qos=1),
-    Traffic("QoS 0, 1→1, 100 topics in turn", 1, 1, topics=100),
-    Traffic("QoS 0, 50→1, one message in a write", 50, 1, joined=False),
-)
-
-
-@dataclass(slots=True)
-class Broker:
-    """A running broker with the credentials to use, and what was seen of it by figure."""
-
-    product: Product
-    username: str
-    password: str
-    seen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def run(self, what: str, job: str, **options: Any) -> None:
-        """Run a job of the load against it, and keep the answer."""
-        time.sleep(PAUSE)
-        address = {"port": self.product.mqtt_port, "username": self.username, "password": self.password}
-        self.seen.setdefault(what, []).append(load.run(job, **address, **options))
-
-    def values(self, what: str, name: str) -> list[float]:
-        """Return one value of a figure, of each round."""
-        return [answer[name] for answer in self.seen[what]]
-
-    def total(self, name: str) -> int:
-        """Return the sum of one value over all throughputs and rounds."""
-        return int(sum(sum(self.values(traffic.what, name)) for traffic in TRAFFIC))
-
-
-def measure(*, quick: bool) -> list[Table]:
+def measure(*, quick: bool, only: str = "") -> list[Table]:
     """Return the figures, and where each broker and the load spent the processors."""
-    rounds, seconds, count = (1, 0.5, 300) if quick else (5, 2.0, 3000)
-    with ExitStack() as running:
-        gatehouse = Gatehouse()
-        (user,) = seed.fill(gatehouse.settings, 1)
-        brokers = [
-            Broker(running.enter_context(product), user.username, user.password)
-            for product in (gatehouse, Mosquitto(user.username, user.password))
-        ]
+    rounds, seconds = (1, 0.3) if quick else (5, 1.5)
+    chosen = [one for one in MEASUREMENTS if any(only.lower() in figure.what.lower() for figure in one.figures)]
+    with brokers.running() as (found, notes):
         for number in range(rounds):
-            order = brokers[:: -1 if number % 2 else 1]
-            _round(order, seconds, count)
-    ours, theirs = brokers
-    return [_figures(ours, theirs, rounds), _shares(ours, theirs)]
+            both = found[:2][:: -1 if number % 2 else 1]
+            for measurement in chosen:
+                for broker in both:
+                    broker.run(measurement.what, measurement.job, _options(measurement, seconds, quick=quick))
+        for measurement in chosen:
+            for broker in found[2:]:
+                _run_slow(broker, measurement, min(seconds, 1.0))
+    return [_figures(found, chosen, rounds, notes), _shares(found, chosen)]
 
 
-def _round(brokers: list[Broker], seconds: float, count: int) -> None:
-    """Take each measurement with one broker right after the other."""
-    for traffic in TRAFFIC:
-        for broker in brokers:
-            broker.run(
-                traffic.what,
-                "throughput",
-                publishers=traffic.publishers,
-                subscribers=traffic.subscribers,
-                topics=traffic.topics,
-                joined=traffic.joined,
-                qos=traffic.qos,
-                bytes=PAYLOAD,
-                seconds=seconds,
-                pids=broker.product.pids,
-            )
-    for broker in brokers:
-        broker.run("round trip", "round_trip", messages=count, bytes=PAYLOAD)
-    for broker in brokers:
-        broker.run("connects", "connects", clients=count)
+def _options(measurement: Measurement, seconds: float, *, quick: bool = False) -> dict[str, Any]:
+    options = dict(measurement.options)
+    if measurement.job == "round_trip":
+        options["messages"] = int(seconds * PACE)
+    elif measurement.job == "connects":
+        options["clients"] = CONNECTS // SLOW if quick else CONNECTS
+    else:
+        options["seconds"] = seconds
+    return options
 
 
-def _figures(ours: Broker, theirs: Broker, rounds: int) -> Table:
-    table = Table(("What", "Goal", "Gatehouse", "Mosquitto", "Ratio", "Met"))
-    for traffic in TRAFFIC:
-        own, other = ours.values(traffic.what, "rate"), theirs.values(traffic.what, "rate")
-        ratio = statistics.median(own) / statistics.median(other)
-        goal, reached = "", ""
-        if traffic.goal is not None:
-            goal, reached = f"{traffic.goal:g} ×", met(ratio >= traffic.goal)
-        table.add(traffic.what, goal, spread(own), spread(other), f"{ratio:.1f} ×", reached)
-    for percent in (50, 99):
-        own, other = (_microseconds(broker, percent) for broker in (ours, theirs))
-        ratio = statistics.median(own) / statistics.median(other)
-        table.add(f"Round trip, p{percent}", "", spread(own, " µs"), spread(other, " µs"), f"{ratio:.1f} ×", "")
-    own, other = ours.values("connects", "rate"), theirs.values("connects", "rate")
-    ratio = statistics.median(own) / statistics.median(other)
-    table.add("Authenticated connects/s", "", spread(own), spread(other), f"{ratio:.1f} ×", "")
+def _run_slow(broker: Broker, measurement: Measurement, seconds: float) -> None:
+    """Take a measurement of a slow peer once, and with less under way, so that it ends."""
+    if reason := measurement.without.get(broker.name):
+        broker.failed[measurement.what] = reason
+        return
+    options = _options(measurement, seconds, quick=True)
+    if "deliveries" in options:
+        options["deliveries"] = max(1, options["deliveries"] // SLOW)
+    broker.run(measurement.what, measurement.job, options)
+
+
+def _figures(found: list[Broker], chosen: list[Measurement], rounds: int, notes: list[str]) -> Table:
+    table = Table(("What", "Goal", *NAMES, "Ratio", "Met"))
+    by_name = {broker.name: broker for broker in found}
+    for measurement in chosen:
+        for figure in measurement.figures:
+            values = [_values(by_name.get(name), measurement, figure) for name in NAMES]
+            cells = [_cell(seen, figure) for seen in values]
+            ratio = statistics.median(values[0]) / statistics.median(values[1]) if values[0] and values[1] else None
+            table.add(figure.what, figure.bound, *cells, _times(ratio), _met(figure, ratio))
     table.notes.append(
-        f"Messages a second, median (lowest–highest) of {rounds} rounds, {PAYLOAD} bytes each. {_lost(ours, theirs)}"
+        f"Messages a second of {PAYLOAD} bytes where nothing else is said: median (lowest–highest) of {rounds} rounds; "
+        f"aedes and amqtt once each. The ratio is Gatehouse's to Mosquitto's. {_lost(found)}"
     )
+    table.notes.extend([*notes, *_reasons(found)])
     return table
 
 
-def _microseconds(broker: Broker, percent: float) -> list[float]:
-    return [percentile(answer["seconds"], percent) * 1e6 for answer in broker.seen["round trip"]]
+def _values(broker: Broker | None, measurement: Measurement, figure: Figure) -> list[float]:
+    return [figure.value(answer) for answer in broker.seen.get(measurement.what, [])] if broker is not None else []
 
 
-def _lost(*brokers: Broker) -> str:
+def _cell(values: list[float], figure: Figure) -> str:
+    if len(values) == 1:
+        return f"{values[0]:,.0f}{figure.unit}"
+    return spread(values, figure.unit) if values else "–"
+
+
+def _times(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×"
+
+
+def _met(figure: Figure, ratio: float | None) -> str:
+    return met(ratio is not None and figure.is_met(ratio)) if figure.goal is not None else ""
+
+
+def _reasons(found: list[Broker]) -> list[str]:
+    """Say why a broker has no figure."""
+    return [f"{broker.name}, {what}: {reason}." for broker in found for what, reason in broker.failed.items()]
+
+
+def _lost(found: list[Broker]) -> str:
     """Say how many messages did not arrive."""
-    facts = [f"{broker.product.name} {broker.total('lost'):,} of {broker.total('sent'):,} sent" for broker in brokers]
+    facts = []
+    for broker in found:
+        lost, sent = (sum(sum(broker.values(one.what, name)) for one in TRAFFIC) for name in ("lost", "sent"))
+        facts.append(f"{broker.name} {lost:,} of {sent:,} sent")
     return f"Lost messages: {', '.join(facts)}."
 
 
-def _shares(ours: Broker, theirs: Broker) -> Table:
+def _shares(found: list[Broker], chosen: list[Measurement]) -> Table:
     """Return who was busy: a load near 100 % of a core is the limit itself."""
-    table = Table(("Share of a core", "Gatehouse", "its load", "Mosquitto", "its load"))
-    for traffic in TRAFFIC:
-        cells = [
-            f"{statistics.median(broker.values(traffic.what, name)):.0%}"
-            for broker in (ours, theirs)
-            for name in ("broker_cpu", "load_cpu")
-        ]
-        table.add(traffic.what, *cells)
+    both = found[:2]
+    table = Table(("Share of a core", *(column for broker in both for column in (broker.name, "its load"))))
+    for measurement in chosen:
+        if measurement.job != "round_trip":
+            cells = [
+                f"{statistics.median(values):.0%}" if (values := broker.values(measurement.what, name)) else "–"
+                for broker in both
+                for name in ("broker_cpu", "load_cpu")
+            ]
+            table.add(measurement.what, *cells)
     return table

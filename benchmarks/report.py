@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.stack import mosquitto_version
+from benchmarks.peers import mosquitto
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -45,7 +45,7 @@ def machine() -> str:
     load = os.getloadavg()[0]
     return (
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores ({_processor()}), "
-        f"Python {platform.python_version()}, {mosquitto_version()}, Linux {platform.release()}; "
+        f"Python {platform.python_version()}, {mosquitto.version()}, Linux {platform.release()}; "
         f"load average before the start {load:.2f}."
     )
 

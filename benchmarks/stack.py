@@ -1,43 +1,33 @@
-"""The two products that are measured, on free ports and with folders of their own."""
+"""What is measured, on free ports and in folders of its own."""
 
 from __future__ import annotations
 
-import getpass
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks import processes, wire
+from benchmarks import processes
 from benchmarks.browser import Browser
+from benchmarks.generator import wire
 from benchmarks.load import ROOT
 from portal.config import Settings, load
 
 HOST = "127.0.0.1"
 EMAIL, PASSWORD = "bench@example.com", "a password of the benchmarks"
 READY_WITHIN = 30
-MOSQUITTO_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-
-MOSQUITTO_CONFIG = """\
-user {user}
-listener {port} {host}
-set_tcp_nodelay true
-allow_anonymous false
-password_file {folder}/passwords
-acl_file {folder}/permissions
-max_inflight_messages {inflight}
-max_queued_messages 0
-persistence false
-sys_interval 0
-log_dest none
-"""
-MOSQUITTO_INFLIGHT = 20  # its default and Gatehouse's; with 100 or 1,000 Mosquitto is slower
+# Room for the messages that are published to a session while it is offline.
+UNHAMPERED = {
+    "MQTT_QUEUE_MESSAGES": "1000000",
+    "MQTT_QUEUE_BYTES": "1000000000",
+    "MQTT_QUEUE_TOTAL_BYTES": "1000000000",
+}
 
 
 class Product(ABC):
@@ -87,7 +77,8 @@ class Product(ABC):
         try:
             with socket.create_connection((HOST, self.mqtt_port), timeout=5) as connection:
                 connection.sendall(wire.connect("probe", username, password))
-                return connection.recv(len(wire.ACCEPTED)) == wire.ACCEPTED
+                answer = connection.recv(64)
+                return bool(answer) and wire.accepted(answer) > 0
         except OSError:
             return False
 
@@ -111,7 +102,7 @@ class Gatehouse(Product):
 
     name = "Gatehouse"
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self.port = processes.free_port()
         self.environ = {
@@ -124,6 +115,7 @@ class Gatehouse(Product):
             "DATA_DIR": str(self.folder / "data"),
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
+            **(settings or {}),
         }
 
     @property
@@ -156,46 +148,3 @@ class Gatehouse(Product):
         browser = Browser(HOST, self.port)
         browser.log_in(EMAIL, PASSWORD)
         return browser
-
-
-class Mosquitto(Product):
-    """Debian's Mosquitto, with a password file and a permissions file, and nothing that slows it down."""
-
-    name = "Mosquitto"
-
-    def __init__(self, username: str, password: str) -> None:
-        super().__init__()
-        self._username, self._password = username, password
-
-    def start(self) -> None:
-        config = self.folder / "mosquitto.conf"
-        values = {"user": getpass.getuser(), "host": HOST, "port": self.mqtt_port, "folder": self.folder}
-        config.write_text(MOSQUITTO_CONFIG.format(inflight=MOSQUITTO_INFLIGHT, **values))
-        passwords = self.folder / "passwords"
-        passwords.touch(mode=0o600)
-        subprocess.run(
-            [program("mosquitto_passwd"), "-b", passwords, self._username, self._password], check=True, timeout=10
-        )
-        (self.folder / "permissions").write_text(f"user {self._username}\ntopic readwrite #\n")
-        self._launch([program("mosquitto"), "-c", str(config)])
-        processes.wait_until(self._ready, READY_WITHIN, "Mosquitto to be ready")
-
-    def _ready(self) -> bool:
-        return self._alive() and self.accepts(self._username, self._password)
-
-
-def program(name: str) -> str:
-    """Return the path of a program of Mosquitto.  Raises `FileNotFoundError`."""
-    path = shutil.which(name, path=MOSQUITTO_PATH)
-    if path is None:
-        raise FileNotFoundError(f"{name}: not found; install the package mosquitto")
-    return path
-
-
-def mosquitto_version() -> str:
-    """Return what Mosquitto says of itself, like "mosquitto version 2.0.11"."""
-    try:
-        done = subprocess.run([program("mosquitto"), "-h"], capture_output=True, text=True, timeout=10)
-    except FileNotFoundError:
-        return "no mosquitto"
-    return done.stdout.partition("\n")[0].strip()

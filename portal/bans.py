@@ -10,8 +10,9 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 from portal import activity, clock, guard
+from portal.attempt import Pair, origin_of
 from portal.db import writing
-from portal.guard import ADDRESS, KNOWN_FOR, MAX_BANS, MAX_KNOWN, REMEMBERED, USERNAME, Guard, Pair
+from portal.guard import ADDRESS, KNOWN_FOR, MAX_BANS, MAX_KNOWN, REMEMBERED, USERNAME, Guard
 from portal.integrations import MAX_ID, Actor
 from portal.models import Ban, Integration, KnownLogin, Revision, tuples
 
@@ -104,7 +105,7 @@ def lift(ban_id: int, actor: Actor) -> Ban:
 
 def lift_by_name(name: str, actor: Actor) -> list[Ban]:
     """End the bans of an address or a username.  Raises `NotFound`."""
-    wanted = guard.origin_of(name)
+    wanted = origin_of(name)
     found = [ban for ban in current(clock.now()) if ban.name == (wanted if ban.kind == ADDRESS else name)]
     if not found:
         raise NotFound(f"no ban holds for {name!r}")

@@ -4,30 +4,29 @@ A state machine without a database or a clock: `now` is seconds since 1970.  `po
 
 - A *guess* is a username with a password.  The same wrong one again is a device that nobody told, and no new guess.
 - So many guesses within the window ban an address (IPv6: its /64), and so many at one username ban that; but those of
-  an address that is banned itself do not count: one that can be stopped itself keeps nobody else out.
+  one address that is banned itself do not count: who can be stopped alone keeps nobody else out.
 - A ban refuses without a look at the password, except for a *known login*: a username from an address that it has come
   in from.  Under a ban its guesses are looked at one by one, so that its right password still gets in.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from typing import TypeVar
 
+from portal.attempt import Attempt, Pair
 from portal.config import Settings
 from portal.tally import Tally
 
 ADDRESS, USERNAME = "address", "username"
 
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds before a refusal
+FIRST_WAIT, LONGEST_WAIT = 0.1, 3.0  # seconds before a refusal
 WAIT_GROWTH = 1.26  # with each guess: doubles with every three
 TURN = 1.0  # seconds between two guesses of a known login under a ban
 LONGEST_QUEUE = 10.0  # seconds that a login may wait for its turn
@@ -42,7 +41,6 @@ MAX_KNOWN = 50_000
 
 Name = TypeVar("Name")
 Subject = tuple[str, str]  # a kind and a name: ("address", "192.0.2.7"), ("username", "plant/line1")
-Pair = tuple[str, str]  # a username and an origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,40 +84,6 @@ class Ban:
     @property
     def subject(self) -> Subject:
         return self.kind, self.name
-
-
-class Attempt:
-    """One attempt to come in, reduced to what counts; the username has to be printable and of bounded length."""
-
-    __slots__ = ("address", "name", "origin", "password", "protocol")
-
-    def __init__(self, protocol: str, username: str, password: bytes, address: str) -> None:
-        self.protocol = protocol
-        self.name = username
-        self.password = password
-        self.address = address
-        self.origin = origin_of(address) if ":" in address else address
-
-    @property
-    def pair(self) -> Pair:
-        return self.name, self.origin
-
-    def of(self, kind: str) -> str:
-        return self.origin if kind == ADDRESS else self.name
-
-
-@lru_cache(4096)
-def origin_of(address: str) -> str:
-    """Return what an address is counted as: a customer of a provider commands a whole /64 of IPv6."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 class Guard:
@@ -166,7 +130,7 @@ class Guard:
             most = 0
             for kind, tallies in self._tallies.items():
                 if self.rules.limit(kind):
-                    tally = self._tally(tallies, attempt.of(kind))
+                    tally = self._tally(tallies, _name(kind, attempt))
                     tally.add(guess, attempt.origin, now, self.rules.window)
                     tally.shorten(self.rules.limit(kind))
                     most = max(most, len(tally))
@@ -183,7 +147,7 @@ class Guard:
             if guessed:
                 guess = self._digest(attempt)
                 for kind, tallies in self._tallies.items():
-                    if (tally := tallies.get(attempt.of(kind))) is not None:
+                    if (tally := tallies.get(_name(kind, attempt))) is not None:
                         tally.discard(guess)
             known = self._known.get(attempt.pair)
             if known is None or not 0 <= now - known < KNOWN_AGAIN:
@@ -236,7 +200,7 @@ class Guard:
         limit = self.rules.limit(kind)
         if not limit:
             return False
-        name = attempt.of(kind)
+        name = _name(kind, attempt)
         ban = self._bans.get((kind, name))
         if ban is not None and now < ban.until:
             return True
@@ -245,11 +209,17 @@ class Guard:
             return False
         tally.forget(now - self.rules.window)
         if kind == USERNAME:
-            tally.drop(self._was_stopped)
+            self._pardon(tally, now)
         if len(tally) < limit:
             return False
         self._begin(kind, name, attempt, len(tally), now)
         return True
+
+    def _pardon(self, tally: Tally, now: float) -> None:
+        """Do not count the guesses of one address that was banned for them; several are an attack from all sides."""
+        if now - tally.pardoned_at >= self.rules.window:
+            tally.pardoned, tally.pardoned_at = next((o for o, at in tally if self._was_stopped(o, at)), None), now
+        tally.drop(lambda origin, at: origin == tally.pardoned and self._was_stopped(origin, at))
 
     def _was_stopped(self, origin: str, at: float) -> bool:
         """Tell whether an address was banned after it guessed."""
@@ -300,3 +270,7 @@ class Guard:
 
 def _wait(guesses: int) -> float:
     return min(LONGEST_WAIT, FIRST_WAIT * WAIT_GROWTH ** min(guesses, 40))
+
+
+def _name(kind: str, attempt: Attempt) -> str:
+    return attempt.origin if kind == ADDRESS else attempt.name

@@ -115,6 +115,8 @@ def set_active(integration_id: int, active: bool, actor: Actor) -> Integration:
         if integration.active != active:
             integration.active = active
             kind = "integration.activated" if active else "integration.deactivated"
+            if not active:
+                _kick(Connection.integration == integration_id)  # also if it is activated before anybody looks
             _save(integration, kind, actor)
     return integration
 
@@ -164,19 +166,24 @@ def reveal(integration_id: int, actor: Actor, sealer: Sealer) -> str:
 def disconnect(integration_id: int, actor: Actor, connection_id: str | None = None) -> int:
     """Have one open connection closed, or all of an integration's; its client may come back.  Return how many."""
     with writing():
-        Revision.bump("presence")
-        Revision.bump("kicks")
         integration = by_id(integration_id)
         rows = Connection.integration == integration_id
         if connection_id is not None:
             rows &= Connection.id == connection_id
-        asked = rows & (Connection.kicked == False)  # noqa: E712 - SQL
-        names = [row[0] for row in tuples(Connection.select(Connection.client_id).where(asked).limit(2))]
-        count = int(Connection.update(kicked=True).where(asked).execute())
+        count, names = _kick(rows)
         if count:
             detail = f"client {names[0]}" if count == 1 else f"{count} connections"
             _record("integration.disconnected", integration, actor, detail)
     return count
+
+
+def _kick(rows: pw.Expression) -> tuple[int, list[str]]:
+    """Ask for connections to be closed; return how many that are, and the client ids of the first two."""
+    Revision.bump("presence")
+    Revision.bump("kicks")
+    asked = rows & (Connection.kicked == False)  # noqa: E712 - SQL
+    names = [str(row[0]) for row in tuples(Connection.select(Connection.client_id).where(asked).limit(2))]
+    return int(Connection.update(kicked=True).where(asked).execute()), names
 
 
 @contextmanager

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 class Tally:
     """The guesses at one place, oldest first, each once."""
 
-    __slots__ = ("_at", "_guesses", "_origins", "turn")
+    __slots__ = ("_at", "_guesses", "_origins", "pardoned", "pardoned_at", "turn")
 
     def __init__(self) -> None:
         self._guesses = array("Q")
         self._at = array("d")
         self._origins: list[str] = []
+        self.pardoned: str | None = None  # the address whose guesses do not count here, and since when
+        self.pardoned_at = 0.0
         self.turn = 0.0  # when the next one may be looked at, where that is held to
 
     def __len__(self) -> int:
         return len(self._guesses)
+
+    def __iter__(self) -> Iterator[tuple[str, float]]:
+        """Return where each guess came from, and when."""
+        return zip(self._origins, self._at, strict=True)
 
     def add(self, guess: int, origin: str, now: float, window: float) -> bool:
         """Add a guess; return False if it was there already."""

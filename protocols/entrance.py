@@ -12,9 +12,10 @@ import peewee as pw
 
 from portal import activity, clock, db, presence
 from portal.activity import LoginNote
+from portal.attempt import Attempt
 from portal.credentials import Entry
 from portal.gate import Gate
-from portal.guard import FIRST_WAIT, Attempt, Guard
+from portal.guard import FIRST_WAIT, Guard
 from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.ledger import OnlineTimes
 from protocols.recorder import Recorder

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from protocols.mqtt.packets import Message
 
+_OVERHEAD = 300  # bytes that a message costs besides its text, roughly
+
 QUEUED, SENT, RELEASED = range(3)  # waits; PUBLISH sent; PUBREC seen and PUBREL sent
 
 
@@ -99,4 +101,4 @@ class Backlog:
 
 def _size(entry: Entry) -> int:
     message = entry.message
-    return len(message.payload) + len(message.properties) + len(message.topic)
+    return len(message.payload) + len(message.properties) + len(message.topic) + _OVERHEAD

@@ -11,7 +11,8 @@ from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.mqtt import encode, properties, welcome
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import Client
-from protocols.mqtt.errors import ConnectRefused, LoginRefused
+from protocols.mqtt.decode import decode_connect
+from protocols.mqtt.errors import ConnectRefused, LoginRefused, MqttError
 from protocols.mqtt.keeping import EXPIRES_NEVER, Will
 from protocols.mqtt.line import Line, Link
 from protocols.mqtt.packets import (
@@ -20,6 +21,7 @@ from protocols.mqtt.packets import (
     BANNED,
     CLIENT_IDENTIFIER_NOT_VALID,
     LEVEL_3_1_1,
+    LEVEL_5,
     NOT_AUTHORIZED,
     QUOTA_EXCEEDED,
     SERVER_UNAVAILABLE,
@@ -40,17 +42,31 @@ _CODES = {
 }
 
 _VERSIONS = {LEVEL_3_1_1: "3.1.1"}
+_CONNECT_5 = b"\0\4MQTT\5"  # the start of a CONNECT's body
+
+
+def begin(broker: Broker, body: bytes, address: str, transport: str, link: Link) -> Admission:
+    """Decode and check a CONNECT; raise MqttError, with an answer sent where there is one."""
+    try:
+        packet = decode_connect(body)
+    except MqttError as error:
+        if body.startswith(_CONNECT_5):  # [MQTT5-3.1.4-2] with words, which 3.1.1 has not
+            link.outbox.send(encode.connack(error.code, level=LEVEL_5))
+        raise
+    try:
+        return Admission(broker, check(packet), address, transport, link)
+    except ConnectRefused as refusal:
+        link.outbox.send(welcome.refuse(refusal, packet))
+        raise
 
 
 class Admission:
     """One CONNECT until it is accepted or refused; the password is let go of with it."""
 
-    __slots__ = ("_broker", "_link", "_login", "_since", "connect")
+    __slots__ = ("_broker", "_connect", "_link", "_login", "_since")
 
-    def __init__(
-        self, broker: Broker, packet: Connect | UnknownConnect, address: str, transport: str, link: Link
-    ) -> None:
-        self.connect = connect = check(packet)
+    def __init__(self, broker: Broker, connect: Connect, address: str, transport: str, link: Link) -> None:
+        self._connect = connect
         self._broker = broker
         self._link = link
         self._since = broker.common.now
@@ -58,11 +74,17 @@ class Admission:
         self._login = Login("mqtt", connect.username, connect.password, connect.client_id, address, version, transport)
 
     def ask(self) -> Client | float:
-        """Let the client in, or return in how many seconds to ask again; raise ConnectRefused."""
-        grant = self._authenticate()
-        if isinstance(grant, Wait):
-            return grant.seconds
-        connect, broker = self.connect, self._broker
+        """Let the client in, or return in how many seconds to ask again; raise ConnectRefused once it is told so."""
+        try:
+            grant = self._authenticate()
+            return grant.seconds if isinstance(grant, Wait) else self._admit(grant)
+        except ConnectRefused as refusal:  # [MQTT-3.1.4-5] [MQTT5-3.1.4-6] the rest is not looked at
+            self._link.outbox.send(welcome.refuse(refusal, self._connect))
+            raise
+
+    def _admit(self, grant: Grant) -> Client:
+        """Take over or resume the session, and answer with CONNACK."""
+        connect, broker = self._connect, self._broker
         client_id = connect.client_id or _new_client_id(broker, connect.level)
         access = Access(grant, client_id)
         _check_will(connect, access)
@@ -84,7 +106,7 @@ class Admission:
 
     def _join(self, grant: Grant, session: Session) -> Client:
         """Go on with the session, and announce the connection."""
-        connect, broker = self.connect, self._broker
+        connect, broker = self._connect, self._broker
         line = _line(broker, connect, self._link)
         if session.is_simple != line.is_simple:
             session.is_simple = line.is_simple

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from protocols.mqtt import encode, welcome
+from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import ACKNOWLEDGEMENTS, Client
-from protocols.mqtt.connect import Admission
-from protocols.mqtt.decode import decode, decode_connect
-from protocols.mqtt.errors import ConnectRefused, MqttError, PacketTooLarge, ProtocolViolation
+from protocols.mqtt.connect import Admission, begin
+from protocols.mqtt.decode import decode
+from protocols.mqtt.errors import MqttError, PacketTooLarge, ProtocolViolation
 from protocols.mqtt.gate import Gate
 from protocols.mqtt.inbox import Inbox
 from protocols.mqtt.outbox import Outbox
@@ -17,10 +17,7 @@ from protocols.mqtt.packets import (
     CONNECT,
     KEEP_ALIVE_TIMEOUT,
     LEVEL_3_1_1,
-    LEVEL_5,
     PUBLISH,
-    Connect,
-    UnknownConnect,
     frames,
 )
 
@@ -29,7 +26,6 @@ NO_CONNECT = "no CONNECT in time"
 NOT_STORED = "its messages could not be stored, and it has to send them again"
 
 _SIGN_OF_LIFE = 1_000  # bytes of an unfinished packet that show a client at work
-_CONNECT_5 = b"\0\4MQTT\5"  # the start of a CONNECT's body
 
 
 class Connection:
@@ -234,41 +230,18 @@ class Connection:
         if data[0] != CONNECT << 4:  # [MQTT-3.1.0-1] [MQTT5-3.1.0-1]
             raise ProtocolViolation(f"0x{data[0]:02x} instead of CONNECT")
         for _, _, body, end, _ in frames(data, 0, self._max_packet):
-            self._begin(data[body:end])
+            self._ask(begin(self._broker, data[body:end], self.address, self.transport, self))
             return end
         return 0
 
-    def _begin(self, body: bytes) -> None:
-        level = LEVEL_5 if body.startswith(_CONNECT_5) else LEVEL_3_1_1
-        try:
-            packet = decode_connect(body)
-        except MqttError as error:
-            if level == LEVEL_5:  # [MQTT5-3.1.4-2] with words, which 3.1.1 has not
-                self.outbox.send(encode.connack(error.code, level=level))
-            raise
-        try:
-            admission = Admission(self._broker, packet, self.address, self.transport, self)
-        except ConnectRefused as refusal:
-            self._refuse(refusal, packet)
-            raise
-        self._ask(admission)
-
     def _ask(self, admission: Admission) -> None:
         """Answer a CONNECT, or keep it until it is time to ask again."""
-        try:
-            answer = admission.ask()
-        except ConnectRefused as refusal:
-            self._admission = None
-            self._refuse(refusal, admission.connect)
-            raise
+        self._admission = None
+        answer = admission.ask()
         if isinstance(answer, Client):
-            self.client, self._admission = answer, None
+            self.client = answer
         else:
             self._admission, self.due_in = admission, answer
-
-    def _refuse(self, refusal: ConnectRefused, packet: Connect | UnknownConnect) -> None:
-        """Answer with a CONNACK; what comes after the CONNECT is not looked at [MQTT-3.1.4-5] [MQTT5-3.1.4-6]."""
-        self.outbox.send(welcome.refuse(refusal, packet))
 
     # --- the other packets
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from protocols.mqtt.session import Session
 
 _STAMP = 60.0  # seconds between two stamps
-_STOP = 2.0  # seconds to write the last batch in
+_STOP = 1.0  # seconds to write the last batch in
 _INLINE = 256  # bytes from which on a message is stored once for all its entries, and not within each
 
 

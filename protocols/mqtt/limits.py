@@ -22,7 +22,7 @@ class Limits:
     max_connections_per_address: int = 20_000  # many clients share an address behind a router or a proxy
     max_connections_per_integration: int = 20_000
     inflight: int = 20  # QoS 1 and 2 messages sent and not yet acknowledged, per session
-    queue_messages: int = 1_000  # QoS 1 and 2 messages that wait, per session
+    queue_messages: int = 10_000  # QoS 1 and 2 messages that wait, per session
     queue_bytes: int = 16 * MIB
     queue_total_bytes: int = 256 * MIB  # that wait, of all sessions together
     outbound_bytes: int = 4 * MIB  # what waits for a slow reader; QoS 0 beyond it is dropped

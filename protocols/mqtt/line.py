@@ -12,6 +12,7 @@ from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.packets import LEVEL_3_1_1, Message
 
 _ALIAS_WORTH = 6  # bytes of a topic name that an alias costs anyway, or nearly
+_ROUNDING = 1e-6  # seconds that the difference of two times may be too large by
 
 
 class Link(Protocol):
@@ -76,11 +77,10 @@ class Line:
         """
         expiry = None
         if message.expires_at is not None:
-            expiry = ceil(message.expires_at - self._common.now)  # [MQTT5-3.3.2-6]
-            if expiry < 0:  # [MQTT5-3.3.2-5] [MQTT5-4.3.3-7] [MQTT5-4.3.3-13]
-                if not dup:
-                    return None
-                expiry = 0
+            left = message.expires_at - self._common.now
+            if left < 0 and not dup:  # [MQTT5-3.3.2-5] [MQTT5-4.3.3-7] [MQTT5-4.3.3-13]
+                return None
+            expiry = max(0, ceil(left - _ROUNDING))  # [MQTT5-3.3.2-6]
         if self.level == LEVEL_3_1_1:
             return encode.publish(message, packet_id, dup=dup)
         if self.aliases and in_order and len(message.topic) > _ALIAS_WORTH:

@@ -120,6 +120,8 @@ class Publisher:
         if qos == 2 and level != LEVEL_3_1_1:
             self._check_window(packet_id)
         before = keeper.changes
+        # Of a duplicate, the first one may not be committed yet.
+        wait = qos == 2 and session.expiry > 0 and keeper.pending
         reason = SUCCESS
         if route.forbidden and level != LEVEL_3_1_1 and packet_id not in session.received:
             reason = NOT_AUTHORIZED  # and for 3.1.1 dropped, but acknowledged all the same [MQTT-3.3.5-2]
@@ -130,7 +132,7 @@ class Publisher:
                 self._route(message, route)
         # Once what depends on it is committed [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT5-4.3.2-4] [MQTT5-4.3.3-8]
         answer = encode.puback if qos == 1 else encode.pubrec
-        self._line.gate.send(answer(packet_id, reason, level=level), wait=keeper.changes != before)
+        self._line.gate.send(answer(packet_id, reason, level=level), wait=wait or keeper.changes != before)
 
     def _route(self, message: Message, route: Route) -> None:
         if message.retain:

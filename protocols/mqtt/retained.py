@@ -46,7 +46,7 @@ class Retained:
         had = self._delete(message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
         # An empty one deletes [MQTT-3.3.1-11] [MQTT5-3.3.1-7]
         fits = bool(message.payload) and self.restore(message)
-        if message.topic.startswith("$"):  # the server's own, which a start makes anew
+        if _is_own(message.topic):  # a start makes them anew
             return
         if fits:
             self._keeper.retained(message)
@@ -57,16 +57,16 @@ class Retained:
         """Take a message of a topic that has none; False when there is no room for it."""
         levels = message.topic.split("/")
         size = _size(message)
-        limit = self._exceeded(len(levels), size)
-        if limit:
+        if limit := self._exceeded(message.topic, len(levels), size):
             self._refuse(message, limit)
             return False
         node = self._root
         for level in levels:
             node = node.children.setdefault(level, _Node())
         node.message = message
-        self.count += 1
-        self.size += size
+        if not _is_own(message.topic):
+            self.count += 1
+            self.size += size
         if message.expires_at is not None:
             self._expiring[message.topic] = message.expires_at
         return True
@@ -77,9 +77,11 @@ class Retained:
             self._delete(topic)
             self._keeper.drop_retained(topic)
 
-    def _exceeded(self, levels: int, size: int) -> str:
+    def _exceeded(self, topic: str, levels: int, size: int) -> str:
         """Return the name of the limit that forbids a message of this size."""
         limits = self._limits
+        if _is_own(topic):
+            return ""
         if levels > limits.topic_levels:
             return "topic_levels"
         if self.count >= limits.retained_messages:
@@ -132,8 +134,9 @@ class Retained:
             return False
         self._expiring.pop(name, None)
         path[-1].message = None
-        self.count -= 1
-        self.size -= _size(message)
+        if not _is_own(name):
+            self.count -= 1
+            self.size -= _size(message)
         for level in reversed(levels):
             node = path.pop()
             if node.children or node.message is not None:
@@ -173,6 +176,11 @@ class Replay:
                     message = replace(message, qos=qos)
                 return message, self._subscription
         return None
+
+
+def _is_own(topic: str) -> bool:
+    """Say whether a topic is one of the server's own, which no client publishes and no limit counts."""
+    return topic.startswith("$")
 
 
 def _size(message: Message) -> int:

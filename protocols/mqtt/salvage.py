@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -30,8 +31,9 @@ SCHEMA = f"""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _UNREADABLE = _DAMAGED | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_ERROR}  # a page or the table is missing
 
-_FIRST, _LAST = -(2**63), 2**63 - 1
-_PROBES = 50_000  # queries that are spent on a damaged file
+_UPWARDS = "SELECT id, data FROM record WHERE id BETWEEN ? AND ? ORDER BY id"
+_DOWNWARDS = f"{_UPWARDS} DESC"
+_PROBES = 20_000  # ranges of a damaged file that are tried
 _SLICE = 10_000  # rows written at a time to a new file
 
 
@@ -40,14 +42,14 @@ class Content:
     """What a file holds."""
 
     rows: list[Row] = field(default_factory=list)  # those that are whole, by their numbers
-    lost: int = 0  # rows that are not
+    damaged: int = 0  # rows that can be read and are not
     fault: str = ""  # what is wrong with the file; "" when all is well
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open the file in a mode of SQLite's addresses, such as "ro"."""
     address = f"file:{quote(str(path))}?mode={mode}"
-    db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
+    db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=2)
     db.text_factory = bytes  # whatever damage has made of a row, it can be read
     return db
 
@@ -113,7 +115,8 @@ def _read(path: Path, is_whole: IsWhole) -> Content:
         if _code(error) not in _UNREADABLE:
             raise
         content.fault = str(error)
-        rows.update(_probe(db, content))
+        db.execute("PRAGMA writable_schema = ON")  # reads a file that is shorter than it says, too
+        rows.update(_probe(db))
     finally:
         db.close()
     _keep_whole(content, rows, is_whole)
@@ -121,11 +124,16 @@ def _read(path: Path, is_whole: IsWhole) -> Content:
 
 
 def _keep_whole(content: Content, rows: dict[int, bytes], is_whole: IsWhole) -> None:
-    content.rows = [row for row in sorted(rows.items()) if is_whole(*row)]
-    damaged = len(rows) - len(content.rows)
-    content.lost += damaged
-    if damaged and not content.fault:
+    content.rows = [
+        (number, data) for number, data in sorted(rows.items()) if _is_bytes(data) and is_whole(number, data)
+    ]
+    content.damaged = len(rows) - len(content.rows)
+    if content.damaged and not content.fault:
         content.fault = "checksums are wrong"
+
+
+def _is_bytes(data: object) -> bool:
+    return isinstance(data, bytes)
 
 
 def _foreign(db: sqlite3.Connection) -> str:
@@ -143,41 +151,63 @@ def _rows(db: sqlite3.Connection, content: Content) -> dict[int, bytes]:
     """Read every row, in one go if that works."""
     if not content.fault:
         return dict(db.execute("SELECT id, data FROM record ORDER BY id"))
-    return _probe(db, content)
+    return _probe(db)
 
 
-def _probe(db: sqlite3.Connection, content: Content) -> dict[int, bytes]:
-    """Read all the rows that SQLite can still reach, by ranges that get smaller around what it cannot."""
+def _probe(db: sqlite3.Connection) -> dict[int, bytes]:
+    """Read the rows that SQLite can still reach: by ranges, from both ends, that get smaller around what it cannot.
+
+    The largest range comes first, so that no small place takes up all the tries.
+    """
     rows: dict[int, bytes] = {}
-    ranges = [(_FIRST, _LAST)]
+    high = next((1 << bits for bits in range(62, 0, -1) if _read_down(db, 0, 1 << bits, rows) < 1 << bits), 0)
+    ranges = [(-high, 0, high)]
     for _ in range(_PROBES):
         if not ranges:
             break
-        low, high = ranges.pop()
-        last = _read_range(db, low, high, rows)
-        if last == high:
+        _, low, high = heapq.heappop(ranges)
+        low = _read_up(db, low, high, rows) + 1
+        if low > high:
             continue
-        low = max(low, last + 1)
-        if low == high:
-            content.lost += 1
-            continue
-        middle = (low + high) // 2
-        ranges += [(middle + 1, high), (low, middle)]
+        high = _read_down(db, low, high, rows) - 1
+        if low < high:
+            middle = (low + high) // 2
+            heapq.heappush(ranges, (low - middle, low, middle))
+            heapq.heappush(ranges, (middle + 1 - high, middle + 1, high))
     return rows
 
 
-def _read_range(db: sqlite3.Connection, low: int, high: int, rows: dict[int, bytes]) -> int:
-    """Read rows of a range until the end or a damaged place; return up to where it is done."""
+def _read_up(db: sqlite3.Connection, low: int, high: int, rows: dict[int, bytes]) -> int:
+    """Read a range from its low end; return up to where that worked."""
     last = low - 1
+    for number in _readable(db, _UPWARDS, low, high, rows):
+        if number is None:
+            return high
+        last = number
+    return last
+
+
+def _read_down(db: sqlite3.Connection, low: int, high: int, rows: dict[int, bytes]) -> int:
+    """Read a range from its high end; return down to where that worked."""
+    last = high + 1
+    for number in _readable(db, _DOWNWARDS, low, high, rows):
+        if number is None:
+            return low
+        last = number
+    return last
+
+
+def _readable(db: sqlite3.Connection, sql: str, low: int, high: int, rows: dict[int, bytes]) -> Iterator[int | None]:
+    """Read rows until a damaged place, and return their numbers; None comes at the end of the range."""
     try:
-        for number, data in db.execute("SELECT id, data FROM record WHERE id BETWEEN ? AND ? ORDER BY id", (low, high)):
-            if not last < number <= high or not isinstance(data, bytes):
-                return last
+        for number, data in db.execute(sql, (low, high)):
+            if not low <= number <= high:
+                return
             rows[number] = data
-            last = number
+            yield number
     except sqlite3.Error:
-        return last
-    return high
+        return
+    yield None
 
 
 # --- a new file in the place of a damaged one
@@ -202,11 +232,11 @@ def _replace(path: Path, content: Content) -> None:
     aside = _put_aside(path)
     draft.rename(path)
     _log.error(
-        "%s was damaged (%s): %d records are whole and go on, %s; the damaged file is kept as %s",
+        "%s was damaged (%s): %d records are whole and kept, %d can be read and are not; the damaged file is now %s",
         path.name,
         content.fault,
         len(content.rows),
-        f"{content.lost} are lost" if content.lost else "whatever else it held is not known",
+        content.damaged,
         aside,
     )
 
@@ -221,7 +251,7 @@ def _finish_replacing(path: Path) -> None:
         return
     aside = _put_aside(path)
     draft.rename(path)
-    _log.error("%s was damaged: it is replaced now; the rest of the damaged file is kept as %s", path.name, aside)
+    _log.error("%s was damaged: it is replaced now; the rest of the damaged file is now %s", path.name, aside)
 
 
 def _put_aside(path: Path) -> str:
@@ -232,6 +262,9 @@ def _put_aside(path: Path) -> str:
     while aside.exists() or _beside(aside, "-wal").exists():
         number += 1
         aside = path.with_name(f"{path.name}.damaged-{moment}-{number}")
+    log = _beside(path, "-wal")
+    if log.exists() and not log.stat().st_size:
+        log.unlink()
     for suffix in ("", "-wal"):  # the file first: while it is missing, the replacing goes on at the next start
         if _beside(path, suffix).exists():
             _beside(path, suffix).rename(_beside(aside, suffix))

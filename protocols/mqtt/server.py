@@ -14,29 +14,25 @@ import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import cast
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
 from protocols.mqtt import figures
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.doors import Door, Tls, dress, open_door
-from protocols.mqtt.errors import LoginRefused, MqttError
 from protocols.mqtt.journal import Journal
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
-from protocols.mqtt.packets import ADMINISTRATIVE_ACTION, SERVER_SHUTTING_DOWN
+from protocols.mqtt.packets import ADMINISTRATIVE_ACTION
+from protocols.mqtt.shell import Shell
 from protocols.mqtt.sys_topics import SysPublisher
 
 _log = logging.getLogger("protocols.mqtt")
 
-CONNECTION_LOST = "connection lost"
-STOPPING = "server is stopping"
 DELETED = "integration deleted"
 
 _STOP_PATIENCE = 1.5  # seconds for the transports to close
 _OTHER_FILES = 100  # that the process may have open besides its clients
-_LAST_WORDS = 0.1  # seconds for a client to take what it is told at the end
 
 
 class MqttServer:
@@ -53,8 +49,8 @@ class MqttServer:
     ) -> None:
         self._limits = limits or Limits()
         self._broker = Broker(authenticate, presence, self._limits, keeper, new_client_id=_new_client_id)
-        self._clients: set[_Client] = set()
-        self._dirty: list[_Client] = []
+        self._clients: set[Shell] = set()
+        self._dirty: list[Shell] = []
         self._tls = tls
         self._doors: list[Door] = []
         self._sweep_timer: asyncio.TimerHandle | None = None
@@ -132,7 +128,7 @@ class MqttServer:
 
     # --- what the clients need
 
-    def open(self, client: _Client, address: str, transport: str) -> Connection:
+    def open(self, client: Shell, address: str, transport: str) -> Connection:
         """Begin a connection."""
         self._clients.add(client)
         self._all_closed.clear()
@@ -148,7 +144,7 @@ class MqttServer:
             self.note(connection.address, f"turned away, {exceeded.replace('_', ' ')} reached")
             connection.close(exceeded)
 
-    def lost(self, client: _Client) -> None:
+    def lost(self, client: Shell) -> None:
         """Forget a connection whose socket is closed."""
         self._broker.tally.closed(client.connection.address)
         self._clients.discard(client)
@@ -166,7 +162,7 @@ class MqttServer:
         """Call `act` after so many seconds."""
         self._loop.call_later(seconds, act)
 
-    def wake(self, client: _Client) -> None:
+    def wake(self, client: Shell) -> None:
         """Let a client write, and read on, at the end of this turn of the loop."""
         if not self._dirty:
             self._loop.call_soon(self._flush)
@@ -174,7 +170,7 @@ class MqttServer:
 
     def _meet(self, transport: str, address: str | None, sent: bytes) -> asyncio.Protocol:
         """Return what takes in a client that comes by this transport."""
-        return dress(_Client(self, transport), transport, self._tls, address, sent)
+        return dress(Shell(self, transport), transport, self._tls, address, sent)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []
@@ -194,121 +190,6 @@ class MqttServer:
             self._sys_topics.publish(now)
         self._journal.sweep(now)
         self._sweep_later()
-
-
-class _Client(asyncio.Protocol):
-    """The socket of one connection."""
-
-    __slots__ = ("_can_write", "_name", "_reads", "_server", "_transport", "connection")
-
-    connection: Connection
-    _transport: asyncio.Transport
-
-    def __init__(self, server: MqttServer, name: str = "tcp") -> None:
-        self._server = server
-        self._name = name  # of the transport
-        self._can_write = True
-        self._reads = True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")  # None when it is gone already
-        self.connection = self._server.open(self, peer[0] if peer else "unknown", self._name)
-        if self._server.stopping:  # it was being accepted at that moment
-            self.stop()
-        self._server.turn_away(self.connection)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        connection = self.connection
-        if connection.is_mid_packet and not connection.closed:
-            self._server.note(connection.address, "connection lost in the middle of a packet")
-        connection.close(CONNECTION_LOST)
-        if dropped := connection.take_dropped():
-            self._server.note(connection.address, f"{dropped:,} messages for it were dropped")
-        connection.discard()
-        self._server.lost(self)
-
-    def data_received(self, data: bytes) -> None:
-        connection = self.connection
-        try:
-            connection.feed(data, self._server.now())
-        except MqttError as error:
-            self.fail(error)
-        if connection.due_in is not None:
-            self._go_on_later()
-        if connection.held and self._reads and not self._transport.is_closing():
-            self._transport.pause_reading()
-            self._reads = False
-
-    def pause_writing(self) -> None:
-        self._can_write = False
-
-    def resume_writing(self) -> None:
-        self._can_write = True
-        self.flush()
-
-    def flush(self) -> None:
-        """Write what waits, and read on after a hold."""
-        connection = self.connection
-        if connection.closed:
-            return
-        connection.settle()
-        if self._can_write and connection.outbox.size:
-            self._transport.write(connection.outbox.take())
-            connection.drained()
-        if not connection.held and not self._transport.is_closing():
-            if not self._reads:
-                self._reads = True
-                self._transport.resume_reading()
-            if connection.can_go_on:
-                self.data_received(b"")
-
-    def check(self, now: float) -> None:
-        """Close a connection that is overdue, and a socket that should have closed by now."""
-        connection = self.connection
-        if connection.closed:
-            self._transport.abort()
-        elif (reason := connection.overdue(now)) is not None:
-            if connection.client is None:
-                self._server.note(connection.address, reason)
-            connection.expel(reason)
-
-    def stop(self) -> None:
-        """Close the connection and its socket, whatever still waits to be written."""
-        if self.connection.closed:
-            self._transport.abort()
-        self.connection.close(STOPPING, code=SERVER_SHUTTING_DOWN)
-
-    def close_socket(self, gently: bool) -> None:
-        """Close the socket of a connection that has ended."""
-        if self._can_write and self.connection.outbox.size:
-            self._transport.write(self.connection.outbox.take())
-            if not gently:
-                self._server.later(_LAST_WORDS, self._transport.abort)
-            self._transport.close()
-        elif gently:
-            self._transport.close()
-        else:
-            self._transport.abort()
-
-    def fail(self, error: MqttError) -> None:
-        """Close the connection because of what the client sent."""
-        connection = self.connection
-        if not isinstance(error, LoginRefused):
-            self._server.note(connection.address, str(error))
-        connection.fail(error)
-
-    def _go_on_later(self) -> None:
-        seconds, self.connection.due_in = self.connection.due_in, None
-        if seconds is not None:
-            self._server.later(seconds, self._go_on)
-
-    def _go_on(self) -> None:
-        try:
-            self.connection.go_on(self._server.now())
-        except MqttError as error:
-            self.fail(error)
-        self._go_on_later()
 
 
 def _most_connections(limits: Limits) -> int:

@@ -77,7 +77,8 @@ class Sessions:
         """Return the session to use, and whether it was there already (session present)."""
         integration_id = grant.integration_id
         session = self._all.get(integration_id, {}).get(client_id)
-        if session is not None and clean:  # [MQTT-3.1.2-6] [MQTT5-3.1.2-4]
+        is_over = session is not None and session.ends_at is not None and session.ends_at <= self._common.now
+        if session is not None and (clean or is_over):  # [MQTT-3.1.2-6] [MQTT5-3.1.2-4]
             self.drop(session)
             session = None
         if session is None:

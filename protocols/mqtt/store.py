@@ -235,9 +235,16 @@ class Store:
         free = self._pragma("freelist_count")
         if free < _SPARE or free < self._pragma("page_count") // 4:
             return True
-        self._pragma(f"incremental_vacuum({_SPARE})")
+        self._give_back()
         self._unchecked = 1
         return False
+
+    def _give_back(self) -> None:
+        try:
+            if self._db is not None:
+                self._db.executescript(f"PRAGMA incremental_vacuum({_SPARE})")  # `execute` would end after one page
+        except sqlite3.Error as error:
+            _log.debug("giving pages back failed: %s", error)
 
     def _log_size(self) -> int:
         try:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from portal import activity, bans, clock, integrations
+from portal.attempt import Attempt
 from portal.bans import Keeper
-from portal.guard import ADDRESS, KNOWN_FOR, REMEMBERED, USERNAME, Attempt, Guard, Rules
+from portal.guard import ADDRESS, KNOWN_FOR, REMEMBERED, USERNAME, Guard, Rules
 from portal.models import Activity, Ban, KnownLogin
 from tests.support.databases import counted_queries, in_threads
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from portal import guard as module
-from portal.guard import ADDRESS, LONGEST_WAIT, USERNAME, Attempt, Ban, Guard, Rules, origin_of
+from portal.attempt import Attempt, origin_of
+from portal.guard import ADDRESS, LONGEST_WAIT, USERNAME, Ban, Guard, Rules
 
 RULES = Rules(per_address=5, per_username=5, window=600, ban=600)
 HERE, THERE = "192.0.2.7", "198.51.100.1"
@@ -90,6 +91,16 @@ def test_a_guesser_at_one_address_locks_nobody_out(door):
     assert [ban.subject for ban in door.bans] == [(ADDRESS, HERE)]
     assert door.knock("turing", "typo", THERE) == "wrong"
     assert door.knock("turing", "gnirut", THERE) == "in"
+
+
+def test_addresses_that_are_banned_one_after_the_other_ban_the_username_too(door):
+    for number in range(2):
+        door.guess(9, address=f"203.0.113.{number}", mark=f"{number}-")
+    assert [ban.subject for ban in door.bans] == [
+        (ADDRESS, "203.0.113.0"),
+        (ADDRESS, "203.0.113.1"),
+        (USERNAME, "turing"),
+    ]
 
 
 def test_guesses_from_many_addresses_ban_the_username(door):
@@ -304,6 +315,29 @@ def test_guesses_that_come_all_at_once_are_bounded_too(door):
             door.guard.guessed(attempt, door.now)
     assert looked_at == 5
     assert [ban.subject for ban in door.bans] == [(ADDRESS, HERE)], "though none of them waited for its answer"
+
+
+def test_whatever_comes_no_stranger_has_more_passwords_looked_at_than_allowed():
+    chance = random.Random(11)
+    guard = Guard(RULES)
+    looked: dict[tuple[str, str], list[tuple[float, bytes]]] = {}
+    now = START
+    for _ in range(20_000):
+        now += chance.choice([0, 0, 0.1, 1, 20])
+        username, address = f"u{chance.randrange(6)}", f"192.0.2.{chance.randrange(6)}"
+        attempt = Attempt("mqtt", username, b"%d" % chance.randrange(5000), address)
+        if guard.approach(attempt, now) is not None:
+            guard.guessed(attempt, now)
+            for subject in ((ADDRESS, address), (USERNAME, username)):
+                looked.setdefault(subject, []).append((now, attempt.password))
+        if chance.random() < 0.5:  # others went away before they were told
+            guard.refused(attempt, now)
+    for (kind, _), guesses in looked.items():
+        for at, _ in guesses:
+            within = {password for other, password in guesses if at <= other < at + RULES.window}
+            # Those of one address that was banned for them do not count for the username.
+            pardoned = RULES.per_address if kind == USERNAME else 0
+            assert len(within) <= RULES.limit(kind) + pardoned
 
 
 def test_many_threads_at_once_are_counted_exactly():

@@ -14,7 +14,7 @@ MQTT = ROOT / "protocols" / "mqtt"
 ADAPTERS = {"protocols.entrance", "protocols.runtime", "protocols.warden", "protocols.worker", "protocols.__main__"}
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
-SHELL = {"doors", "layer", "server", "tls"}
+SHELL = {"doors", "layer", "server", "shell", "tls"}
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}
 
 # What gives a module a clock, a socket or a loop, and what would give it a database.

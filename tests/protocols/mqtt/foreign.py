@@ -6,6 +6,7 @@ import queue
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -68,6 +69,18 @@ def got(printed: Iterator[str], count: int) -> list[str]:
     """Return the next messages, without the debugging lines between them."""
     messages = (line.strip() for line in printed if line.startswith("got "))
     return list(islice(messages, count))
+
+
+def wait_until_gone(running, client_id: str) -> None:
+    """Wait until the server has seen a client leave."""
+    deadline = time.monotonic() + 10
+    while any(session.client_id == client_id and session.line for session in running.do(lambda: _sessions(running))):
+        assert time.monotonic() < deadline, f"{client_id} is still connected"
+        time.sleep(0.01)
+
+
+def _sessions(running) -> list[Any]:
+    return list(running.server._broker.sessions)
 
 
 class Paho:

@@ -11,8 +11,9 @@ import mqtt_wire as wire
 import pytest
 
 from protocols.mqtt.inbox import Inbox
-from protocols.mqtt.server import MqttServer, _Client
+from protocols.mqtt.server import MqttServer
 from protocols.mqtt.session import Session
+from protocols.mqtt.shell import Shell
 
 KIB = 1024
 
@@ -300,7 +301,7 @@ def test_a_connection_accepted_while_stopping_is_closed() -> None:
         await server.start({}, {})
         await server.stop()
         late = Socket()
-        _Client(server).connection_made(late)
+        Shell(server).connection_made(late)
         return late
 
     assert asyncio.run(scenario()).aborted

@@ -90,8 +90,8 @@ def filled(path: Path, count: int = 2000) -> dict[int, bytes]:
     return {number: sealed(number, data) for number, data in rows(count).items()}
 
 
-def asides(path: Path) -> list[str]:
-    return sorted(one.name for one in path.parent.iterdir() if ".damaged-" in one.name)
+def asides(path: Path, suffix: str = "Z") -> list[str]:
+    return sorted(one.name for one in path.parent.glob(f"{path.name}.damaged-*{suffix}"))
 
 
 # --- batches
@@ -303,7 +303,7 @@ def test_a_damaged_file_is_put_aside_and_what_is_whole_goes_on(
     assert path.with_name(aside).read_bytes() == damaged
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith("mqtt.db was damaged (")
-    assert f"{len(store.found)} records are whole and go on" in said
+    assert f"{len(store.found)} records are whole and kept" in said
     assert aside in said
     assert store.write({1: b"one", 5000: b"new"}) == "done"
     store.stop()
@@ -355,8 +355,7 @@ def test_a_log_without_its_file_is_put_aside(path: Path, opened: Make, tmp_path:
     store = opened()
     assert store.found == {}
     assert store.write({1: b"one"}) == "done"
-    (aside,) = asides(path)
-    assert aside.endswith("-wal")
+    assert len(asides(path, "-wal")) == 1
 
 
 def test_random_damage_never_keeps_it_from_starting(path: Path) -> None:
@@ -397,13 +396,13 @@ def test_damage_while_it_runs_is_repaired(path: Path, opened: Make, caplog: pyte
     assert "was damaged" in caplog.text
 
 
-@pytest.mark.parametrize("step", range(5))
+@pytest.mark.parametrize("step", range(4))
 def test_a_kill_while_a_damaged_file_is_replaced_loses_nothing(
     step: int, path: Path, opened: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = filled(path)
     flip(path)
-    Path(f"{path}-wal").write_bytes(b"")
+    Path(f"{path}-wal").write_bytes(b"torn" * 100)
 
     class Killed(Exception):
         pass
@@ -421,7 +420,7 @@ def test_a_kill_while_a_damaged_file_is_replaced_loses_nothing(
     monkeypatch.setattr(Path, "rename", counted)
     try:
         salvage.recover(path, is_whole)
-        assert step > 2
+        assert step == 3, "file, log and new file"
     except Killed:
         pass
     monkeypatch.undo()

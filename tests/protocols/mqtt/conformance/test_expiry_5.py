@@ -228,3 +228,38 @@ def test_a_message_for_an_open_connection_has_its_whole_expiry() -> None:
     for expiry in (1, 60, FOR_EVER):
         bench.client("writer").publish("a", b"x", properties={MESSAGE_EXPIRY: expiry})
         assert [seen.properties for seen in reader.take()] == [{MESSAGE_EXPIRY: expiry}]
+
+
+# --- between two sweeps
+
+
+@pytest.mark.parametrize("late", [0.2, 0.9, 7])
+def test_what_has_expired_is_not_sent_before_a_sweep_has_found_it(late: float) -> None:
+    """5.0: 3.3.2-5."""
+    bench = Bench()
+    left(bench, FOR_EVER).lose()
+    writer = bench.client("writer")
+    for number, retain in ((1, False), (2, True)):
+        writer.publish("a", b"short", 1, number, retain=retain, properties={MESSAGE_EXPIRY: 5})
+    writer.publish("a", b"long", 1, 3, properties={MESSAGE_EXPIRY: 60})
+    bench.now += 5 + late
+    client = bench.client("c", clean=False, properties={SESSION_EXPIRY: FOR_EVER})
+    assert [seen.payload for seen in client.early] == [b"long"]
+    assert kinds(client.subscribe(("a", 1))) == ["SUBACK"]
+
+
+def test_a_session_that_has_expired_is_not_resumed_before_a_sweep_has_found_it() -> None:
+    """5.0: 4.1.0-2 3.2.2-3."""
+    bench = Bench()
+    left(bench, 10).lose()
+    bench.now += 10.3
+    assert not is_kept(bench)
+
+
+def test_a_will_that_was_due_is_published_though_no_sweep_has_found_it() -> None:
+    """5.0: 3.1.2-8."""
+    bench, watcher, client = watched(10, 100)
+    client.lose()
+    bench.now += 10.3
+    left(bench, 100)
+    assert watcher.payloads() == [b"gone"]

@@ -1,0 +1,1 @@
+"""The load's own process; `benchmarks.load` starts it."""

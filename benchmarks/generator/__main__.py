@@ -1,0 +1,67 @@
+"""The load's own process: `python -m benchmarks.generator` reads a job as a line of JSON, and prints what it saw.
+
+Times are those of time.monotonic(), which all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from benchmarks import processes
+from benchmarks.generator.arrivals import connects
+from benchmarks.generator.clients import Job, LoadError
+from benchmarks.generator.pace import crowd, hold, round_trip
+from benchmarks.generator.throughput import offline, throughput
+
+try:
+    import uvloop as loops
+except ImportError:  # where it has no wheel
+    import asyncio as loops  # type: ignore[no-redef]
+
+
+def _say(answer: Job) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+JOBS: dict[str, Callable[[Job], Awaitable[Job]]] = {
+    "throughput": throughput,
+    "offline": offline,
+    "round_trip": round_trip,
+    "connects": connects,
+    "hold": partial(hold, say=_say),
+    "crowd": partial(crowd, say=_say),
+}
+
+
+async def _run(job: Job) -> None:
+    """Run a job to its end, or to the first fault in one of its clients."""
+    loop = asyncio.get_running_loop()
+    fault: asyncio.Future[Job] = loop.create_future()
+
+    def note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not fault.done():
+            fault.set_exception(context.get("exception") or LoadError(context["message"]))
+
+    loop.set_exception_handler(note)
+    work = asyncio.ensure_future(JOBS[job["job"]](job))
+    either: set[asyncio.Future[Any]] = {work, fault}
+    await asyncio.wait(either, timeout=job["timeout"], return_when=asyncio.FIRST_COMPLETED)
+    if not work.done() and not fault.done():
+        fault.set_exception(LoadError(f"took longer than {job['timeout']} s"))
+    try:
+        _say(fault.result() if fault.done() else work.result())
+    except LoadError as error:
+        _say({"fault": str(error)})
+
+
+if __name__ == "__main__":
+    processes.raise_file_limit()
+    gc.disable()  # a pause of the load would look like one of the broker
+    with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
+        runner.run(_run(json.loads(sys.stdin.readline())))

@@ -1,0 +1,1 @@
+"""The brokers that Gatehouse is measured beside: Mosquitto, aedes and amqtt."""

@@ -1,0 +1,321 @@
+"""Random clients of a broker without sockets: what goes wrong has a seed that repeats it exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from protocols.contract import Grant, Refusal, Wait
+from protocols.mqtt.backlog import Entry
+from protocols.mqtt.connection import Connection
+from protocols.mqtt.errors import MqttError
+from protocols.mqtt.keeping import NoKeeper
+from protocols.mqtt.limits import Limits
+from protocols.mqtt.packets import Message
+from protocols.mqtt.session import Session
+from protocols.mqtt.sys_topics import SysPublisher
+from tests.fuzz.watch import Watch
+from tests.fuzz.writer import Writer, cut
+from tests.protocols.mqtt import mqtt_wire as wire
+
+LIMITS = Limits(
+    max_packet=100_000,
+    max_connect_packet=80_000,
+    inflight=5,
+    queue_messages=20,
+    queue_bytes=100_000,
+    queue_total_bytes=300_000,
+    outbound_bytes=60_000,
+    retained_messages=12,
+    retained_bytes=100_000,
+    subscriptions=6,
+    stored_sessions=4,
+    receive_maximum=5,
+    topic_aliases=3,
+    unfinished_connects=100_000,
+    uncommitted_answers=10,
+    max_connections_per_integration=6,
+)
+
+GRANTS = [("#",), ("#",), ("#",), ("#", "$SYS/#"), ("a/#", "b"), ("+/%c", "$SYS/#"), ("%u/#", "a"), ()]
+
+
+class Memory(NoKeeper):
+    """A keeper that commits when it is told to, and knows what it still holds."""
+
+    def __init__(self) -> None:
+        self.held: set[tuple[object, ...]] = set()
+        self._acts: list[Callable[[], None]] = []
+
+    def commit(self) -> None:
+        """Run what waited."""
+        self.pending = False
+        acts, self._acts = self._acts, []
+        for act in acts:
+            act()
+
+    def after(self, act: Callable[[], None]) -> None:
+        """Run `act` at the next commit."""
+        if self.pending:
+            self._acts.append(act)
+        else:
+            act()
+
+    def _put(self, *key: object) -> None:
+        self.held.add(key)
+        self.changes += 1
+        self.pending = True
+
+    def _drop(self, *key: object) -> None:
+        self.held.discard(key)
+        self.changes += 1
+        self.pending = True
+
+    def session(self, session: Session) -> None:
+        self._put("session", session)
+
+    def drop_session(self, session: Session) -> None:
+        for key in [key for key in self.held if len(key) > 1 and key[1] is session]:
+            self._drop(*key)
+
+    def subscription(self, session: Session, topic_filter: str) -> None:
+        assert topic_filter in session.subscriptions
+        self._put("subscription", session, topic_filter)
+
+    def drop_subscription(self, session: Session, topic_filter: str) -> None:
+        assert topic_filter in session.subscriptions
+        self._drop("subscription", session, topic_filter)
+
+    def entry(self, session: Session, entry: Entry) -> None:
+        self._put("entry", session, entry)
+
+    def drop_entry(self, session: Session, entry: Entry) -> None:
+        self._drop("entry", session, entry)
+
+    def received(self, session: Session, packet_id: int) -> None:
+        self._put("received", session, packet_id)
+
+    def drop_received(self, session: Session, packet_id: int) -> None:
+        self._drop("received", session, packet_id)
+
+    def retained(self, message: Message) -> None:
+        self._put("retained", message.topic)
+
+    def drop_retained(self, topic: str) -> None:
+        self._drop("retained", topic)
+
+
+class Peer:
+    """One client: what it writes, and what it should be sent."""
+
+    def __init__(self, world: World) -> None:
+        random = world.random
+        self.writer = Writer(random, random.choice([4, 5]))
+        self.watch = Watch(b"", {})
+        self.closed = False
+        self.reads = random.random() < 0.8
+        self.polite = random.random() < 0.8  # answers as it should
+        self._world = world
+        self._connection = Connection(world.broker, "192.0.2.7", world.now, lambda: None, self._on_close)
+        self._waiting: list[bytes] = []
+
+    def connect(self) -> None:
+        """Send a CONNECT that may be wrong."""
+        data = self.writer.connect()
+        self.watch = Watch(data, self.writer.stated)
+        if self._world.random.random() < 0.05:
+            data = self._world.random.randbytes(30)
+        self.send(data)
+
+    def send(self, data: bytes) -> None:
+        self._waiting += cut(self._world.random, data)
+        self.push()
+
+    def push(self) -> None:
+        """Have the server take what was sent, as far as it reads."""
+        connection, now = self._connection, self._world.now
+        while not self.closed and (connection.can_go_on or (self._waiting and not connection.held)):
+            data = self._waiting.pop(0) if self._waiting and not connection.held else b""
+            self._guard(lambda data=data: connection.feed(data, now))
+        connection.settle()
+
+    def _guard(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except MqttError as error:
+            self._connection.fail(error)
+
+    def receive(self) -> None:
+        """Read everything, check it, and answer some of it."""
+        connection = self._connection
+        connection.settle()
+        while connection.outbox.size:
+            found = self.watch.read(connection.outbox.take())
+            if not self.closed:
+                connection.drained()
+            if self.polite:
+                self._answer(found)
+        self.push()
+
+    def _answer(self, found: list[wire.Received]) -> None:
+        for head, body in found:
+            if head >> 4 == 3 and head & 6:
+                qos, packet_id = wire.message((head, body))[2:]
+                answer = wire.puback if qos == 1 else wire.pubrec
+                if qos == 1:
+                    self.watch.inflight.pop(packet_id, None)
+                self._waiting.append(answer(packet_id))
+            elif head == 0x62:
+                packet_id = int.from_bytes(body[:2], "big")
+                self.watch.inflight.pop(packet_id, None)
+                self._waiting.append(wire.pubcomp(packet_id))
+
+    def check(self) -> None:
+        """Do what the server's sweep does with a connection."""
+        connection = self._connection
+        if self.closed:
+            return
+        if (reason := connection.overdue(self._world.now)) is not None:
+            connection.expel(reason)
+        elif connection.due_in is not None:
+            self._guard(lambda: connection.go_on(self._world.now))
+            self.push()
+
+    def kick(self) -> None:
+        self._connection.close("kicked", code=0x98)
+
+    def lose(self) -> None:
+        """Break the connection."""
+        self._connection.close("connection lost")
+        self._connection.take_dropped()
+        self._connection.discard()
+        self._world.peers.remove(self)
+
+    def _on_close(self, gently: bool) -> None:
+        self.closed = True
+
+
+class World:
+    """A broker, its clients, the time and the disk."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.now = 0.0
+        self.keeper = Memory()
+        self.broker = wire.broker(LIMITS, self.keeper)
+        self.door: wire.Door = self.broker.authenticate  # type: ignore[assignment]
+        self.presence: wire.Recorder = self.broker.presence  # type: ignore[assignment]
+        self.peers: list[Peer] = []
+        self._sys_topics = SysPublisher(self.broker, 10.0, 0.0)
+        self._actions = [
+            (self._come, 12),
+            (self._send, 60),
+            (self._receive, 40),
+            (self._lose, 3),
+            (self._wait, 10),
+            (self._commit, 12),
+            (self._permit, 1),
+            (self._portal, 1),
+        ]
+
+    def run(self, steps: int) -> None:
+        """Do random things, then check that nothing stays behind."""
+        actions, weights = zip(*self._actions, strict=True)
+        for _ in range(steps):
+            self.random.choices(actions, weights)[0]()
+        self._end()
+
+    def _some(self) -> Peer | None:
+        return self.random.choice(self.peers) if self.peers else None
+
+    def _come(self) -> None:
+        if len(self.peers) < 12:
+            if self.random.random() < 0.1:
+                self.door.waits.append(Wait(1.0))
+            self.peers.append(Peer(self))
+            self.peers[-1].connect()
+
+    def _send(self) -> None:
+        if (peer := self._some()) is not None:
+            peer.send(peer.writer.packet())
+
+    def _receive(self) -> None:
+        if (peer := self._some()) is not None and peer.reads:
+            peer.receive()
+            if peer.closed:
+                peer.lose()
+
+    def _lose(self) -> None:
+        if (peer := self._some()) is not None:
+            peer.lose()
+
+    def _wait(self) -> None:
+        self.now += self.random.choice([0.1, 0.5, 2, 2, 20, 2_000])
+        for peer in list(self.peers):
+            peer.check()
+        self.broker.sweep(self.now)
+        if self._sys_topics.is_due(self.now):
+            self._sys_topics.publish(self.now)
+        for peer in list(self.peers):
+            peer.push()
+
+    def _commit(self) -> None:
+        self.keeper.accepting = self.random.random() < 0.9
+        self.keeper.commit()
+        for peer in list(self.peers):
+            peer.push()
+
+    def _permit(self) -> None:
+        number, name = self.random.choice([(1, "ada"), (2, "bob")])
+        grant = Grant(number, name, self.random.choice(GRANTS), self.random.choice(GRANTS))
+        if not isinstance(self.door.answers[name], Refusal):
+            self.door.answers[name] = grant
+        self.broker.permit({number: grant})
+
+    def _portal(self) -> None:
+        number = self.random.choice([1, 2])
+        if self.random.random() < 0.5 and (peer := self._some()) is not None:
+            peer.kick()
+        else:
+            self.broker.sessions.disconnect([number], "deactivated", forget=self.random.random() < 0.5)
+
+    def _check_records(self) -> None:
+        """See that what is recorded is what there is: a start would find the same again."""
+        there: set[tuple[object, ...]] = set()
+        for session in self.broker.sessions:
+            if session.expiry:
+                there.add(("session", session))
+                there.update(("subscription", session, topic_filter) for topic_filter in session.subscriptions)
+                there.update(("received", session, packet_id) for packet_id in session.received)
+                waiting = session._backlog._entries if session._backlog is not None else ()
+                there.update(("entry", session, entry) for entry in (*session._inflight.values(), *waiting))
+        names = [name for name in self.broker.retained.names("#") if not name.startswith("$")]
+        there.update(("retained", name) for name in names)
+        held = self.keeper.held
+        assert held == there, f"recorded: {held - there}; not recorded: {there - held}"
+
+    def _end(self) -> None:
+        self._check_records()
+        for peer in list(self.peers):
+            peer.receive()
+            peer.lose()
+        self.keeper.commit()
+        self._check_records()
+        assert self.presence.open == set(), "a connection that is gone is shown as open"
+        broker = self.broker
+        assert broker.unfinished == 0, "unfinished CONNECTs of clients that are gone"
+        assert not broker.flow.congested, "congested outboxes of clients that are gone"
+        assert broker.sessions.stored == len(broker.sessions)
+        assert len(broker.sessions) <= 2 * LIMITS.stored_sessions
+        broker.sessions.disconnect([1, 2], "deleted", forget=True)
+        self.keeper.commit()
+        assert len(broker.sessions) == 0
+        assert (broker.subscriptions.count, broker.subscriptions.shared) == (0, 0), "subscriptions without sessions"
+        assert broker.common.pool.size == 0, f"{broker.common.pool.size} bytes queued for nobody"
+        assert broker.retained.count <= LIMITS.retained_messages
+        self._check_records()
+
+
+def run(seed: int, steps: int = 400) -> None:
+    """Run one world; raises what went wrong."""
+    World(seed).run(steps)

@@ -1,0 +1,66 @@
+"""Any bytes are a packet, or refused with an MqttError; nothing else ever comes out of the codec."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocols.mqtt.decode import decode
+from protocols.mqtt.errors import MqttError
+from protocols.mqtt.packets import CLIENT_HEADS_5, frames
+from tests.fuzz.writer import Writer, mutated
+
+LEVELS = [4, 5]
+CODES = range(0x80, 0xA3)
+
+
+def read(data: bytes, level: int) -> int:
+    """Decode a stream; return how many packets it has, up to the first that is refused."""
+    count = 0
+    try:
+        for head, _, body, end, _ in frames(data, 0, 1 << 20, level):
+            assert body <= end <= len(data)
+            decode(head, data[body:end], level)
+            count += 1
+    except MqttError as error:
+        assert error.code in CODES
+        assert str(error).isprintable() and len(str(error)) < 200
+    return count
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=300)
+@given(head=st.sampled_from(sorted(CLIENT_HEADS_5)), body=st.binary(max_size=80))
+def test_any_body_is_a_packet_or_refused(level: int, head: int, body: bytes) -> None:
+    try:
+        decode(head, body, level)
+    except MqttError as error:
+        assert error.code in CODES
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=300)
+@given(data=st.binary(max_size=200))
+def test_any_stream_is_packets_or_refused(level: int, data: bytes) -> None:
+    read(data, level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(0, 1 << 32))
+def test_packets_that_were_changed_are_packets_or_refused(level: int, seed: int) -> None:
+    random = Random(seed)
+    writer = Writer(random, level)
+    for _ in range(5):
+        data = writer.packet()
+        read(data, level)
+        read(data, 9 - level)
+        read(mutated(random, data), level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_most_of_what_the_fuzzer_writes_is_read(level: int) -> None:
+    writer = Writer(Random(1), level)
+    good = sum(read(writer.packet(), level) > 0 for _ in range(1_000))
+    assert good > 700
