@@ -36,7 +36,7 @@ class Certificate:
     not_after: datetime
     fingerprint: str  # SHA-256, as openssl shows it
     pem: str  # without the key, with what else is in the chain
-    is_own: bool  # by path; else it signs itself
+    signs_itself: bool
 
 
 class Keeper:
@@ -106,14 +106,14 @@ def read(settings: Settings) -> Certificate:
     path, _ = _paths(settings)
     try:
         chain = x509.load_pem_x509_certificates(path.read_bytes())
-        return _describe(chain, is_own=settings.tls_certificate is not None)
+        return _describe(chain)
     except OSError as error:
         raise SettingError(f"TLS_CERTIFICATE: cannot read {path}: {error.strerror}") from None
     except ValueError as error:
         raise SettingError(f"TLS_CERTIFICATE: {path} holds no certificate: {error}") from None
 
 
-def _describe(chain: list[x509.Certificate], *, is_own: bool) -> Certificate:
+def _describe(chain: list[x509.Certificate]) -> Certificate:
     first = chain[0]
     try:
         names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -126,7 +126,7 @@ def _describe(chain: list[x509.Certificate], *, is_own: bool) -> Certificate:
         not_after=first.not_valid_after_utc,
         fingerprint=first.fingerprint(hashes.SHA256()).hex(":").upper(),
         pem="".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in chain),
-        is_own=is_own,
+        signs_itself=first.issuer == first.subject,
     )
 
 

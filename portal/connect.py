@@ -1,29 +1,91 @@
-"""How a client connects: the lines that a person copies into a terminal."""
+"""How a client connects: the lines that a person copies."""
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from portal.listeners import PATH, Listener
+
 DOTS = "\N{BULLET}" * 8
+PEM = "gatehouse.pem"  # the name under which the certificate is downloaded
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A command line; `name` tells lines of one integration apart."""
+    """A line to copy; `name` tells lines of one integration apart."""
 
     name: str
     title: str
     text: str
 
 
-def lines(type: str, host: str, port: int, username: str, password: str | None) -> list[Line]:
-    """Return the lines for an integration; without a password they show dots in its place."""
-    if type != "mqtt":
-        return []
-    secret = shlex.quote(password) if password is not None else f"'{DOTS}'"
-    login = f"-h {shlex.quote(host)} -p {port} -u {shlex.quote(username)} -P {secret}"
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whether clients have to be told to trust the certificate, and the names that it is for."""
+
+    signs_itself: bool
+    names: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a client logs in with; without a password dots are shown in its place."""
+
+    username: str
+    password: str | None
+
+    @property
+    def options(self) -> str:
+        secret = shlex.quote(self.password) if self.password is not None else f"'{DOTS}'"
+        return f"-u {shlex.quote(self.username)} -P {secret}"
+
+    @property
+    def script(self) -> str:
+        return f"{{ username: {_script(self.username)}, password: {_script(self.password or DOTS)} }}"
+
+
+def lines(listener: Listener, trust: Trust | None, login: Login) -> list[Line]:
+    """Return the lines for a listener."""
+    make = _websocket if listener.is_websocket else _mosquitto
+    return make(listener, trust if listener.has_own_certificate else None, login)
+
+
+def _mosquitto(listener: Listener, trust: Trust | None, login: Login) -> list[Line]:
+    options = f"-h {shlex.quote(listener.host)} -p {listener.port}{_trusting(listener, trust)} {login.options}"
     return [
-        Line("subscribe", "Listen to every topic", f"mosquitto_sub {login} -t '#' -v"),
-        Line("publish", "Send a message", f"mosquitto_pub {login} -t demo/hello -m 'hello'"),
+        Line(f"{listener.transport}-subscribe", "Listen to every topic", f"mosquitto_sub {options} -t '#' -v"),
+        Line(f"{listener.transport}-publish", "Send a message", f"mosquitto_pub {options} -t demo/hello -m 'hello'"),
     ]
+
+
+def _trusting(listener: Listener, trust: Trust | None) -> str:
+    """Return the options by which Mosquitto's clients check the certificate."""
+    if trust is None:
+        return ""
+    if not trust.signs_itself:
+        return " --tls-use-os-certs"
+    return f" --cafile {PEM}{'' if listener.host in trust.names else ' --insecure'}"
+
+
+def _websocket(listener: Listener, trust: Trust | None, login: Login) -> list[Line]:
+    address = f"-l {listener.scheme} -h {shlex.quote(listener.host)} -p {listener.port} --path {PATH}"
+    ca = f" --ca {PEM}" if trust is not None and trust.signs_itself else ""
+    return [
+        Line(
+            f"{listener.transport}-connect",
+            "In a browser or Node, with MQTT.js",
+            f"mqtt.connect({_script(listener.url)}, {login.script})",
+        ),
+        Line(
+            f"{listener.transport}-subscribe",
+            "Listen to every topic in a terminal",
+            f"npx mqtt sub {address}{ca} {login.options} -t '#' -v",
+        ),
+    ]
+
+
+def _script(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

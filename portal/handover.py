@@ -1,7 +1,7 @@
 """MQTT over WebSocket on the portal's own port: a web worker gives such a client's socket to the protocols worker.
 
-The socket itself changes hands (SCM_RIGHTS), by way of a Unix socket in DATA_DIR: no bytes are carried over, and the web
-worker has nothing to do with the connection any more.
+The socket itself changes hands (SCM_RIGHTS), by way of a Unix socket in DATA_DIR: no bytes are carried over, and the
+web worker has nothing to do with the connection any more.
 """
 
 from __future__ import annotations

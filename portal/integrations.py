@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import peewee as pw
+
 from portal import activity, clock, fields
 from portal.credentials import Sealer, generate_password, generate_username
 from portal.db import writing

@@ -6,7 +6,7 @@ from flask import Flask
 from htmx_flask import Htmx
 
 from portal import clock, figures, kinds, presence, wording
-from portal.views import activity, auth, bans, errors, integrations, server
+from portal.views import activity, auth, bans, errors, integrations, listeners, server
 
 
 def init_app(app: Flask) -> None:
@@ -17,6 +17,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(activity.blueprint)
     app.register_blueprint(server.blueprint)
     app.register_blueprint(bans.blueprint)
+    app.register_blueprint(listeners.blueprint)
     errors.init_app(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(

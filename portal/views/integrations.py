@@ -27,13 +27,14 @@ from flask_login import login_required
 from htmx_flask import make_response
 
 from portal import clock, connect, integrations, listing, presence, session
-from portal.config import Settings
 from portal.credentials import Sealer, SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
 from portal.kinds import KINDS
+from portal.listeners import Listener
 from portal.listing import Query
 from portal.models import Integration, Revision
+from portal.views import listeners
 from portal.views.panel import Look, look
 
 blueprint = Blueprint("integrations", __name__)
@@ -188,7 +189,7 @@ def reveal(id: int) -> ResponseReturnValue:
         return _changed(integrations.by_id(id))
     integration = integrations.by_id(id)
     if request.accept_mimetypes.best == "application/json":
-        copied = {line.name: line.text for line in _lines(integration, password)}
+        copied = {line.name: line.text for way in _ways(integration, password) for line in way.lines}
         return jsonify(password=password, **copied)
     return _answer(integration, shown=password)
 
@@ -288,31 +289,25 @@ def _list_context(selected: int | None = None) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A listener, and the lines to copy for it."""
+
+    listener: Listener
+    lines: list[connect.Line]
+
+
 def _panel_context(integration: Integration, password: str | None) -> dict[str, object]:
-    return {
-        "lines": _lines(integration, password),
-        "host": _host(),
-        "port": _port(integration),
-    }
+    return {"ways": _ways(integration, password), "trust": listeners.trust()}
 
 
-def _lines(integration: Integration, password: str | None) -> list[connect.Line]:
-    port = _port(integration)
-    if port is None:
-        return []
-    return connect.lines(integration.type, _host(), port, integration.username, password)
-
-
-def _port(integration: Integration) -> int | None:
-    settings: Settings = current_app.extensions["gatehouse_settings"]
+def _ways(integration: Integration, password: str | None) -> list[Way]:
+    """Return how a client of this integration can connect."""
     door = KINDS[integration.type].door
-    return settings.ports.get(door) if door is not None else None
-
-
-def _host() -> str:
-    """Return the host that the browser reached the portal by, without the port."""
-    name = request.host
-    return name[: name.index("]") + 1].strip("[]") if name.startswith("[") else name.partition(":")[0]
+    if door is None:
+        return []
+    login, trust = connect.Login(integration.username, password), listeners.trust()
+    return [Way(listener, connect.lines(listener, trust, login)) for listener in listeners.ways(door)]
 
 
 def _sealer() -> Sealer:

@@ -12,7 +12,7 @@ from flask_login import login_required
 from portal import VERSION, clock, db, figures, presence, worker_client
 from portal.limits import LIMITS, Limit
 from portal.models import Node
-from portal.views import bans
+from portal.views import bans, listeners
 
 blueprint = Blueprint("server", __name__)
 
@@ -69,7 +69,7 @@ def _begin() -> None:
 @blueprint.get("/server")
 def page() -> ResponseReturnValue:
     """Show what runs."""
-    return render_template("server.html", **_context(), **bans.context())
+    return render_template("server.html", **_context(), **listeners.context(), **bans.context())
 
 
 @blueprint.get("/server/now")

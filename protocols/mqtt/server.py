@@ -109,8 +109,8 @@ class MqttServer:
         self.stopping = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
-        for door in self._doors:
-            door.close()
+        while self._doors:
+            self._doors.pop().close()
         for client in list(self._clients):
             client.stop()
         if self._clients:

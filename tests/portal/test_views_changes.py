@@ -70,7 +70,7 @@ def test_a_password_is_shown_on_request_only_and_that_is_recorded(ada, turing):
     assert "secret-7431" in ada.post(f"{path}/reveal").text
     copied = ada.post(f"{path}/reveal", headers={"Accept": "application/json"})
     assert copied.json["password"] == "secret-7431"
-    assert "secret-7431" in copied.json["subscribe"]
+    assert "secret-7431" in copied.json["tcp-subscribe"]
     shown = Activity.select().where(Activity.kind == "integration.password-shown")
     assert [row.account for row in shown] == [ADA, ADA]
     assert "secret-7431" not in ada.get(path).text

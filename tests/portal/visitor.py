@@ -7,7 +7,7 @@ import re
 ADA, PASSWORD = "ada@example.com", "correct horse"
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 HTMX = {"HX-Request": "true"}
-OPEN = {"/login", "/setup"}
+OPEN = {"/login", "/setup", "/mqtt"}
 
 
 class Visitor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -12,8 +14,10 @@ import mqtt_wire as wire
 import pytest
 import uvloop
 
+from portal import config, handover
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.server import MqttServer
+from tests.support import tls
 
 
 class Running:
@@ -22,16 +26,23 @@ class Running:
     def __init__(self, limits: Limits, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
         self.door = wire.Door()
         self.presence = wire.Recorder()
-        self.server = MqttServer(authenticate=self.door, presence=self.presence, limits=limits)
+        self.certificate: Callable[[], ssl.SSLContext | None] = tls.server
+        self.server = MqttServer(
+            authenticate=self.door, presence=self.presence, limits=limits, tls=lambda: self.certificate()
+        )
         self.loop_errors: list[dict[str, Any]] = []
         self._sockets: list[wire.SocketClient] = []
         self._loop = new_loop()
         self._loop.set_exception_handler(lambda _, context: self.loop_errors.append(context))
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = listener.getsockname()[1]
+        self._folder = tempfile.TemporaryDirectory()
+        self.settings = config.load({"DATA_DIR": self._folder.name, "TRUSTED_PROXIES": "1"})
+        listeners = {name: [socket.create_server(("127.0.0.1", 0))] for name in ("tcp", "tls", "ws", "wss")}
+        self.ports: dict[str, int] = {name: found.getsockname()[1] for name, (found,) in listeners.items()}
+        self.port = self.ports["tcp"]
+        listeners["web"] = [handover.listen(self.settings.data_dir)]
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self.run(self.server.start({"tcp": [listener]}, {}))
+        self.run(self.server.start(listeners, {}))
 
     def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
@@ -61,6 +72,7 @@ class Running:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+        self._folder.cleanup()
         assert self.loop_errors == []
         assert self.presence.open == set()
 

@@ -338,8 +338,8 @@ def joined(broker: Broker, client_id: str = "c", username: str = "ada", **option
 class SocketClient:
     """A blocking client on a real socket."""
 
-    def __init__(self, port: int, first: bytes = b"") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port: int, first: bytes = b"", over: Any = None) -> None:
+        self.socket = over or socket.create_connection(("127.0.0.1", port), timeout=10)
         self._rest = b""
         self._packets: list[Received] = []
         if first:

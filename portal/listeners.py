@@ -1,0 +1,54 @@
+"""Where clients can connect: each listener with its address, as pages show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portal.config import Settings
+
+TLS = frozenset({"tls", "wss"})
+SCHEMES = {"tcp": "mqtt", "tls": "mqtts", "ws": "ws", "wss": "wss"}
+LABELS = {"tcp": "TCP", "tls": "TLS", "ws": "WebSocket", "wss": "WebSocket, TLS", "web": "This portal"}
+PATH = "/mqtt"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One way in; `transport` as in the contract of the protocol servers."""
+
+    protocol: str
+    transport: str
+    host: str
+    port: int
+    scheme: str
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.transport]
+
+    @property
+    def is_websocket(self) -> bool:
+        return self.scheme in {"ws", "wss"}
+
+    @property
+    def has_own_certificate(self) -> bool:
+        """Tell whether it is this program, not a proxy, that speaks TLS."""
+        return self.transport in TLS
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = {"ws": 80, "wss": 443}.get(self.scheme) == self.port
+        return f"{self.scheme}://{host}{'' if usual else f':{self.port}'}{PATH if self.is_websocket else ''}"
+
+
+def of(settings: Settings, host: str, web_port: int, *, web_is_secure: bool) -> list[Listener]:
+    """Return the listeners that are turned on, for a browser that reached the portal by this host and port."""
+    found = []
+    for name, port in settings.ports.items():
+        protocol, _, transport = name.partition("-")
+        transport = transport or "tcp"
+        found.append(Listener(protocol, transport, host, port, SCHEMES[transport]))
+    if settings.mqtt_web:
+        found.append(Listener("mqtt", "web", host, web_port, "wss" if web_is_secure else "ws"))
+    return found

@@ -1,0 +1,83 @@
+"""The lines that a person copies: what they name, and that no character of a credential breaks them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from portal import config, connect, listeners
+from portal.connect import Login, Trust
+from portal.listeners import Listener
+
+OWN = Trust(signs_itself=False, names=())
+SELF = Trust(signs_itself=True, names=("broker.example.com",))
+NASTY = Login("it's $HOME/`x`", 'pass "word" \\ \N{SNOWMAN}')
+
+
+def ways(tmp_path, host: str = "broker.example.com", port: int = 8000, *, secure: bool = False, **environ: str):
+    settings = config.load({"DATA_DIR": str(tmp_path), **environ})
+    return {found.transport: found for found in listeners.of(settings, host, port, web_is_secure=secure)}
+
+
+def test_each_listener_has_its_address(tmp_path):
+    assert [found.url for found in ways(tmp_path).values()] == [
+        "mqtt://broker.example.com:1883",
+        "mqtts://broker.example.com:8883",
+        "ws://broker.example.com:8083/mqtt",
+        "wss://broker.example.com:8084/mqtt",
+        "ws://broker.example.com:8000/mqtt",
+    ]
+
+
+def test_behind_a_proxy_with_tls_the_portal_has_the_usual_port(tmp_path):
+    assert ways(tmp_path, port=443, secure=True)["web"].url == "wss://broker.example.com/mqtt"
+    assert ways(tmp_path, host="2001:db8::1")["tcp"].url == "mqtt://[2001:db8::1]:1883"
+
+
+def test_what_is_off_is_not_offered(tmp_path):
+    assert list(ways(tmp_path, MQTT_PORT="off", MQTT_WSS_PORT="off", MQTT_WEB="off")) == ["tls", "ws"]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_shell_takes_the_line_apart_as_it_is_meant(tmp_path, transport):
+    listener = ways(tmp_path)[transport]
+    subscribe, publish = connect.lines(listener, SELF, NASTY)
+    words = shlex.split(subscribe.text)
+    assert words[:5] == ["mosquitto_sub", "-h", listener.host, "-p", str(listener.port)]
+    assert words[words.index("-u") + 1] == NASTY.username
+    assert words[words.index("-P") + 1] == NASTY.password
+    assert shlex.split(publish.text)[0] == "mosquitto_pub"
+
+
+def test_a_line_says_how_the_certificate_is_checked(tmp_path):
+    listener = ways(tmp_path)["tls"]
+    by_address = Listener("mqtt", "tls", "192.0.2.9", 8883, "mqtts")
+    assert " --cafile gatehouse.pem -u" in connect.lines(listener, SELF, NASTY)[0].text
+    assert " --cafile gatehouse.pem --insecure -u" in connect.lines(by_address, SELF, NASTY)[0].text
+    assert " --tls-use-os-certs -u" in connect.lines(listener, OWN, NASTY)[0].text
+    assert "cafile" not in connect.lines(ways(tmp_path)["tcp"], SELF, NASTY)[0].text
+
+
+@pytest.mark.parametrize("transport", ["ws", "wss", "web"])
+def test_a_script_takes_the_line_apart_as_it_is_meant(tmp_path, transport):
+    listener = ways(tmp_path)[transport]
+    script, terminal = connect.lines(listener, SELF, NASTY)
+    assert script.text.startswith(f'mqtt.connect("{listener.url}", {{ username: ')
+    assert json.dumps(NASTY.password, ensure_ascii=False) in script.text
+    words = shlex.split(terminal.text)
+    assert words[words.index("-l") + 1] == ("wss" if transport == "wss" else "ws")
+    assert words[words.index("-P") + 1] == NASTY.password
+    assert ("--ca" in words) == (transport == "wss")
+
+
+def test_without_a_password_dots_stand_in_its_place(tmp_path):
+    for listener in ways(tmp_path).values():
+        for line in connect.lines(listener, SELF, Login("turing", None)):
+            assert connect.DOTS in line.text
+
+
+def test_lines_have_names_of_their_own(tmp_path):
+    names = [line.name for found in ways(tmp_path).values() for line in connect.lines(found, None, NASTY)]
+    assert len(set(names)) == len(names) == 10

@@ -1,0 +1,31 @@
+"""The clients from npm, which script/test installs into tests/npm/node_modules."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[1] / "npm"
+BUNDLE = FOLDER / "node_modules" / "mqtt" / "dist" / "mqtt.min.js"
+
+
+def node(script: str, *words: str, **environ: str) -> Any:
+    """Run a script of tests/npm; return the JSON of the last line that it prints."""
+    program = shutil.which("node")
+    assert program, "Node is not installed: apt-get install nodejs npm"
+    assert BUNDLE.exists(), "MQTT.js is not installed: script/test installs it"
+    done = subprocess.run(
+        [program, script, *words],
+        cwd=FOLDER,
+        env={"PATH": os.environ["PATH"], **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done
+    return json.loads(done.stdout.splitlines()[-1])
