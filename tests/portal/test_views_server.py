@@ -60,7 +60,7 @@ def test_limits_are_shown_in_their_own_units_with_use_and_hits(ada, node, answer
             usage("MQTT_MAX_CONNECTIONS", 1234, 10_000),
         ]
     )
-    text = ada.get("/server/now").text
+    text = ada.get("/server/limits").text
     assert "<html" not in text
     names = re.findall(r'id="limit-(\w+)"', text)
     assert names == ["MQTT_MAX_CONNECTIONS", "MQTT_QUEUE_MESSAGES", "MQTT_RETAINED_BYTES", "MQTT_SOMETHING_NEW"]
