@@ -133,6 +133,9 @@ class Activity(Table):
     address = pw.TextField(null=True)
     detail = pw.TextField(default="")
 
+    class Meta:
+        indexes = ((("integration_id", "kind"), False),)  # the last refused login of a client that logs in all day
+
 
 class Ban(Table):
     """An address or a username that is refused for a time, because of too many wrong passwords; see `guard.Ban`."""

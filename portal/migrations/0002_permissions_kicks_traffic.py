@@ -4,14 +4,15 @@ from typing import Any
 
 import peewee as pw
 
-# By hand, because for a column that may not be null peewee's migrator makes an SQLite table anew, and dropping the old
+# The columns by hand: for one that may not be null peewee's migrator makes an SQLite table anew, and dropping the old
 # one would take along what refers to it.
-COLUMNS = (
+STATEMENTS = (
     """ALTER TABLE "integration" ADD COLUMN "publish_filters" TEXT NOT NULL DEFAULT '["#"]'""",
     """ALTER TABLE "integration" ADD COLUMN "subscribe_filters" TEXT NOT NULL DEFAULT '["#"]'""",
     """ALTER TABLE "connection" ADD COLUMN "version" TEXT NOT NULL DEFAULT ''""",
     """ALTER TABLE "connection" ADD COLUMN "transport" TEXT NOT NULL DEFAULT 'tcp'""",
     """ALTER TABLE "connection" ADD COLUMN "kicked" BOOLEAN NOT NULL DEFAULT FALSE""",
+    """CREATE INDEX "activity_integration_id_kind" ON "activity" ("integration_id", "kind")""",
 )
 
 
@@ -40,7 +41,7 @@ def up(migrator: Any, db: pw.Database) -> None:
         name = pw.TextField(primary_key=True)
         value = pw.BigIntegerField()
 
-    for statement in COLUMNS:
+    for statement in STATEMENTS:
         db.execute_sql(statement)
     db.create_tables([Traffic])
     Revision.insert(name="kicks", value=0).execute()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -18,21 +20,46 @@ SHOWN_ACTIVITY = 20
 Figures = dict[str, dict[str, Any]]  # what a protocol server knows of a connection, by the connection's id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Look:
-    """One look at an integration.  `figures` is None where the server gave no answer."""
+    """One look at an integration: what its version stands for, and the rest when it is asked for.
 
+    `figures` is None where no server gave an answer.
+    """
+
+    integration: Integration
+    now: datetime
     version: str
     connections: list[Connection]
     figures: Figures | None
-    refused: Activity | None
+    buckets: list[traffic.Bucket]
     ban: Ban | None
-    chart: chart.Chart
-    happened: list[Activity]
+
+    @property
+    def shown(self) -> list[Connection]:
+        """Return the newest connections."""
+        return self.connections[:SHOWN_CONNECTIONS]
+
+    @property
+    def too_many(self) -> bool:
+        """Tell whether there are so many connections that nobody was asked about them."""
+        return len(self.connections) > MOST_ASKED
+
+    @cached_property
+    def chart(self) -> chart.Chart:
+        return chart.draw(self.buckets, self.now)
+
+    @cached_property
+    def refused(self) -> Activity | None:
+        return activity.last_refusal_of(self.integration.id)
+
+    @cached_property
+    def happened(self) -> list[Activity]:
+        return activity.of_integration(self.integration.id, SHOWN_ACTIVITY)
 
 
 def look(integration: Integration) -> Look:
-    """Gather what the panel shows."""
+    """Look at what changes whenever the panel may look different."""
     now = clock.now()
     newest = activity.newest_of(integration.id)  # before what it stands for is read
     connections = presence.connections_of(integration.id, now, MOST_ASKED + 1)
@@ -40,15 +67,8 @@ def look(integration: Integration) -> Look:
     buckets = traffic.last_day(integration.id, now)
     ban = bans.of_username(integration.username, now)
     seen = (g.version, newest and (newest.id, newest.count), figures, buckets, ban and ban.until)
-    return Look(
-        version=blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest(),
-        connections=connections[:SHOWN_CONNECTIONS],
-        figures=figures,
-        refused=activity.last_refusal_of(integration.id),
-        ban=ban,
-        chart=chart.draw(buckets, now),
-        happened=activity.of_integration(integration.id, SHOWN_ACTIVITY),
-    )
+    version = blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return Look(integration, now, version, connections, figures, buckets, ban)
 
 
 def _figures(integration: Integration, connections: list[Connection]) -> Figures | None:

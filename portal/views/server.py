@@ -37,6 +37,10 @@ class Used:
             return 0
         return min(100.0, max(0.1, round(100 * self.used / self.limit, 1)))
 
+    @property
+    def is_unbounded(self) -> bool:
+        return bool(self.known and self.known.zero and not self.limit)
+
     def told(self, value: float) -> str:
         """Return a value of this limit as people read it."""
         unit = self.known.unit if self.known else ""
@@ -44,7 +48,7 @@ class Used:
             return self.known.zero
         if unit == "bytes":
             return figures.binary_size(value)
-        return figures.count(value) + {"seconds": " s", "whole seconds": " s", "/s": " a second"}.get(unit, "")
+        return figures.count(value) + (" s" if unit.endswith("seconds") else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,19 @@ def _begin() -> None:
 @blueprint.get("/server")
 def page() -> ResponseReturnValue:
     """Show what runs."""
-    return render_template("server.html", **_context(), **listeners.context(), **bans.context())
+    return render_template("server.html", **_running(), **_limits(), **listeners.context(), **bans.context())
 
 
 @blueprint.get("/server/now")
 def now() -> ResponseReturnValue:
-    """Return the part of the page that changes by itself."""
-    return render_template("_server.html", **_context())
+    """Return what runs."""
+    return render_template("_server.html", **_running())
+
+
+@blueprint.get("/server/limits")
+def limits() -> ResponseReturnValue:
+    """Return the limits."""
+    return render_template("_limits.html", **_limits())
 
 
 @blueprint.get("/banner")
@@ -83,16 +93,16 @@ def banner() -> ResponseReturnValue:
     return render_template("_banner.html")
 
 
-def _context() -> dict[str, Any]:
+def _running() -> dict[str, Any]:
     now = clock.now()
     nodes = [Running(node, presence.is_up(node, now), count) for node, count in presence.nodes_with_connections()]
-    usage = worker_client.ask("usage") if any(running.up for running in nodes) else None
-    return {
-        "release": VERSION,
-        "database": "SQLite" if db.is_sqlite() else "PostgreSQL",
-        "nodes": nodes,
-        "usage": None if usage is None else sorted((Used(**row) for row in usage), key=_place),
-    }
+    return {"release": VERSION, "database": "SQLite" if db.is_sqlite() else "PostgreSQL", "nodes": nodes}
+
+
+def _limits() -> dict[str, Any]:
+    """Return the limits as the servers of this machine report them; None where nobody answers."""
+    usage = worker_client.ask("usage") if presence.nodes_up(clock.now()) else None
+    return {"usage": None if usage is None else sorted((Used(**row) for row in usage), key=_place)}
 
 
 def _place(used: Used) -> int:

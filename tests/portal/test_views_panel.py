@@ -103,7 +103,7 @@ def test_of_very_many_connections_the_newest_are_shown_and_nobody_is_asked(ada, 
     )
     text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
     assert re.findall(r"client-\d", re.sub("<button.*?</button>", "", text)) == ["client-4", "client-3"]
-    assert "The 2 newest are shown." in text
+    assert "The 2 newest are shown." in text and "Of so many connections no live figures" in text
     assert answers["asked"] == []
 
 

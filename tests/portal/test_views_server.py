@@ -60,14 +60,15 @@ def test_limits_are_shown_in_their_own_units_with_use_and_hits(ada, node, answer
             usage("MQTT_MAX_CONNECTIONS", 1234, 10_000),
         ]
     )
-    text = ada.get("/server/now").text
+    text = ada.get("/server/limits").text
     assert "<html" not in text
     names = re.findall(r'id="limit-(\w+)"', text)
     assert names == ["MQTT_MAX_CONNECTIONS", "MQTT_QUEUE_MESSAGES", "MQTT_RETAINED_BYTES", "MQTT_SOMETHING_NEW"]
     rows = dict(zip(names, re.findall(r'<tr id="limit-.*?</tr>', text, re.S), strict=True))
     assert "1,234 of 10,000" in rows["MQTT_MAX_CONNECTIONS"] and "never" in rows["MQTT_MAX_CONNECTIONS"]
     assert 'aria-label="12.3 %"' in rows["MQTT_MAX_CONNECTIONS"]
-    assert "17 times" in rows["MQTT_QUEUE_MESSAGES"] and "meter" not in rows["MQTT_QUEUE_MESSAGES"]
+    assert "17 times" in rows["MQTT_QUEUE_MESSAGES"] and "at most 1,000\n" in rows["MQTT_QUEUE_MESSAGES"]
+    assert "meter" not in rows["MQTT_QUEUE_MESSAGES"]
     assert "120 MiB of 128 MiB" in rows["MQTT_RETAINED_BYTES"] and "1 time" in rows["MQTT_RETAINED_BYTES"]
     assert "meter full" in rows["MQTT_RETAINED_BYTES"]
 
@@ -84,7 +85,7 @@ def test_every_limit_says_what_it_is_in_its_unit():
         assert limit.meaning and limit.scope
     assert Used("MQTT_CONNECT_TIMEOUT", None, 10.0, 0).told(10.0) == "10 s"
     assert Used("MQTT_MAX_PACKET", None, 0, 0).told(16 * 2**20) == "16 MiB"
-    assert Used("MQTT_PUBLISH_RATE", None, 0, 0).told(1000) == "1,000 a second"
+    assert Used("MQTT_PUBLISH_RATE", None, 0, 0).told(1000) == "1,000"
     assert Used("MQTT_PUBLISH_RATE", None, 0, 0).told(0) == "any number"
 
 

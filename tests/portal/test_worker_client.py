@@ -43,7 +43,15 @@ def arbiter(tmp_path, monkeypatch):
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     yield asked
-    loop.call_soon_threadsafe(server.close)
+
+    async def end() -> None:
+        server.close()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+    asyncio.run_coroutine_threadsafe(end(), loop).result(5)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(5)
     loop.close()

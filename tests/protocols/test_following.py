@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
+from dataclasses import replace
 
 import pytest
 
 from portal import clock, db, integrations, presence, traffic
 from portal.models import Activity, Connection, Integration, Traffic
-from protocols import contract, entrance, process, runtime
+from protocols import contract, entrance, process, runtime, servers
 from protocols.contract import ConnectionInfo, Grant, Login, Usage
 from protocols.runtime import Runtime
 from tests.support.processes import wait_until
@@ -18,7 +19,7 @@ from tests.support.processes import wait_until
 class Noting:
     """A server without clients of its own: it notes what it is told."""
 
-    def __init__(self, *, authenticate, presence, limits) -> None:
+    def __init__(self, *, authenticate, presence, limits, **rest) -> None:
         self.authenticate, self.presence, self.limits = authenticate, presence, limits
         self.cut: list[tuple] = []
         self.kicked: list[tuple] = []
@@ -27,8 +28,8 @@ class Noting:
         self.known: list[ConnectionInfo] = []
         self.delay = 0.0
 
-    async def start(self, listeners) -> None:
-        pass
+    async def start(self, listeners, grants) -> None:
+        self.sockets = [one for listening in listeners.values() for one in listening]
 
     def disconnect(self, integration_ids, reason, *, forget) -> None:
         self.cut.append((list(integration_ids), reason, forget))
@@ -53,7 +54,8 @@ class Noting:
         return [Usage("MQTT_MAX_CONNECTIONS", 2, 10_000, 1)]
 
     async def stop(self) -> None:
-        pass
+        for one in self.sockets:
+            one.close()
 
     def log_in(self, client_id: str = "client-1") -> str:
         """Have a client come in; return its connection's id."""
@@ -67,28 +69,40 @@ def turing(database, actor, sealer) -> Integration:
 
 
 @pytest.fixture
-def running(database, turing, monkeypatch):
+def start(database, turing, monkeypatch):
+    """Start a runtime with a noting server in the place of the broker."""
     monkeypatch.setattr(process, "collect_rarely", lambda: None)
     monkeypatch.setattr(runtime, "SERVERS", {"mqtt": Noting})
-    db.database.close_all()  # the runtime makes a pool of its own
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        made = Runtime(database.settings, {"mqtt": listener})
+
+    def start(**settings) -> Runtime:
+        db.database.close_all()  # the runtime makes a pool of its own
+        alone = {"mqtt_web": False, "mqtt_tls_port": None, "mqtt_wss_port": None}
+        listener = socket.create_server(("127.0.0.1", 0))
+        made = Runtime(replace(database.settings, **alone, **settings), {"mqtt": listener})
         made.start()
-        with db.connected():
-            yield made
-        made.stop()
+        return made
+
+    return start
+
+
+@pytest.fixture
+def running(start):
+    made = start()
+    with db.connected():
+        yield made
+    made.stop()
 
 
 @pytest.fixture
 def server(running) -> Noting:
-    return running._servers["mqtt"][1]
+    return running._servers._running[0][1]
 
 
 def test_changed_permissions_are_told_to_the_server_within_100_ms(server, turing, actor):
     integrations.set_permissions(turing.id, actor, publish=["plant/%u/#"], subscribe=[])
-    start = time.monotonic()
+    began = time.monotonic()
     wait_until(lambda: server.permitted, 1)
-    assert time.monotonic() - start < 0.15
+    assert time.monotonic() - began < 0.15
     assert server.permitted == [{turing.id: Grant(turing.id, "turing", ("plant/%u/#",), ())}]
     assert server.cut == []
     login = Login("mqtt", "turing", b"secret", "c", "192.0.2.1")
@@ -144,15 +158,10 @@ def test_traffic_that_could_not_be_written_is_added_the_next_time(running, serve
     assert (row.messages_in, row.bytes_in) == (2, 20)
 
 
-def test_what_was_counted_last_is_written_when_it_stops(database, turing, monkeypatch):
-    monkeypatch.setattr(process, "collect_rarely", lambda: None)
-    monkeypatch.setattr(runtime, "SERVERS", {"mqtt": Noting})
-    db.database.close_all()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        made = Runtime(database.settings, {"mqtt": listener})
-        made.start()
-        made._servers["mqtt"][1].counted = {turing.id: contract.Traffic(7, 0, 0, 0)}
-        made.stop()
+def test_what_was_counted_last_is_written_when_it_stops(start, turing):
+    made = start()
+    made._servers._running[0][1].counted = {turing.id: contract.Traffic(7, 0, 0, 0)}
+    made.stop()
     with db.connected():
         assert [row.messages_in for row in Traffic.select()] == [7]
 
@@ -172,22 +181,16 @@ def test_figures_are_answered_as_plain_values_of_the_connections_asked_for(runni
 
 
 def test_a_server_that_does_not_answer_in_time_is_not_waited_for(running, server, monkeypatch):
-    monkeypatch.setattr(runtime, "ANSWER", 0.1)
+    monkeypatch.setattr(servers, "ANSWER", 0.1)
     server.delay = 0.5
     with pytest.raises(TimeoutError):
         running.connections(7, ["a"])
 
 
-def test_limits_that_are_set_are_handed_to_the_server(database, monkeypatch):
-    monkeypatch.setattr(process, "collect_rarely", lambda: None)
-    monkeypatch.setattr(runtime, "SERVERS", {"mqtt": Noting})
-    object.__setattr__(database.settings, "mqtt_limits", {"inflight": 7, "connect_timeout": 2.5})
-    db.database.close_all()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        made = Runtime(database.settings, {"mqtt": listener})
-        made.start()
-        limits = made._servers["mqtt"][1].limits
-        made.stop()
+def test_limits_that_are_set_are_handed_to_the_server(start):
+    made = start(mqtt_limits={"inflight": 7, "connect_timeout": 2.5})
+    limits = made._servers._running[0][1].limits
+    made.stop()
     assert (limits.inflight, limits.connect_timeout) == (7, 2.5)
 
 
