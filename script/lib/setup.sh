@@ -73,3 +73,14 @@ set_up() {
   fi
   exec 9<&-
 }
+
+# Brings tests/npm/node_modules/ in step with its lock file; does nothing when it is.  No package runs a script.
+set_up_npm() {
+  local folder=tests/npm wanted
+  wanted=$(cat $folder/package.json $folder/package-lock.json | sha256sum)
+  [ "$(cat $folder/node_modules/installed 2>/dev/null)" = "$wanted" ] && return
+  say "installing the npm packages of the tests"
+  (cd $folder && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null >&2) ||
+    die "npm could not install the packages of $folder (see above); is there a network?"
+  printf '%s\n' "$wanted" >$folder/node_modules/installed
+}

@@ -31,7 +31,7 @@ for (const qos of [0, 1, 2]) {
     await client.publishAsync(topic, Buffer.from(Uint8Array.from({ length: size }, (_, index) => index % 251)), { qos });
   }
 }
-await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 8000))]);
+await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 8000).unref())]);
 const missing = wanted.filter((one) => !got.includes(one));
 await client.endAsync();
 console.log(JSON.stringify({ got: got.length, missing }));

@@ -59,9 +59,9 @@ def split(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
 class WebSocket:
     """A socket to the eye, a WebSocket on the wire."""
 
-    def __init__(self, below: socket.socket, protocol: str | None = "mqtt") -> None:
+    def __init__(self, below: socket.socket, **headers: str) -> None:
         self.below = below
-        below.sendall(handshake(protocol=protocol))
+        below.sendall(handshake(**headers))
         self._rest = b""
         self.head = self._head()
         self.closed: bytes | None = None  # the payload of the Close frame

@@ -1,0 +1,107 @@
+"""MQTT.js in a real browser: over a WebSocket of the broker, and through the portal's own port."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.support import npm
+from tests.support.stack import HOST
+
+PAGE = b'<!doctype html><meta charset="utf-8"><title>client</title><script src="/mqtt.js"></script>'
+ROUND_TRIP = """async ({ url, username, password }) => {
+  const client = await mqtt.connectAsync(url, { username, password, reconnectPeriod: 0, protocolVersion: 5 });
+  const got = [];
+  const done = new Promise((resolve) => client.on("message", (topic, payload) => {
+    got.push(payload.length);
+    if (got.length === 4) resolve();
+  }));
+  await client.subscribeAsync("browser", { qos: 1 });
+  for (const size of [0, 1, 70000, 500000]) await client.publishAsync("browser", new Uint8Array(size), { qos: 1 });
+  await done;
+  window.ended = new Promise((resolve) => client.on("close", resolve));
+  return got;
+}"""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    """The address of another site, whose page has MQTT.js."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the library's name
+            script = self.path == "/mqtt.js"
+            self.send_response(200)
+            self.send_header("Content-Type", "text/javascript" if script else "text/html")
+            self.end_headers()
+            self.wfile.write(npm.BUNDLE.read_bytes() if script else PAGE)
+
+        def log_message(self, *args: object) -> None:
+            """Keep the test's output clean."""
+
+    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://{HOST}:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("way", ["ws", "wss", "web"])
+def test_a_page_of_another_site_sends_receives_and_is_cut_off(chromium, stack, records, site, way):
+    turing = records.add("vast_turing")
+    time.sleep(0.2)  # the protocol servers know new credentials within 100 ms
+    port = {"ws": stack.ws_port, "wss": stack.wss_port, "web": stack.port}[way]
+    scheme = "wss" if way == "wss" else "ws"
+    context = chromium.new_context(ignore_https_errors=True)  # as one does who accepts the certificate
+    try:
+        page = context.new_page()
+        page.goto(site)
+        login = {"username": turing["username"], "password": turing["password"]}
+        assert page.evaluate(ROUND_TRIP, {"url": f"{scheme}://{HOST}:{port}/mqtt", **login}) == [0, 1, 70000, 500000]
+        records.set_active(turing, False)
+        page.evaluate("Promise.race([window.ended, new Promise((_, fail) => setTimeout(fail, 1000))])")
+    finally:
+        context.close()
+
+
+def test_the_panel_shows_one_way_at_a_time_and_keeps_the_choice(page, records):
+    turing = records.add("vast_turing")
+    page.goto(f"/integrations/{turing['id']}")
+    panel = page.locator("#panel")
+    assert panel.locator(".way:visible").count() == 1
+    panel.get_by_text("TLS", exact=True).click()
+    with page.expect_response(lambda response: "/panel?" in response.url):
+        pass
+    records.set_note(turing, "moved")
+    panel.get_by_text("moved").wait_for()
+    assert panel.locator(".way:visible").get_attribute("data-way") == "tls"
+    panel.get_by_label("TLS", exact=True).press("ArrowRight")
+    assert panel.locator(".way:visible").get_attribute("data-way") == "ws"
+
+
+def test_the_choice_fits_a_phone(phone, records):
+    turing = records.add("vast_turing")
+    phone.goto(f"/integrations/{turing['id']}")
+    for label in ("TCP", "TLS", "WebSocket", "WebSocket, TLS", "This portal"):
+        phone.locator("#panel").get_by_text(label, exact=True).click()
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_server_page_shows_the_fingerprint_that_clients_see(page, stack):
+    page.goto("/server")
+    seen = ssl.get_server_certificate((HOST, stack.tls_port), timeout=5)
+    shown = page.locator(".fingerprint").inner_text()
+    page.get_by_role("button", name="Copy the fingerprint").click()
+    assert page.evaluate("navigator.clipboard.readText()") == shown
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the certificate").click()
+    assert download.value.suggested_filename == "gatehouse.pem"
+    assert download.value.path().read_text().strip() == seen.strip()
+    assert json.dumps(shown).count(":") == 31
