@@ -112,7 +112,6 @@ class Gatehouse(Product):
             "HOST": HOST,
             "PORT": str(self.port),
             "MQTT_PORT": str(self.mqtt_port),
-            **dict.fromkeys(("MQTT_TLS_PORT", "MQTT_WS_PORT", "MQTT_WSS_PORT"), "off"),
             "DATA_DIR": str(self.folder / "data"),
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
