@@ -17,7 +17,7 @@ from benchmarks import processes
 from benchmarks.browser import Browser
 from benchmarks.generator import wire
 from benchmarks.load import ROOT
-from portal.config import Settings, load
+from portal.config import LISTENERS, Settings, load
 
 HOST = "127.0.0.1"
 EMAIL, PASSWORD = "bench@example.com", "a password of the benchmarks"
@@ -111,6 +111,7 @@ class Gatehouse(Product):
             "LANG": "C.UTF-8",
             "HOST": HOST,
             "PORT": str(self.port),
+            **{name: str(processes.free_port()) for name in LISTENERS},
             "MQTT_PORT": str(self.mqtt_port),
             "DATA_DIR": str(self.folder / "data"),
             "ADMIN_EMAIL": EMAIL,
