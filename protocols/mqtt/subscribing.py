@@ -51,6 +51,7 @@ def unsubscribe(broker: Broker, session: Session, packet: Unsubscribe) -> bytes:
         if session.expiry:
             broker.keeper.drop_subscription(session, topic_filter)
         del session.subscriptions[topic_filter]
+        session.end_replay(topic_filter)
         if not subscription.muted:
             broker.subscriptions.remove(session, topic_filter)
     return bytes(codes)
