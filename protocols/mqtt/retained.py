@@ -43,9 +43,12 @@ class Retained:
 
         One that does not fit leaves the topic without any, since the old value would be a lie.
         """
-        had = self._delete(message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
+        path = self._path(message.topic)
+        had = self._clear(path, message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
         # An empty one deletes [MQTT-3.3.1-11] [MQTT5-3.3.1-7]
         fits = bool(message.payload) and self.restore(message)
+        if had and not fits:
+            _prune(path, message.topic)
         if _is_own(message.topic):  # a start makes them anew
             return
         if fits:
@@ -116,14 +119,12 @@ class Retained:
                 waiting.pop()
                 continue
             level = levels[depth] if depth < len(levels) else None
-            if level is None or level == "#":  # "sport/#" also matches "sport"
-                yield node.message
-            elif level == "+":
-                yield None
-            elif (child := node.children.get(level)) is not None:
-                waiting.append((iter((child,)), depth + 1))
-            if level in ("+", "#") and node.children:
+            if level in ("+", "#"):
                 waiting.append((_children(node, leading=node is self._root), depth + (level == "+")))
+            elif level is not None and (child := node.children.get(level)) is not None:
+                waiting.append((iter((child,)), depth + 1))
+            # "sport/#" also matches "sport"
+            yield node.message if level is None or level == "#" else None
 
     def _refuse(self, message: Message, limit: str) -> None:
         self.refused += 1
@@ -135,26 +136,31 @@ class Retained:
                 self.refused - 1,
             )
 
-    def _delete(self, name: str) -> bool:
+    def _delete(self, name: str) -> None:
+        path = self._path(name)
+        if self._clear(path, name):
+            _prune(path, name)
+
+    def _path(self, name: str) -> list[_Node]:
+        """Return the nodes from the root to a topic's, or nothing if there is none."""
         path = [self._root]
-        levels = name.split("/")
-        for level in levels:
+        for level in name.split("/"):
             child = path[-1].children.get(level)
             if child is None:
-                return False
+                return []
             path.append(child)
-        if (message := path[-1].message) is None:
+        return path
+
+    def _clear(self, path: list[_Node], name: str) -> bool:
+        """Take the message from the last node; False when there is none."""
+        message = path[-1].message if path else None
+        if message is None:
             return False
         self._expiring.pop(name, None)
         path[-1].message = None
         if not _is_own(name):
             self.count -= 1
             self.size -= _size(message)
-        for level in reversed(levels):
-            node = path.pop()
-            if node.children or node.message is not None:
-                break
-            del path[-1].children[level]
         return True
 
 
@@ -225,6 +231,15 @@ def _is_own(topic: str) -> bool:
 def _size(message: Message) -> int:
     levels = message.topic.count("/") + 1
     return len(message.topic) + len(message.payload) + len(message.properties) + _OVERHEAD * levels
+
+
+def _prune(path: list[_Node], name: str) -> None:
+    """Let go of the nodes that only this topic needed."""
+    for level in reversed(name.split("/")):
+        node = path.pop()
+        if node.children or node.message is not None:
+            break
+        del path[-1].children[level]
 
 
 def _children(node: _Node, *, leading: bool) -> Iterator[_Node]:
