@@ -34,6 +34,7 @@ class Settings:
     mqtt_ws_port: int | None
     mqtt_wss_port: int | None
     mqtt_web: bool
+    mqtt_sync: str  # how a commit of the broker's store reaches the disk: "full" or "normal"
     tls_certificate: Path | None
     tls_key: Path | None
     admin_email: str | None
@@ -81,6 +82,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         mqtt_ws_port=ports["MQTT_WS_PORT"],
         mqtt_wss_port=ports["MQTT_WSS_PORT"],
         mqtt_web=_switch(environ, "MQTT_WEB"),
+        mqtt_sync=_choice(environ, "MQTT_SYNC", "full", "normal"),
         tls_certificate=certificate,
         tls_key=key,
         admin_email=email,
@@ -156,10 +158,14 @@ def _listeners(environ: Mapping[str, str], port: int) -> dict[str, int | None]:
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name, "").strip().lower() or "on"
-    if text not in {"on", "off"}:
-        raise SettingError(f"{name}: must be 'on' or 'off', not {text!r}")
-    return text == "on"
+    return _choice(environ, name, "on", "off") == "on"
+
+
+def _choice(environ: Mapping[str, str], name: str, default: str, other: str) -> str:
+    text = environ.get(name, "").strip().lower() or default
+    if text not in {default, other}:
+        raise SettingError(f"{name}: must be '{default}' or '{other}', not {text!r}")
+    return text
 
 
 def _certificate(environ: Mapping[str, str]) -> tuple[Path | None, Path | None]:

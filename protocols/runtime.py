@@ -133,7 +133,7 @@ class Runtime:
             authenticate=Entrance(self._gate, self._guard, self._book),
             presence=self._book,
             limits=Limits(**dict[str, Any](self._settings.mqtt_limits)),
-            keeper=StoreKeeper(self._settings.data_dir / "mqtt.db"),
+            keeper=StoreKeeper(self._settings.data_dir / "mqtt.db", synchronous=self._settings.mqtt_sync),
             tls=self._certificate.current if self._certificate is not None else None,
         )
         self._servers.start(protocol, server, listeners, {entry.id: grant(entry) for entry in self._gate.entries()})

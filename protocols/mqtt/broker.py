@@ -5,10 +5,10 @@ It is synchronous and deterministic, and knows neither sockets nor the clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from protocols.contract import Authenticate, Grant, Presence
-from protocols.mqtt.backlog import QUEUED
+from protocols.mqtt.backlog import QUEUED, Entry
 from protocols.mqtt.common import Common
 from protocols.mqtt.keeping import Keeper, NoKeeper, Stored, Will
 from protocols.mqtt.limits import Limits
@@ -41,7 +41,7 @@ class Broker:
         self.hits = self.common.hits
         self.retained = self.common.retained
         self.subscriptions = Subscriptions()
-        self.sessions = Sessions(self.common, self.subscriptions, self._ended, self._publish_will)
+        self.sessions = Sessions(self.common, self.subscriptions, self._redeliver, self._publish_will)
         self.tally = Tally(limits)
         self.forbidden = Route(forbidden=True)  # where messages go that a client may not publish
         self.unfinished = 0  # bytes of CONNECTs that have arrived in part
@@ -82,9 +82,9 @@ class Broker:
             for session in self.sessions:
                 session.expire()
 
-    def _ended(self, session: Session) -> None:
-        """Hand the shared messages of a session that has ended to other members of their groups."""
-        for entry in session.empty():
+    def _redeliver(self, entries: Iterable[Entry]) -> None:
+        """Hand shared messages of a session that will not send them to other members of their groups."""
+        for entry in entries:
             # [MQTT5-4.8.2-5] of QoS 2 only what was not sent yet
             if entry.share and (entry.state == QUEUED or entry.message.qos == 1):
                 self._share(entry.message, entry.share)

@@ -110,7 +110,8 @@ class Admission:
         line = _line(broker, connect, self._link)
         if session.is_simple != line.is_simple:
             session.is_simple = line.is_simple
-            broker.subscriptions.forget_routes()
+            if session.subscriptions:
+                broker.subscriptions.forget_routes()
         keep_alive = welcome.keep_alive(connect, broker.limits)
         client = Client(broker, session, line, keep_alive=keep_alive, explains=welcome.explains(connect))
         session.attach(line)

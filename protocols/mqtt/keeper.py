@@ -63,7 +63,7 @@ class StoreKeeper:
 
     @property
     def accepting(self) -> bool:
-        return not self._store.failing
+        return self._store.accepting
 
     # --- life
 

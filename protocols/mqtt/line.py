@@ -46,7 +46,8 @@ class Line:
         self.gate = link.gate
         self.level = level
         self.window = min(window, common.limits.inflight)  # [MQTT5-3.3.4-9]
-        self.max_packet = max_packet  # 0 for any
+        # 0 for any; nothing comes in that would go out in twice its size
+        self.max_packet = max_packet if max_packet < 2 * common.limits.max_packet else 0
         self.aliases = min(aliases, common.limits.topic_aliases)  # [MQTT5-3.3.2-9]
         self._aliases: dict[str, int] = {}  # those sent most recently are the last
         self._common = common

@@ -278,16 +278,17 @@ class Outgoing:
             for entry in gone:
                 self.forget_entry(entry)
 
-    def withhold(self, may_receive: Callable[[str], bool]) -> None:
-        """Throw away what waits and may not be read any more, and what a later connection would be sent again."""
-        if self._backlog is not None:
-            for entry in self._backlog.remove(lambda entry: not may_receive(entry.message.topic)):
-                self.forget_entry(entry)
+    def withhold(self, may_receive: Callable[[str], bool]) -> list[Entry]:
+        """Remove and return what waits and may not be read any more, and what a later connection would be sent again."""
+        gone = self._backlog.remove(lambda entry: not may_receive(entry.message.topic)) if self._backlog else []
         if self.line is None:
             for entry in list(self._inflight.values()):
                 if entry.state == SENT and not may_receive(entry.message.topic):
                     del self._inflight[entry.packet_id]
-                    self.forget_entry(entry)
+                    gone.append(entry)
+        for entry in gone:
+            self.forget_entry(entry)
+        return gone
 
     def empty(self) -> list[Entry]:
         """End the session; return the messages that nobody has acknowledged, oldest first."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from protocols.contract import Grant
 from protocols.mqtt.alarms import Alarms
+from protocols.mqtt.backlog import Entry
 from protocols.mqtt.common import Common
 from protocols.mqtt.keeping import EXPIRES_NEVER, StoredSession, Will
 from protocols.mqtt.packets import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
@@ -25,19 +26,19 @@ TAKEN_OVER = "taken over by a newer connection"
 class Sessions:
     """The sessions by integration and client identifier.
 
-    `on_end` is called with a session that has ended, `publish_will` with one whose Will is due.
+    `redeliver` is called with messages that a session will not send any more, `publish_will` with a Will that is due.
     """
 
     def __init__(
         self,
         common: Common,
         subscriptions: Subscriptions,
-        on_end: Callable[[Session], None],
+        redeliver: Callable[[Iterable[Entry]], None],
         publish_will: Callable[[Session, Will], None],
     ) -> None:
         self._common = common
         self._subscriptions = subscriptions
-        self._on_end = on_end
+        self._redeliver = redeliver
         self._publish_will = publish_will
         self._all: dict[int, dict[str, Session]] = {}
         self.expired = 0  # ever
@@ -91,7 +92,8 @@ class Sessions:
         self.change_expiry(session, expiry)
         if session.level != level:
             session.level = level
-            self._subscriptions.forget_routes()
+            if session.subscriptions:
+                self._subscriptions.forget_routes()
         if (session.grant.publish, session.grant.subscribe) != (grant.publish, grant.subscribe):
             self.permit(session, grant)
         session.grant = grant
@@ -138,7 +140,7 @@ class Sessions:
             self._common.keeper.drop_session(session)
         will, session.will, session.ends_at = session.will, None, None
         self._alarms.cancel(session)
-        self._on_end(session)
+        self._redeliver(session.empty())
         if will is not None:
             self._publish_will(session, will)
 
@@ -179,7 +181,7 @@ class Sessions:
             elif subscription.muted and not muted:
                 self._subscriptions.add(session, subscription)
             subscription.muted = muted
-        session.withhold(session.access.may_receive)
+        self._redeliver(session.withhold(session.access.may_receive))
         if session.expiry:
             self._common.keeper.session(session)
 

@@ -10,6 +10,7 @@ import logging
 import os
 import queue
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ _CHECKPOINT = 4 * _MIB  # of the log, after which it is copied into the file
 _LONGEST_LOG = 32 * _MIB  # after which a commit waits for that
 _RETRY = 1.0  # seconds
 _IDLE = 0.25  # seconds without a batch, after which there is time to tidy up
+_RESERVE = 16 * _MIB  # that stays free for the log and the file, so that what is delivered can be deleted
+_MARGIN = 4 * _MIB  # that there must be besides, until more is taken again
+_LOOK = 1.0  # seconds between two looks for room while there is none
 _SPARE = 512  # free pages that a file may have, and as many are given back at a time
 
 Soon = Callable[[Callable[[], None]], object]
@@ -66,6 +70,15 @@ def _slices(puts: Mapping[int, bytes]) -> Iterator[tuple[bytes, str]]:
         yield b"".join(parts), "{" + ",".join(index) + "}"
 
 
+def free_bytes(folder: Path) -> int:
+    """Return how much more can be written to a folder's disk; much, where that is not told."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize if found.f_blocks else sys.maxsize
+
+
 class Store:
     """One file and the thread that writes it.  `open` comes first, then `start`; then one batch at a time."""
 
@@ -81,6 +94,7 @@ class Store:
         self._checkpointer = Checkpointer(path)
         self._thread = threading.Thread(target=self._run, name="mqtt-store", daemon=True)
         self.failing = False  # nothing can be written at present
+        self.is_short = False  # of room on the disk
         self.commits = 0
 
     def open(self) -> list[Row]:
@@ -96,6 +110,11 @@ class Store:
         except sqlite3.Error as error:
             self._fail(error)
         return rows
+
+    @property
+    def accepting(self) -> bool:
+        """Say whether there is room for more than the changes of what is there."""
+        return not self.failing and not self.is_short
 
     def start(self, soon: Soon, done: Callable[[], None], failed: Callable[[], None]) -> None:
         """Start writing.
@@ -123,16 +142,16 @@ class Store:
     # --- the writer's thread
 
     def _run(self) -> None:
-        tidy = False
+        pause: float | None = _IDLE
         while True:
             try:
-                batch = self._jobs.get(timeout=None if tidy else _IDLE)
+                batch = self._jobs.get(timeout=pause)
             except queue.Empty:
-                tidy = self._tidy()
+                pause = self._tidy()
                 continue
             if batch is None:
                 break
-            tidy = False
+            pause = _IDLE
             if self._try(batch):
                 self._answer(self._done)
                 self._check()
@@ -159,6 +178,7 @@ class Store:
             self.failing = False
             _log.warning("%s can be written again", self._path.name)
         self.commits += 1
+        self._look_for_room()
         return True
 
     def _commit(self, db: sqlite3.Connection, batch: Batch) -> None:
@@ -211,6 +231,19 @@ class Store:
             raise
         return db
 
+    def _look_for_room(self) -> None:
+        """Stop taking more before the disk is full."""
+        free = free_bytes(self._path.parent)
+        if not self.is_short and free < _RESERVE:
+            self.is_short = True
+            _log.error(
+                "the disk of %s is nearly full: messages for durable sessions and retained ones are refused for now",
+                self._path.name,
+            )
+        elif self.is_short and free >= _RESERVE + _MARGIN:
+            self.is_short = False
+            _log.warning("the disk of %s has room again", self._path.name)
+
     # --- the log and the file stay small
 
     def _check(self) -> None:
@@ -224,20 +257,24 @@ class Store:
         elif size > _CHECKPOINT:
             self._checkpointer.want()
 
-    def _tidy(self) -> bool:
-        """Use a quiet moment; say whether nothing is left to do."""
+    def _tidy(self) -> float | None:
+        """Use a quiet moment; return when there is more to do, in seconds, or None."""
         if self.failing or self._db is None:
-            return True
+            return None
+        self._look_for_room()
         if self._unchecked:
             self._unchecked = 0
             self._checkpointer.want()
-            return False
+            return _IDLE
         free = self._pragma("freelist_count")
-        if free < _SPARE or free < self._pragma("page_count") // 4:
-            return True
-        self._give_back()
-        self._unchecked = 1
-        return False
+        if free >= _SPARE and free >= self._pragma("page_count") // 4:
+            self._give_back()
+            self._unchecked = 1
+            return _IDLE
+        if not self.is_short:
+            return None
+        self._pragma("wal_checkpoint(TRUNCATE)")
+        return _LOOK
 
     def _give_back(self) -> None:
         try:

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from random import Random
 
 from protocols.contract import Grant, Refusal, Wait
-from protocols.mqtt.backlog import Entry
+from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.errors import MqttError
-from protocols.mqtt.keeping import NoKeeper
 from protocols.mqtt.limits import Limits
-from protocols.mqtt.packets import Message
-from protocols.mqtt.session import Session
 from protocols.mqtt.sys_topics import SysPublisher
+from tests.fuzz.memory import Memory
 from tests.fuzz.watch import Watch
-from tests.fuzz.writer import Writer, cut
+from tests.fuzz.writer import Writer, answers, cut
 from tests.protocols.mqtt import mqtt_wire as wire
 
 LIMITS = Limits(
@@ -38,71 +36,6 @@ LIMITS = Limits(
 )
 
 GRANTS = [("#",), ("#",), ("#",), ("#", "$SYS/#"), ("a/#", "b"), ("+/%c", "$SYS/#"), ("%u/#", "a"), ()]
-
-
-class Memory(NoKeeper):
-    """A keeper that commits when it is told to, and knows what it still holds."""
-
-    def __init__(self) -> None:
-        self.held: set[tuple[object, ...]] = set()
-        self._acts: list[Callable[[], None]] = []
-
-    def commit(self) -> None:
-        """Run what waited."""
-        self.pending = False
-        acts, self._acts = self._acts, []
-        for act in acts:
-            act()
-
-    def after(self, act: Callable[[], None]) -> None:
-        """Run `act` at the next commit."""
-        if self.pending:
-            self._acts.append(act)
-        else:
-            act()
-
-    def _put(self, *key: object) -> None:
-        self.held.add(key)
-        self.changes += 1
-        self.pending = True
-
-    def _drop(self, *key: object) -> None:
-        self.held.discard(key)
-        self.changes += 1
-        self.pending = True
-
-    def session(self, session: Session) -> None:
-        self._put("session", session)
-
-    def drop_session(self, session: Session) -> None:
-        for key in [key for key in self.held if len(key) > 1 and key[1] is session]:
-            self._drop(*key)
-
-    def subscription(self, session: Session, topic_filter: str) -> None:
-        assert topic_filter in session.subscriptions
-        self._put("subscription", session, topic_filter)
-
-    def drop_subscription(self, session: Session, topic_filter: str) -> None:
-        assert topic_filter in session.subscriptions
-        self._drop("subscription", session, topic_filter)
-
-    def entry(self, session: Session, entry: Entry) -> None:
-        self._put("entry", session, entry)
-
-    def drop_entry(self, session: Session, entry: Entry) -> None:
-        self._drop("entry", session, entry)
-
-    def received(self, session: Session, packet_id: int) -> None:
-        self._put("received", session, packet_id)
-
-    def drop_received(self, session: Session, packet_id: int) -> None:
-        self._drop("received", session, packet_id)
-
-    def retained(self, message: Message) -> None:
-        self._put("retained", message.topic)
-
-    def drop_retained(self, topic: str) -> None:
-        self._drop("retained", topic)
 
 
 class Peer:
@@ -157,18 +90,9 @@ class Peer:
             found = self.watch.read(connection.outbox.take())
             if not self.closed:
                 connection.drained()
-            if self.polite:
-                self._answer(found)
+            for answer in answers(found) if self.polite else ():
+                self._queue(answer)
         self.push()
-
-    def _answer(self, found: list[wire.Received]) -> None:
-        for head, body in found:
-            if head >> 4 == 3 and head & 6:
-                qos, packet_id = wire.message((head, body))[2:]
-                answer = wire.puback if qos == 1 else wire.pubrec
-                self._queue(answer(packet_id))
-            elif head == 0x62:
-                self._queue(wire.pubcomp(int.from_bytes(body[:2], "big")))
 
     def check(self) -> None:
         """Do what the server's sweep does with a connection."""
@@ -201,15 +125,11 @@ class World:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.now = 0.0
-        self.keeper = Memory()
-        self.broker = wire.broker(LIMITS, self.keeper)
-        self.door: wire.Door = self.broker.authenticate  # type: ignore[assignment]
-        self.presence: wire.Recorder = self.broker.presence  # type: ignore[assignment]
         self.peers: list[Peer] = []
-        self._sys_topics = SysPublisher(self.broker, 10.0, 0.0)
-        self._actions = [
+        self.start()
+        self.actions = [
             (self._come, 12),
-            (self._send, 60),
+            (self.send, 60),
             (self._receive, 40),
             (self._lose, 3),
             (self._wait, 10),
@@ -218,9 +138,20 @@ class World:
             (self._portal, 1),
         ]
 
+    def start(self) -> None:
+        """Start a broker."""
+        self.broker = self.make_broker()
+        self.door: wire.Door = self.broker.authenticate  # type: ignore[assignment]
+        self.presence: wire.Recorder = self.broker.presence  # type: ignore[assignment]
+        self._sys_topics = SysPublisher(self.broker, 10.0, self.now)
+
+    def make_broker(self) -> Broker:
+        self._keeper = Memory()
+        return wire.broker(LIMITS, self._keeper)
+
     def run(self, steps: int) -> None:
         """Do random things, then check that nothing stays behind."""
-        actions, weights = zip(*self._actions, strict=True)
+        actions, weights = zip(*self.actions, strict=True)
         for _ in range(steps):
             self.random.choices(actions, weights)[0]()
         self._end()
@@ -235,7 +166,7 @@ class World:
             self.peers.append(Peer(self))
             self.peers[-1].connect()
 
-    def _send(self) -> None:
+    def send(self) -> None:
         if (peer := self._some()) is not None:
             peer.send(peer.writer.packet())
 
@@ -260,8 +191,7 @@ class World:
             peer.push()
 
     def _commit(self) -> None:
-        self.keeper.accepting = self.random.random() < 0.9
-        self.keeper.commit()
+        self.commit()
         for peer in list(self.peers):
             peer.push()
 
@@ -279,8 +209,17 @@ class World:
         else:
             self.broker.sessions.disconnect([number], "deactivated", forget=self.random.random() < 0.5)
 
-    def _check_records(self) -> None:
-        """See that what is recorded is what there is: a start would find the same again."""
+    def commit(self) -> None:
+        """Commit what is pending, if the disk works; decide whether there is room on it."""
+        self._keeper.accepting = self.random.random() < 0.9
+        self._keeper.commit()
+
+    def commit_all(self) -> None:
+        """Commit what is pending."""
+        self._keeper.commit()
+
+    def check_records(self) -> None:
+        """See that what is recorded is what there is."""
         there: set[tuple[object, ...]] = set()
         for session in self.broker.sessions:
             if session.expiry:
@@ -291,16 +230,16 @@ class World:
                 there.update(("entry", session, entry) for entry in (*session._inflight.values(), *waiting))
         names = [name for name in self.broker.retained.names("#") if not name.startswith("$")]
         there.update(("retained", name) for name in names)
-        held = self.keeper.held
+        held = self._keeper.held
         assert held == there, f"recorded: {held - there}; not recorded: {there - held}"
 
     def _end(self) -> None:
-        self._check_records()
+        self.check_records()
         for peer in list(self.peers):
             peer.receive()
             peer.lose()
-        self.keeper.commit()
-        self._check_records()
+        self.commit_all()
+        self.check_records()
         assert self.presence.open == set(), "a connection that is gone is shown as open"
         broker = self.broker
         assert broker.unfinished == 0, "unfinished CONNECTs of clients that are gone"
@@ -308,18 +247,19 @@ class World:
         assert broker.sessions.stored == len(broker.sessions)
         assert len(broker.sessions) <= 2 * LIMITS.stored_sessions
         broker.sessions.disconnect([1, 2], "deleted", forget=True)
-        self.keeper.commit()
+        self.commit_all()
         assert len(broker.sessions) == 0
         assert (broker.subscriptions.count, broker.subscriptions.shared) == (0, 0), "subscriptions without sessions"
         assert broker.common.pool.size == 0, f"{broker.common.pool.size} bytes queued for nobody"
         assert broker.retained.count <= LIMITS.retained_messages
-        self._check_records()
+        self.check_records()
 
 
-def run(seed: int, steps: int = 400) -> None:
+def run(seed: int, steps: int = 400, world: type[World] = World) -> None:
     """Run one world; raises what went wrong, with what repeats it."""
     try:
-        World(seed).run(steps)
+        world(seed).run(steps)
     except BaseException as error:
-        error.add_note(f"repeat it by: python -m tests.fuzz joined --seed {seed} --count 1")
+        name = "joined" if world is World else "disk"
+        error.add_note(f"repeat it by: python -m tests.fuzz {name} --seed {seed} --count 1")
         raise

@@ -14,7 +14,7 @@ from random import Random
 
 from tests.fuzz.bystanders import Bystander, exchange
 from tests.fuzz.target import Target
-from tests.fuzz.writer import Writer, cut, mutated
+from tests.fuzz.writer import Writer, answers, cut, mutated
 from tests.protocols.mqtt import mqtt_wire as wire
 
 CLIENTS = 12  # at once
@@ -84,14 +84,7 @@ class Attack:
         if not self._polite or self._is_web:
             return
         found, self._rest = wire.split(self._rest + data)
-        for head, body in found:
-            packet_id = int.from_bytes(body[:2], "big")
-            if head >> 4 == 3 and head & 6:
-                at = 2 + packet_id
-                packet_id = int.from_bytes(body[at : at + 2], "big")
-                writer.write(wire.puback(packet_id) if head & 2 else wire.pubrec(packet_id))
-            elif head == 0x62:
-                writer.write(wire.pubcomp(packet_id))
+        writer.writelines(answers(found))
 
     def _leave(self, writer: asyncio.StreamWriter) -> None:
         match self._random.randrange(3):

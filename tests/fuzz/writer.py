@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -178,6 +179,17 @@ class Writer:
         if identifier == 0x26:
             return [("k", "v"), ("k", choose(["", "w" * 200]))]
         return choose(["", "a", "a/b", "long" * 30] if not self._rarely(100) else ["\0", "a/#", b"\xff\xfe"])
+
+
+def answers(found: list[wire.Received]) -> Iterator[bytes]:
+    """Acknowledge what a server sent, as it should be."""
+    for head, body in found:
+        packet_id = int.from_bytes(body[:2], "big")
+        if head >> 4 == 3 and head & 6:
+            packet_id = int.from_bytes(body[2 + packet_id : 4 + packet_id], "big")
+            yield wire.puback(packet_id) if head & 2 else wire.pubrec(packet_id)
+        elif head == 0x62:
+            yield wire.pubcomp(packet_id)
 
 
 def mutated(random: Random, data: bytes) -> bytes:

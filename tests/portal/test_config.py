@@ -31,6 +31,7 @@ def test_without_any_variable_everything_has_a_default(tmp_path, monkeypatch):
     assert settings.trusted_proxies == 0
     assert settings.ports == {"mqtt": 1883, "mqtt-tls": 8883, "mqtt-ws": 8083, "mqtt-wss": 8084}
     assert settings.mqtt_web and settings.needs_certificate
+    assert settings.mqtt_sync == "full"
     assert settings.tls_certificate is None and settings.tls_key is None
 
 
@@ -44,6 +45,7 @@ def test_given_values_are_used(tmp_path):
         MQTT_WS_PORT="18083",
         MQTT_WSS_PORT="18084",
         MQTT_WEB="off",
+        MQTT_SYNC="Normal",
         TLS_CERTIFICATE="/etc/tls/chain.pem",
         TLS_KEY="/etc/tls/key.pem",
         DATABASE_URL="postgresql://u:p@db/gatehouse",
@@ -56,6 +58,7 @@ def test_given_values_are_used(tmp_path):
     assert settings.port == 8080
     assert settings.ports == {"mqtt": 11883, "mqtt-tls": 18883, "mqtt-ws": 18083, "mqtt-wss": 18084}
     assert not settings.mqtt_web
+    assert settings.mqtt_sync == "normal"
     assert settings.tls_certificate == Path("/etc/tls/chain.pem")
     assert settings.tls_key == Path("/etc/tls/key.pem")
     assert settings.database_url == "postgresql://u:p@db/gatehouse"
@@ -93,6 +96,7 @@ def test_off_turns_a_listener_off(tmp_path, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("MQTT_SYNC", "off"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", "-1"),

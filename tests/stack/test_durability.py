@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.stack
 KILLS = 10
 MOVES_WITHIN = 15  # seconds that it may take until messages are acknowledged again after a kill
 DRAINED_WITHIN = 30
+FULL = 3 << 20  # bytes that a file may have while the disk is as good as full
 PAUSE = 0.02  # seconds between two looks of a publisher at its window
 
 
@@ -102,6 +104,24 @@ async def kill_again_and_again(stack: Stack, field: Field) -> None:
         os.kill(await asyncio.to_thread(stack.worker_pid), signal.SIGKILL)
 
 
+def let_files_grow(pid: int, size: int) -> None:
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+async def fill_the_disk_and_make_room(stack: Stack, field: Field) -> None:
+    pid = await asyncio.to_thread(stack.worker_pid)
+    let_files_grow(pid, FULL)
+    await until(lambda: "mqtt.db cannot be written" in stack.log(), 30, "a full disk")
+    before = field.acknowledged
+    await asyncio.sleep(2.5)
+    assert field.acknowledged <= before + 100, "nothing is acknowledged that cannot be stored"
+    let_files_grow(pid, resource.RLIM_INFINITY)
+    await until(lambda: "mqtt.db can be written again" in stack.log(), 5, "the disk to be used again")
+    enough = field.acknowledged + 1000
+    await until(lambda: field.acknowledged > enough, MOVES_WITHIN, "messages after the disk was full")
+    assert await asyncio.to_thread(stack.worker_pid) == pid
+
+
 async def drain(field: Field) -> list[Subscriber]:
     """Let everything arrive that is under way, and return all subscribers."""
     for publisher in field.everything:
@@ -145,11 +165,11 @@ async def check_retained(field: Field) -> None:
     reader.stop()
 
 
-async def scenario(stack: Stack) -> Field:
+async def scenario(stack: Stack, trouble: Callable[[Stack, Field], Coroutine[None, None, None]]) -> Field:
     field = Field(stack)
     await field.subscribe()
     field.publish()
-    await kill_again_and_again(stack, field)
+    await trouble(stack, field)
     everybody = await drain(field)
     for one in everybody:
         check_subscriber(field, one, "one" if one.client_id.endswith("1") else "two")
@@ -162,7 +182,7 @@ async def scenario(stack: Stack) -> Field:
 
 def test_nothing_acknowledged_is_lost_by_kills(make_stack: Callable[..., Stack]) -> None:
     stack = make_stack(MQTT_QUEUE_MESSAGES="1000000").start()
-    field = asyncio.run(scenario(stack))
+    field = asyncio.run(scenario(stack, kill_again_and_again))
     for publisher in field.publishers.values():
         assert len(publisher.acknowledged) > 500
     stack.stop()
@@ -170,3 +190,10 @@ def test_nothing_acknowledged_is_lost_by_kills(make_stack: Callable[..., Stack])
     assert "was damaged" not in stack.log(), stack.log()
     left = [one.name for one in Path(stack.environ["DATA_DIR"]).iterdir() if "damaged" in one.name]
     assert left == []
+
+
+def test_a_full_disk_is_survived(make_stack: Callable[..., Stack]) -> None:
+    stack = make_stack(MQTT_QUEUE_MESSAGES="1000000").start()
+    asyncio.run(scenario(stack, fill_the_disk_and_make_room))
+    stack.stop()
+    assert "Traceback" not in stack.log(), stack.log()

@@ -319,7 +319,7 @@ def test_slow_handshakes_are_cut_and_disturb_nobody(stack):
         client.sendall(handshake()[:-5])
     logged_in(stack, turing).close()
     for client in slow:
-        client.settimeout(12)
+        client.settimeout(15)
         assert client.recv(10) == b""
         client.close()
-    assert time.monotonic() - started < 12
+    assert time.monotonic() - started < 15

@@ -2,60 +2,25 @@
 
 from __future__ import annotations
 
-import queue
-import random
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mqtt_wire as wire
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from keeping_model import Running, Session, describe_model, describe_stored, entry_of, message
 
-from protocols.contract import Grant
-from protocols.mqtt import records, salvage, store
-from protocols.mqtt.backlog import QUEUED, RELEASED, SENT, Entry
-from protocols.mqtt.keeper import StoreKeeper
-from protocols.mqtt.keeping import EXPIRES_NEVER, Stored, Will
+from protocols.mqtt import records
+from protocols.mqtt.backlog import RELEASED, SENT, Entry
+from protocols.mqtt.keeping import Stored, Will
 from protocols.mqtt.packets import Filter, Message
 from protocols.mqtt.routes import Subscription
 from protocols.mqtt.timeline import Clocks
 
-CLOCKS = Clocks(lambda: 1e9, lambda: 50.0, lambda: "boot")
-ADA = Grant(1, "ada", ("a/%c",), ("#", "b/+"))
-
-Make = Callable[..., "Running"]
-
-
-class Running:
-    """A keeper on a loop whose turns the test takes."""
-
-    def __init__(self, path: Path, now: float = 0.0, clocks: Clocks = CLOCKS) -> None:
-        self.calls: queue.Queue[Callable[[], None]] = queue.Queue()
-        self.keeper = StoreKeeper(path, synchronous="off", clocks=clocks)
-        self.stored = self.keeper.start(self.calls.put, now)
-        self.stopped = False
-
-    def turn(self) -> None:
-        """Run what is due now."""
-        for _ in range(self.calls.qsize()):
-            self.calls.get()()
-
-    def settle(self) -> None:
-        """Take turns until everything is committed."""
-        deadline = time.monotonic() + 10
-        while self.keeper.pending:
-            self.calls.get(timeout=deadline - time.monotonic())()
-
-    def stop(self) -> None:
-        if not self.stopped:
-            self.stopped = True
-            self.keeper.stop()
+Make = Callable[..., Running]
 
 
 @pytest.fixture
@@ -75,88 +40,6 @@ def start(path: Path) -> Iterator[Make]:
     yield begin
     for one in running:
         one.stop()
-
-
-@dataclass(eq=False)
-class Session:
-    """What a keeper reads of a session."""
-
-    client_id: str = "c"
-    grant: Grant = ADA
-    level: int = 5
-    expiry: int = 3600
-    ends_at: float | None = None
-    will: Will | None = None
-    subscriptions: dict[str, Subscription] = field(default_factory=dict)
-    record: int = 0
-
-    # what the model has of it besides
-    entries: list[Entry] = field(default_factory=list)
-    received: set[int] = field(default_factory=set)
-
-
-def message(topic: str = "a/b", payload: bytes = b"1", qos: int = 1, **more: Any) -> Message:
-    return Message(topic, payload, qos, **more)
-
-
-def entry_of(*arguments: Any, **more: Any) -> Entry:
-    return Entry(message(*arguments, **more))
-
-
-def describe_entry(one: Entry) -> tuple[object, ...]:
-    text = one.message
-    return one.state, one.packet_id, one.identifiers, one.share, describe_message(text)
-
-
-def describe_message(one: Message) -> tuple[object, ...]:
-    expires_at = None if one.expires_at is None else round(one.expires_at, 3)
-    return one.topic, one.payload, one.qos, one.retain, one.properties, expires_at
-
-
-def describe_will(will: Will | None) -> tuple[object, ...] | None:
-    return None if will is None else (describe_message(will.message), will.delay, will.expiry, will.due_at)
-
-
-def describe_session(one: Any, subscriptions: dict[str, object]) -> dict[str, object]:
-    return {
-        "grant": one.grant,
-        "level": one.level,
-        "expiry": one.expiry,
-        "ends_at": one.ends_at,
-        "will": describe_will(one.will),
-        "subscriptions": subscriptions,
-        "entries": [describe_entry(entry) for entry in one.entries if entry.state != RELEASED],
-        "released": [entry.packet_id for entry in one.entries if entry.state == RELEASED],
-        "received": set(one.received),
-    }
-
-
-def describe_stored(stored: Stored) -> dict[str, object]:
-    """Return all that was read back, to compare."""
-    found: dict[str, object] = {}
-    for one in stored.sessions:
-        wanted = {
-            wanted.topic_filter: (wanted.qos, wanted.no_local, wanted.retain_as_published, identifier)
-            for wanted, identifier in one.subscriptions
-        }
-        found[one.client_id] = describe_session(one, wanted)
-    for one in stored.retained:
-        found[f"retained {one.topic}"] = describe_message(one)
-    return found
-
-
-def describe_model(sessions: list[Session], retained: dict[str, Message]) -> dict[str, object]:
-    """Return all that should be read back."""
-    found: dict[str, object] = {}
-    for one in sessions:
-        wanted = {
-            name: (wanted.qos, wanted.no_local, wanted.retain_as_published, wanted.identifier)
-            for name, wanted in one.subscriptions.items()
-        }
-        found[one.client_id] = describe_session(one, dict(wanted))
-    for topic, kept in retained.items():
-        found[f"retained {topic}"] = describe_message(kept)
-    return found
 
 
 def rows(path: Path) -> int:
@@ -433,189 +316,6 @@ def test_a_damaged_file_leaves_what_is_whole(start: Make, path: Path, caplog: py
     assert caplog.text == ""
 
 
-# --- random operations
-
-
-class Model:
-    """Does random things to a keeper, and knows what should come of them."""
-
-    def __init__(self, keeper: StoreKeeper, chance: random.Random) -> None:
-        self.keeper = keeper
-        self.chance = chance
-        self.sessions: list[Session] = []
-        self.retained: dict[str, Message] = {}
-        self._count = 0
-
-    def act(self) -> None:
-        """Do something."""
-        acts = (self.join, self.change, self.leave, self.subscribe, self.queue, self.queue, self.advance, self.receive)
-        self.chance.choice((*acts, self.retain, self.queue, self.advance, self.advance))()
-
-    def some(self) -> Session:
-        if not self.sessions:
-            self.join()
-        return self.chance.choice(self.sessions)
-
-    def join(self) -> None:
-        self._count += 1
-        self.sessions.append(Session(f"client {self._count}", level=self.chance.choice((4, 5))))
-        self.keeper.session(self.sessions[-1])
-
-    def change(self) -> None:
-        one = self.some()
-        one.expiry = self.chance.choice((60, EXPIRES_NEVER))
-        one.ends_at = self.chance.choice((None, 77.0))
-        one.will = self.chance.choice((None, Will(Message("will", b"gone", 1), 5, None, None)))
-        self.keeper.session(one)
-
-    def leave(self) -> None:
-        if len(self.sessions) > 3:
-            one = self.sessions.pop(self.chance.randrange(len(self.sessions)))
-            self.keeper.drop_session(one)
-
-    def subscribe(self) -> None:
-        one, name = self.some(), self.chance.choice("abcd")
-        if name in one.subscriptions and self.chance.random() < 0.6:
-            self.keeper.drop_subscription(one, name)
-            del one.subscriptions[name]
-            return
-        wanted = Filter(name, self.chance.randrange(3), retain_as_published=self.chance.random() < 0.5)
-        one.subscriptions[name] = Subscription(wanted, self.chance.randrange(9))
-        self.keeper.subscription(one, name)
-
-    def queue(self) -> None:
-        self._count += 1
-        payload = b"%d " % self._count * self.chance.choice((1, 10, 200))
-        expires_at = self.chance.choice((None, 50.0))
-        for one in self.chance.sample(self.sessions, min(len(self.sessions), self.chance.choice((1, 1, 3)))):
-            qos = self.chance.choice((1, 2))
-            one.entries.append(entry_of("t", payload, qos, expires_at=expires_at, properties=b"\x01\x01"))
-            self.keeper.entry(one, one.entries[-1])
-
-    def advance(self) -> None:
-        """Send the oldest message of a session, or hear of one that was sent."""
-        one = self.some()
-        queued = [entry for entry in one.entries if entry.state == QUEUED]
-        others = [entry for entry in one.entries if entry.state != QUEUED]
-        if queued and (not others or self.chance.random() < 0.5):
-            self._count += 1
-            queued[0].state, queued[0].packet_id = SENT, self._count % 65_535 + 1
-            self.keeper.entry(one, queued[0])
-        elif others:
-            self._hear(one, self.chance.choice(others))
-
-    def _hear(self, one: Session, entry: Entry) -> None:
-        one.entries.remove(entry)
-        if entry.state == SENT and entry.message.qos == 2 and self.chance.random() < 0.8:
-            entry.state, entry.message = RELEASED, Message("", b"", 2)
-            one.entries.append(entry)
-            self.keeper.entry(one, entry)
-        else:
-            self.keeper.drop_entry(one, entry)
-
-    def receive(self) -> None:
-        one, packet_id = self.some(), self.chance.randrange(1, 600)
-        if packet_id in one.received:
-            one.received.remove(packet_id)
-            self.keeper.drop_received(one, packet_id)
-        else:
-            one.received.add(packet_id)
-            self.keeper.received(one, packet_id)
-
-    def retain(self) -> None:
-        self._count += 1
-        topic = self.chance.choice("uvwxyz")
-        if topic in self.retained and self.chance.random() < 0.4:
-            del self.retained[topic]
-            self.keeper.drop_retained(topic)
-        else:
-            self.retained[topic] = message(topic, b"%d" % self._count, retain=True)
-            self.keeper.retained(self.retained[topic])
-
-    def describe(self) -> dict[str, object]:
-        return describe_model(self.sessions, self.retained)
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10**9))
-def test_random_operations_come_back(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = tmp_path_factory.mktemp("random") / "mqtt.db"
-    chance = random.Random(seed)
-    running = Running(path)
-    model = Model(running.keeper, chance)
-    for _ in range(200):
-        model.act()
-        if chance.random() < 0.3:
-            running.turn()
-    if chance.random() < 0.5:
-        running.settle()
-    running.stop()
-    again = Running(path)
-    assert describe_stored(again.stored) == model.describe()
-    again.stop()
-
-
-class Spy:
-    """A connection that has the file copied, now and then, before or after a statement: what a kill leaves."""
-
-    def __init__(self, db: sqlite3.Connection, copy: Callable[[], None]) -> None:
-        self._db = db
-        self._copy = copy
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._db, name)
-
-    def execute(self, *arguments: Any) -> sqlite3.Cursor:
-        self._copy()
-        done = self._db.execute(*arguments)
-        self._copy()
-        return done
-
-
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 10**9))
-def test_a_kill_at_any_moment_leaves_a_whole_turn_that_is_not_older_than_what_was_acknowledged(
-    seed: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("killed")
-    chance, copies = random.Random(seed), list[tuple[Path, int, int]]()
-    acknowledged = 0
-    running = Running(folder / "mqtt.db")
-    model = Model(running.keeper, chance)
-    turns = [model.describe()]
-
-    def copy() -> None:
-        if len(copies) < 8 and chance.random() < 0.1:
-            at = folder / f"copy{len(copies)}" / "mqtt.db"
-            at.parent.mkdir()
-            first = acknowledged
-            for suffix in ("", "-wal"):
-                shutil.copy(f"{folder / 'mqtt.db'}{suffix}", f"{at}{suffix}")
-            copies.append((at, first, len(turns)))
-
-    def acknowledge(turn: int) -> None:
-        nonlocal acknowledged
-        acknowledged = turn
-
-    running.settle()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "_IDLE", 60.0)
-        patch.setattr(running.keeper._store, "_db", Spy(running.keeper._store._db, copy))  # type: ignore[arg-type]
-        for _ in range(150):
-            model.act()
-            if chance.random() < 0.4:
-                turn = len(turns)
-                turns.append(model.describe())
-                running.keeper.after(lambda turn=turn: acknowledge(turn))
-                running.turn()
-                time.sleep(chance.choice((0, 0, 0.001)))
-        running.stop()
-    for at, first, last in copies:
-        again = Running(at)
-        assert describe_stored(again.stored) in [*turns[first : last + 1], model.describe()]
-        again.stop()
-
-
 # --- with the engine
 
 
@@ -678,4 +378,3 @@ def test_much_is_read_back_in_time(start: Make, path: Path) -> None:
     assert time.monotonic() - begin < 10
     assert sum(len(one.entries) for one in stored.sessions) == 100_000
     assert len(stored.retained) == 50_000
-    assert salvage.VERSION == 1

@@ -119,6 +119,7 @@ def test_what_expires_counts_down_and_is_not_sent_afterwards() -> None:
 @pytest.mark.parametrize("stated", [{"aliases": 3}, {"max_packet": 100}])
 def test_a_client_with_wishes_is_not_sent_what_others_are(stated: dict[str, int]) -> None:
     assert line().is_simple and not line(**stated).is_simple
+    assert line(max_packet=0xFFFFFFFF).is_simple, "it takes whatever comes"
 
 
 def test_the_window_is_the_smaller_of_both_sides() -> None:

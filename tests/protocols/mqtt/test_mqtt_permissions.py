@@ -153,3 +153,14 @@ def test_the_filter_inside_a_shared_subscription_is_what_counts() -> None:
     peer.received()
     peer.send(wire.subscribe(("$share/g/a/b", 1), ("$share/g/b", 1), ("b", 1), level=5))
     assert peer.received() == [(0x90, b"\0\x01\0\x01\x87\x87")]
+
+
+def test_shared_messages_that_a_member_may_not_read_any_more_go_to_another() -> None:
+    broker = wire.broker()
+    share = wire.subscribe(("$share/g/a", 1))
+    wire.joined(broker, clean=False).send(share, wire.DISCONNECT)
+    wire.joined(broker, "w", "bob").send(wire.publish("a", b"1", 1), wire.publish("a", b"2", 1))
+    other = wire.joined(broker, "other", "bob").send(share)
+    other.received()
+    broker.permit(grant(subscribe=("b",)))
+    assert [wire.message(found)[1] for found in other.received()] == [b"1", b"2"]

@@ -17,6 +17,7 @@ from zlib import crc32
 import pytest
 
 from protocols.mqtt import salvage
+from protocols.mqtt import store as store_module
 from protocols.mqtt.store import Batch, Store
 
 Make = Callable[..., "Writing"]
@@ -178,6 +179,33 @@ def test_a_full_disk_is_said_and_tried_again(opened: Make, caplog: pytest.LogCap
     assert said[1] == "mqtt.db can be written again"
     store.stop()
     assert len(opened().found) == 500
+
+
+def test_before_the_disk_is_full_nothing_more_is_taken(
+    opened: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    free = 1 << 40
+    monkeypatch.setattr(store_module, "free_bytes", lambda folder: free)
+    monkeypatch.setattr(store_module, "_LOOK", 0.05)
+    store = opened()
+    assert store.write({1: b"one"}) == "done"
+    assert store.store.accepting
+    free = 10 << 20
+    assert store.write({2: b"two"}, (1,)) == "done", "what is there can still change"
+    assert not store.store.accepting
+    free = 18 << 20
+    assert store.write({3: b"three"}) == "done"
+    assert not store.store.accepting, "it does not change its mind with each message"
+    free = 40 << 20
+    deadline = time.monotonic() + 5
+    while not store.store.accepting:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "the disk of mqtt.db is nearly full: messages for durable sessions and retained ones are refused for now",
+        "the disk of mqtt.db has room again",
+    ]
 
 
 FULL_DISK = """
@@ -362,7 +390,7 @@ def test_random_damage_never_keeps_it_from_starting(path: Path) -> None:
     before = filled(path, 300)
     whole = path.read_bytes()
     chance = random.Random(4)
-    for round_number in range(60):
+    for round_number in range(30):
         folder = path.parent / str(round_number)
         folder.mkdir()
         data = bytearray(whole)

@@ -1,0 +1,155 @@
+"""Random clients of a broker that is killed now and then: what was committed comes back as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from protocols.mqtt.backlog import QUEUED, RELEASED, Entry
+from protocols.mqtt.broker import Broker
+from protocols.mqtt.keeper import StoreKeeper
+from protocols.mqtt.session import Session
+from protocols.mqtt.store import Batch
+from protocols.mqtt.timeline import Clocks
+from tests.fuzz.joined import LIMITS, World
+from tests.protocols.mqtt import mqtt_wire as wire
+
+Rows = dict[int, bytes]
+
+
+class Disk:
+    """Stands in for `Store`: a batch is committed when the fuzzer says so, or never."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.accepting = True
+        self._batch: Batch | None = None
+        self._done: Callable[[], None]
+        self._failed: Callable[[], None]
+
+    def open(self) -> list[tuple[int, bytes]]:
+        return sorted(self.rows.items())
+
+    def start(self, soon: object, done: Callable[[], None], failed: Callable[[], None]) -> None:
+        self._done, self._failed = done, failed
+
+    def write(self, batch: Batch) -> None:
+        assert self._batch is None, "a batch before the one before was answered"
+        self._batch = batch
+
+    def answer(self, *, works: bool) -> bool:
+        """Answer a batch, if there is one."""
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return False
+        if works:
+            for number in batch.gone:
+                self.rows.pop(number, None)
+            self.rows.update(batch.puts)
+            self._done()
+        else:
+            self._failed()
+        return True
+
+
+class DiskWorld(World):
+    """A world whose broker is killed now and then."""
+
+    def __init__(self, seed: int) -> None:
+        self.rows: Rows = {}
+        super().__init__(seed)
+        self.actions.append((self._kill, 2))
+
+    def make_broker(self) -> Broker:
+        """Start a broker on what was committed."""
+        self._turn: list[Callable[[], None]] = []
+        self._disk = Disk(self.rows)
+        return self._start_on(self._disk, self._turn)
+
+    def _start_on(self, disk: Disk, turn: list[Callable[[], None]]) -> Broker:
+        clocks = Clocks(wall=lambda: 1e9 + self.now, up=lambda: self.now, boot=lambda: "boot")
+        keeper = StoreKeeper(Path("unused"), clocks=clocks)
+        keeper._store = disk  # type: ignore[assignment]
+        broker = wire.broker(LIMITS, keeper)
+        broker.restore(keeper.start(turn.append, self.now), self.now)
+        return broker
+
+    def commit(self) -> None:
+        """End the turn, and commit what has been handed over, most of the time."""
+        self._disk.accepting = self.random.random() < 0.9
+        self._end_turn()
+        self._disk.answer(works=self.random.random() < 0.9)
+        self._end_turn()
+
+    def commit_all(self) -> None:
+        self._end_turn()
+        while self._disk.answer(works=True):
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        while self._turn:
+            self._turn.pop(0)()
+
+    def check_records(self) -> None:
+        """See that a start from what is committed finds the same again."""
+        self.commit_all()
+        compare(snapshot(self._start_on(Disk(dict(self.rows)), [])), snapshot(self.broker))
+
+    def _kill(self) -> None:
+        self.commit_all()
+        before = snapshot(self.broker)
+        for _ in range(self.random.randrange(3)):
+            self.send()  # no commit comes for it
+        for peer in self.peers:
+            peer.closed = True
+        self.peers.clear()
+        self.start()
+        compare(snapshot(self.broker), before)
+
+
+def snapshot(broker: Broker) -> dict[object, Any]:
+    """Return everything that should outlive a broker."""
+    found: dict[object, Any] = {
+        (session.integration_id, session.client_id): _session(session) for session in broker.sessions if session.expiry
+    }
+    for name in broker.retained.names("#"):
+        message = broker.retained.get(name)
+        assert message is not None
+        found[name] = (message.payload, message.qos, message.properties, _rounded(message.expires_at))
+    return found
+
+
+def _session(session: Session) -> dict[str, Any]:
+    waiting = session._backlog._entries if session._backlog is not None else ()
+    will = session.will
+    return {
+        "grant": (session.grant.publish, session.grant.subscribe),
+        "expiry": session.expiry,
+        "subscriptions": {
+            name: (one.qos, one.no_local, one.retain_as_published, one.identifier)
+            for name, one in session.subscriptions.items()
+        },
+        "received": set(session.received),
+        "entries": [_entry(one) for one in (*session._inflight.values(), *waiting)],
+        "will": will and (will.message.topic, will.message.payload, will.delay, will.expiry),
+    }
+
+
+def _entry(entry: Entry) -> tuple[object, ...]:
+    message = entry.message
+    if entry.state == RELEASED:
+        return (RELEASED, entry.packet_id)
+    packet_id = entry.packet_id if entry.state != QUEUED else 0
+    sent = (message.topic, message.payload, message.qos, message.retain, message.properties)
+    return (entry.state, packet_id, sent, _rounded(message.expires_at), entry.identifiers, entry.share)
+
+
+def _rounded(moment: float | None) -> int | None:
+    return None if moment is None else round(moment)
+
+
+def compare(after: dict[object, Any], before: dict[object, Any]) -> None:
+    """See that what came back is what there was."""
+    for key in before | after:
+        assert after.get(key) == before.get(key), f"{key}: {after.get(key)} came back for {before.get(key)}"
