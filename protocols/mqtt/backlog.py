@@ -27,13 +27,24 @@ class Entry:
 
 
 class Pool:
-    """How many bytes wait in all backlogs together."""
+    """How many bytes wait in all backlogs together, and in how many."""
 
-    __slots__ = ("limit", "size")
+    __slots__ = ("backlogs", "limit", "size")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.size = 0
+        self.backlogs = 0  # that are not empty
+
+    def has_room(self, before: int, more: int) -> bool:
+        """Say whether a backlog may grow.
+
+        One below its fair share always may, so that those who fill all there is keep nobody else's messages out; that
+        comes to twice the limit at most.
+        """
+        if self.size + more <= self.limit:
+            return True
+        return before + more <= self.limit // (self.backlogs + (not before))
 
 
 class Backlog:
@@ -55,7 +66,7 @@ class Backlog:
     def exceeded(self, entry: Entry) -> str:
         """Return the name of the limit that keeps an entry out; an empty queue takes one of any size."""
         size = _size(entry)
-        if self._pool.size + size > self._pool.limit:
+        if not self._pool.has_room(self._size, size):
             return "queue_total_bytes"
         if len(self._entries) >= self._max_messages:
             return "queue_messages"
@@ -64,6 +75,7 @@ class Backlog:
     def add(self, entry: Entry) -> None:
         """Append an entry."""
         size = _size(entry)
+        self._pool.backlogs += not self._entries
         self._entries.append(entry)
         self._size += size
         self._pool.size += size
@@ -92,6 +104,7 @@ class Backlog:
         size = _size(entry)
         self._size -= size
         self._pool.size -= size
+        self._pool.backlogs -= not self._size
 
     @property
     def fill(self) -> float:

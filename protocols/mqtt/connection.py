@@ -130,7 +130,7 @@ class Connection:
     def drained(self) -> None:
         """Go on sending: the outbox has been taken."""
         if self.client is not None:
-            self.client.session.pump()
+            self.client.session.go_on()
 
     def overdue(self, now: float) -> str | None:
         """Say why the connection has been silent for too long, if it has."""

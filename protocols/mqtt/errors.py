@@ -73,7 +73,7 @@ class QuotaExceeded(MqttError):
 
 
 class ConnectRefused(MqttError):
-    """A CONNECT that is answered with this reason code; `encode.connack` finds that of 3.1.1."""
+    """A CONNECT that is answered with this reason code; `welcome` knows what 3.1.1 has instead."""
 
     def __init__(self, code: int, fact: str) -> None:
         super().__init__(fact)

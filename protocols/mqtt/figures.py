@@ -10,15 +10,16 @@ from protocols.mqtt.client import Client
 from protocols.mqtt.connection import Connection
 
 _LISTED = 100  # subscriptions
+_SHOWN = 500  # characters of a topic filter
 
 
 def describe(client: Client, connection: Connection) -> ConnectionInfo:
     """Return what is known of an open connection."""
     session, counts = client.session, client.counts(connection.bytes_in)
-    filters = [(one.topic_filter, one.qos) for one in islice(session.subscriptions.values(), _LISTED)]
+    filters = [(one.topic_filter[:_SHOWN], one.qos) for one in islice(session.subscriptions.values(), _LISTED)]
     return ConnectionInfo(
         client.presence_id,
-        session.client_id.lstrip("\0"),
+        session.client_id.lstrip("\0")[:_SHOWN],
         counts.messages_in,
         counts.messages_out,
         counts.bytes_in,

@@ -25,7 +25,7 @@ class Journal:
             address = "other addresses"
         count = self._counts[address] = self._counts.get(address, 0) + 1
         if count <= self._lines:
-            _log.warning("mqtt client at %s: %s", address, fact[:_SHOWN])
+            _log.warning("mqtt client at %s: %s", address, _printable(fact[:_SHOWN]))
 
     def sweep(self, now: float) -> None:
         """Begin a new minute, and tell how much the last one left out."""
@@ -36,3 +36,8 @@ class Journal:
                 _log.warning("mqtt clients at %s: %d more of such, not logged", address, count - self._lines)
         self._counts.clear()
         self._since = now
+
+
+def _printable(text: str) -> str:
+    """Return a text that cannot do anything to a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -58,13 +58,13 @@ def share_out(outboxes: Sequence[Outbox], each: int, total: int) -> None:
 class Outbox:
     """What waits to be written to one connection, in order."""
 
-    __slots__ = ("_chunks", "_flow", "_wake", "dropped", "limit", "messages", "size", "stalled", "taken", "waiting")
+    __slots__ = ("_chunks", "_flow", "dropped", "limit", "messages", "size", "stalled", "taken", "waiting", "wake")
 
     def __init__(self, limit: int, flow: Flow, wake: Callable[[], None]) -> None:
         self._chunks: list[bytes] = []
         self.limit = limit
         self._flow = flow
-        self._wake = wake  # called when there is something to write again
+        self.wake = wake  # called when there is something to write again
         self.size = 0
         self.messages = 0  # PUBLISH packets, ever
         self.taken = 0  # bytes, ever
@@ -75,7 +75,7 @@ class Outbox:
     def send(self, data: bytes) -> None:
         """Add what must arrive: an answer, or a QoS 1 or 2 message."""
         if not self._chunks:
-            self._wake()
+            self.wake()
         self._chunks.append(data)
         self.size += len(data)
 
@@ -87,7 +87,7 @@ class Outbox:
             self._flow.dropped += count
             return False
         if not self._chunks:
-            self._wake()
+            self.wake()
         self._chunks.append(data)
         self.size = size
         self.messages += count

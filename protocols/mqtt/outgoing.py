@@ -113,6 +113,17 @@ class Outgoing:
         if outbox.has_room and (self._backlog is None or self._backlog.fill < 0.25):
             outbox.relax()
 
+    def go_on(self) -> None:
+        """Begin a new turn of the loop: the outbox has been taken."""
+        if self._replay is not None:
+            self._replay.rest()
+        self.pump()
+
+    def end_replay(self, topic_filter: str) -> None:
+        """Send no more retained messages for a subscription that has ended [MQTT-3.10.4-2] [MQTT5-3.10.4-2]."""
+        if self._replay is not None:
+            self._replay.drop(topic_filter)
+
     def replay(self, subscriptions: Iterable[Subscription]) -> None:
         """Send the retained messages of new subscriptions, at the connection's pace."""
         if self._replay is None:
@@ -202,9 +213,13 @@ class Outgoing:
         return True
 
     def _send_retained(self, line: Line) -> bool:
-        found = self._replay.next() if self._replay is not None else None
+        replay = self._replay
+        found = replay.next() if replay is not None else None
         if found is None:
-            self._replay = None
+            if replay is not None and not replay.is_over:
+                line.outbox.wake()  # and goes on in the next turn
+            else:
+                self._replay = None
             return False
         message, subscription = found
         identifiers = (subscription.identifier,) if subscription.identifier else ()

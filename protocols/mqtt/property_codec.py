@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from protocols.mqtt import fields, packets, properties
-from protocols.mqtt.errors import MalformedPacket, ProtocolViolation, TopicAliasInvalid
+from protocols.mqtt.errors import MalformedPacket, PacketTooLarge, ProtocolViolation, TopicAliasInvalid
 from protocols.mqtt.fields import length_bytes
 from protocols.mqtt.properties import NO_PROPERTIES, Properties
 from protocols.mqtt.topics import check_name
@@ -80,6 +80,8 @@ _READ: dict[int, Callable[[bytes, int], tuple[Any, int]]] = {
     properties.MAXIMUM_PACKET_SIZE: fields.four_bytes,
 }
 
+_MOST_PAIRS = 1_000  # in one packet: everybody else waits while they are read
+
 _FLAGS = {
     properties.PAYLOAD_FORMAT_INDICATOR,
     properties.REQUEST_PROBLEM_INFORMATION,
@@ -109,7 +111,10 @@ def decode_properties(packet_type: int, body: bytes, at: int) -> tuple[Propertie
             raise _misplaced(packet_type, identifier)
         value, at = _READ[identifier](section, at)
         if identifier == properties.USER_PROPERTY:  # in order [MQTT5-3.3.2-18] [MQTT5-3.1.3-10]
-            found.setdefault(identifier, []).append(value)
+            pairs = found.setdefault(identifier, [])
+            pairs.append(value)
+            if len(pairs) > _MOST_PAIRS:
+                raise PacketTooLarge(f"a packet of more than {_MOST_PAIRS:,} user properties")
         elif identifier in found:
             raise ProtocolViolation(f"property 0x{identifier:02x} more than once")
         else:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from protocols.mqtt.keeping import Keeper
@@ -15,6 +14,7 @@ from protocols.mqtt.routes import Subscription
 _log = logging.getLogger("protocols.mqtt")
 
 _OVERHEAD = 400  # bytes that a level costs besides its text, roughly
+_STEPS = 2_000  # of a search, in one turn of the loop
 
 
 class _Node:
@@ -43,9 +43,12 @@ class Retained:
 
         One that does not fit leaves the topic without any, since the old value would be a lie.
         """
-        had = self._delete(message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
+        path = self._path(message.topic)
+        had = self._clear(path, message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
         # An empty one deletes [MQTT-3.3.1-11] [MQTT5-3.3.1-7]
         fits = bool(message.payload) and self.restore(message)
+        if had and not fits:
+            _prune(path, message.topic)
         if _is_own(message.topic):  # a start makes them anew
             return
         if fits:
@@ -100,17 +103,28 @@ class Retained:
 
     def names(self, topic_filter: str) -> list[str]:
         """Return the topics with a retained message that a filter matches."""
-        nodes = [self._root]
+        return [message.topic for message in self.find(topic_filter) if message is not None]
+
+    def find(self, topic_filter: str) -> Iterator[Message | None]:
+        """Return the messages that a filter matches, and None at each step that finds none.
+
+        Messages may come and go meanwhile.
+        """
         levels = topic_filter.split("/")
-        for depth, level in enumerate(levels):
-            if level == "#":
-                # "sport/#" also matches "sport"; nothing is above a leading "#"
-                return _names(_below(nodes, leading=depth == 0))
-            if level == "+":
-                nodes = [child for node in nodes for child in _children(node, leading=depth == 0)]
-            else:
-                nodes = [node.children[level] for node in nodes if level in node.children]
-        return _names(nodes)
+        waiting: list[tuple[Iterator[_Node], int]] = [(iter((self._root,)), 0)]
+        while waiting:
+            nodes, depth = waiting[-1]
+            node = next(nodes, None)
+            if node is None:
+                waiting.pop()
+                continue
+            level = levels[depth] if depth < len(levels) else None
+            if level in ("+", "#"):
+                waiting.append((_children(node, leading=node is self._root), depth + (level == "+")))
+            elif level is not None and (child := node.children.get(level)) is not None:
+                waiting.append((iter((child,)), depth + 1))
+            # "sport/#" also matches "sport"
+            yield node.message if level is None or level == "#" else None
 
     def _refuse(self, message: Message, limit: str) -> None:
         self.refused += 1
@@ -122,59 +136,90 @@ class Retained:
                 self.refused - 1,
             )
 
-    def _delete(self, name: str) -> bool:
+    def _delete(self, name: str) -> None:
+        path = self._path(name)
+        if self._clear(path, name):
+            _prune(path, name)
+
+    def _path(self, name: str) -> list[_Node]:
+        """Return the nodes from the root to a topic's, or nothing if there is none."""
         path = [self._root]
-        levels = name.split("/")
-        for level in levels:
+        for level in name.split("/"):
             child = path[-1].children.get(level)
             if child is None:
-                return False
+                return []
             path.append(child)
-        if (message := path[-1].message) is None:
+        return path
+
+    def _clear(self, path: list[_Node], name: str) -> bool:
+        """Take the message from the last node; False when there is none."""
+        message = path[-1].message if path else None
+        if message is None:
             return False
         self._expiring.pop(name, None)
         path[-1].message = None
         if not _is_own(name):
             self.count -= 1
             self.size -= _size(message)
-        for level in reversed(levels):
-            node = path.pop()
-            if node.children or node.message is not None:
-                break
-            del path[-1].children[level]
         return True
 
 
 class Replay:
     """Retained messages that one session has still to be sent.
 
-    Topics are listed when their filter's turn comes, and a message is looked up when it is sent, so
-    that waiting costs little and nothing outdated is sent.
+    They are looked for when they are due, so that waiting costs little and nothing outdated is sent; and so many steps
+    at a time, so that a search among many keeps nobody waiting.
     """
 
-    __slots__ = ("_names", "_retained", "_subscription", "_subscriptions")
+    __slots__ = ("_due", "_found", "_retained", "_steps", "_subscription")
 
     def __init__(self, retained: Retained) -> None:
         self._retained = retained
-        self._subscriptions: deque[Subscription] = deque()
-        self._names: list[str] = []
+        self._due: dict[str, Subscription] = {}  # by filter, however often that is subscribed to
+        self._found: Iterator[Message | None] | None = None
         self._subscription: Subscription
+        self._steps = _STEPS
 
     def add(self, subscriptions: Iterable[Subscription]) -> None:
         """Add new subscriptions."""
-        self._subscriptions.extend(subscriptions)
+        for subscription in subscriptions:
+            self._due.pop(subscription.topic_filter, None)
+            self._due[subscription.topic_filter] = subscription
+
+    def drop(self, topic_filter: str) -> None:
+        """Let go of a subscription that has ended."""
+        self._due.pop(topic_filter, None)
+        if self._found is not None and self._subscription.topic_filter == topic_filter:
+            self._found = None
+
+    def rest(self) -> None:
+        """Begin a new turn."""
+        self._steps = _STEPS
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing is left to look for."""
+        return self._found is None and not self._due
 
     def next(self) -> tuple[Message, Subscription] | None:
-        """Return the next message with its RETAIN flag set [MQTT-3.3.1-8] [MQTT5-3.3.1-8], or None at the end."""
-        while self._names or self._subscriptions:
-            if not self._names:
-                self._subscription = self._subscriptions.popleft()
-                self._names = self._retained.names(self._subscription.topic_filter)
-            elif (message := self._retained.get(self._names.pop())) is not None and not self._subscription.muted:
+        """Return the next message with its RETAIN flag set [MQTT-3.3.1-8] [MQTT5-3.3.1-8].
+
+        None at the end, and when this turn's steps are used up.
+        """
+        while self._steps and not self.is_over:
+            if self._found is None:
+                topic_filter = next(iter(self._due))
+                self._subscription = self._due.pop(topic_filter)
+                self._found = self._retained.find(topic_filter)
+            self._steps -= 1
+            try:
+                message = next(self._found)
+            except StopIteration:
+                self._found = None
+                continue
+            if message is not None and not self._subscription.muted:
                 qos = min(message.qos, self._subscription.qos)
-                if qos != message.qos:
-                    message = replace(message, qos=qos)
-                return message, self._subscription
+                return message if qos == message.qos else replace(message, qos=qos), self._subscription
         return None
 
 
@@ -188,22 +233,16 @@ def _size(message: Message) -> int:
     return len(message.topic) + len(message.payload) + len(message.properties) + _OVERHEAD * levels
 
 
-def _children(node: _Node, *, leading: bool) -> list[_Node]:
+def _prune(path: list[_Node], name: str) -> None:
+    """Let go of the nodes that only this topic needed."""
+    for level in reversed(name.split("/")):
+        node = path.pop()
+        if node.children or node.message is not None:
+            break
+        del path[-1].children[level]
+
+
+def _children(node: _Node, *, leading: bool) -> Iterator[_Node]:
     if leading:  # [MQTT-4.7.2-1]
-        return [child for level, child in node.children.items() if not level.startswith("$")]
-    return list(node.children.values())
-
-
-def _below(nodes: list[_Node], *, leading: bool) -> list[_Node]:
-    """Return these nodes and everything below them."""
-    found = []
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        found.append(node)
-        waiting += _children(node, leading=leading and node is nodes[0])
-    return found
-
-
-def _names(nodes: list[_Node]) -> list[str]:
-    return [node.message.topic for node in nodes if node.message is not None]
+        return iter([child for level, child in node.children.items() if not level.startswith("$")])
+    return iter(list(node.children.values()))

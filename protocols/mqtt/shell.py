@@ -104,8 +104,9 @@ class Shell(asyncio.Protocol):
         if connection.closed:
             return
         connection.settle()
-        if self._can_write and connection.outbox.size:
-            self._transport.write(connection.outbox.take())
+        if self._can_write:
+            if connection.outbox.size:
+                self._transport.write(connection.outbox.take())
             connection.drained()
         if not connection.held and not self._transport.is_closing():
             if not self._reads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.errors import ProtocolViolation
+from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import (
     LEVEL_3_1_1,
     NO_SUBSCRIPTION_EXISTED,
@@ -19,6 +20,7 @@ from protocols.mqtt.routes import Subscription
 from protocols.mqtt.session import Session
 from protocols.mqtt.topics import parse_shared
 
+_LONG = 256  # characters of a topic filter
 _SEND_ALWAYS, _SEND_IF_NEW, _ = range(3)  # retain handling (5.0, 3.8.3.1)
 
 
@@ -51,6 +53,7 @@ def unsubscribe(broker: Broker, session: Session, packet: Unsubscribe) -> bytes:
         if session.expiry:
             broker.keeper.drop_subscription(session, topic_filter)
         del session.subscriptions[topic_filter]
+        session.end_replay(topic_filter)
         if not subscription.muted:
             broker.subscriptions.remove(session, topic_filter)
     return bytes(codes)
@@ -65,10 +68,18 @@ def _refusal(broker: Broker, session: Session, wanted: Filter) -> int:
         return NOT_AUTHORIZED
     limits = broker.limits
     is_new = wanted.topic_filter not in session.subscriptions
-    if inner.count("/") >= limits.topic_levels or (is_new and len(session.subscriptions) >= limits.subscriptions):
+    if inner.count("/") >= limits.topic_levels or (is_new and _has_enough(session, wanted.topic_filter, limits)):
         broker.hits.add("subscriptions")
         return QUOTA_EXCEEDED
     return 0 if broker.keeper.accepting or not session.expiry else QUOTA_EXCEEDED
+
+
+def _has_enough(session: Session, topic_filter: str, limits: Limits) -> bool:
+    """Say whether a session may have no more subscriptions, or none as long as this one."""
+    held = session.subscriptions
+    if len(held) >= limits.subscriptions:
+        return True
+    return len(topic_filter) > _LONG and sum(map(len, held)) + len(topic_filter) > limits.subscription_characters
 
 
 def _add(broker: Broker, session: Session, wanted: Filter, identifier: int) -> Subscription:
