@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.faithful import Client, Publisher, Subscriber
+from tests.support.processes import wait_until
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -205,6 +206,8 @@ def test_a_damaged_store_does_not_keep_it_from_starting(make_stack: Callable[...
     store = Path(stack.environ["DATA_DIR"]) / "mqtt.db"
     store.write_bytes(os.urandom(50_000))
     stack.start()
-    assert "mqtt.db was damaged (file is not a database): 0 records are whole and kept" in stack.log()
+    said = "mqtt.db was damaged (file is not a database): 0 records are whole and kept"
+    wait_until(lambda: said in stack.log(), 5, said)
+    wait_until(lambda: "is ready" in stack.log().partition(said)[2], 5, "the broker")
     stack.stop()
     assert sorted(one.name[:15] for one in store.parent.glob("mqtt.db*")) == ["mqtt.db", "mqtt.db.damaged"]
