@@ -19,8 +19,8 @@ class Limits:
     connect_timeout: float = 10.0  # from the open socket to a complete CONNECT
     max_packet: int = 16 * MIB
     max_connections: int = 20_000
-    max_connections_per_address: int = 20_000  # many clients share an address behind a router or a proxy
-    max_connections_per_integration: int = 20_000
+    max_connections_per_address: int = 10_000  # many clients share an address behind a router or a proxy
+    max_connections_per_integration: int = 10_000
     inflight: int = 20  # QoS 1 and 2 messages sent and not yet acknowledged, per session
     queue_messages: int = 10_000  # QoS 1 and 2 messages that wait, per session
     queue_bytes: int = 16 * MIB
