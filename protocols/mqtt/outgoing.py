@@ -280,9 +280,11 @@ class Outgoing:
         backlog = self._backlog
         if backlog is None:
             backlog = self._backlog = Backlog(limits.queue_messages, limits.queue_bytes, self._common.pool)
-        if backlog.exceeded(entry) and backlog.expiring:
+        exceeded = backlog.exceeded(entry)
+        if exceeded and backlog.expiring:
             self.expire()
-        if exceeded := backlog.exceeded(entry):
+            exceeded = backlog.exceeded(entry)
+        if exceeded:
             self.dropped += 1
             self._common.hits.add(exceeded)
         else:

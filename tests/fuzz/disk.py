@@ -58,6 +58,8 @@ class Disk:
 class DiskWorld(World):
     """A world whose broker is killed now and then."""
 
+    most_sessions = 1_000  # a start keeps whoever was connected, and hands no session to the limit for it
+
     def __init__(self, seed: int) -> None:
         self.rows: Rows = {}
         super().__init__(seed)
