@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 Event = TypeVar("Event")
 
-GATHER = 0.01  # seconds in which the events of a batch gather
+GATHER = 0.02  # seconds in which the events of a batch gather
 MAX_BATCH = 2_000
 MAX_PENDING = 50_000
 RETRY = 0.5

@@ -32,7 +32,7 @@ class Access:
 
 def _expand(filters: tuple[str, ...], username: str, client_id: str) -> tuple[str, ...]:
     """Replace %u and %c, and leave out each filter that the value would widen."""
-    if not any("%" in one for one in filters):
+    if "%" not in "".join(filters):
         return filters
     return tuple(_expanded(filters, username, client_id))
 
