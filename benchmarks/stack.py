@@ -17,16 +17,18 @@ from benchmarks import processes
 from benchmarks.browser import Browser
 from benchmarks.generator import wire
 from benchmarks.load import ROOT
-from portal.config import Settings, load
+from portal.config import LISTENERS, Settings, load
 
 HOST = "127.0.0.1"
 EMAIL, PASSWORD = "bench@example.com", "a password of the benchmarks"
 READY_WITHIN = 30
-# Room for the messages that are published to a session while it is offline.
+# Room for what is published to a session while it is offline, and for all clients of the load on one address.
 UNHAMPERED = {
     "MQTT_QUEUE_MESSAGES": "1000000",
     "MQTT_QUEUE_BYTES": "1000000000",
     "MQTT_QUEUE_TOTAL_BYTES": "1000000000",
+    "MQTT_MAX_CONNECTIONS_PER_ADDRESS": "20000",
+    "MQTT_MAX_CONNECTIONS_PER_INTEGRATION": "20000",
 }
 
 
@@ -111,6 +113,7 @@ class Gatehouse(Product):
             "LANG": "C.UTF-8",
             "HOST": HOST,
             "PORT": str(self.port),
+            **{name: str(processes.free_port()) for name in LISTENERS},
             "MQTT_PORT": str(self.mqtt_port),
             "DATA_DIR": str(self.folder / "data"),
             "ADMIN_EMAIL": EMAIL,

@@ -18,6 +18,14 @@ def tuples(query: Any) -> list[tuple[Any, ...]]:
     return list(query.tuples())
 
 
+def insert_missing(table: type[Table], columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows of plain values, and leave out those that are there; `insert_many` writes its SQL value by value."""
+    row = f"({', '.join([database.param] * len(columns))})"
+    names = ", ".join(f'"{name}"' for name in columns)
+    sql = f'INSERT INTO "{table._meta.table_name}" ({names}) VALUES {", ".join([row] * len(rows))}'  # noqa: S608
+    database.execute_sql(f"{sql} ON CONFLICT DO NOTHING", [value for values in rows for value in values])
+
+
 class UtcField(pw.BigIntegerField):
     """An aware datetime, stored as milliseconds since 1970 so that both databases compare and sort it alike."""
 

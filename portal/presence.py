@@ -15,11 +15,23 @@ import peewee as pw
 
 from portal.activity import LoginLog, LoginNote
 from portal.db import writing
-from portal.models import Connection, Integration, Node, Revision, tuples
+from portal.models import Connection, Integration, Node, Revision, insert_missing, tuples
 
 FRESH = timedelta(seconds=5)  # a node is up while its heartbeat is not older
 GONE = timedelta(minutes=1)  # the connections of a node that was silent for longer are deleted
 INSERT_ROWS = 100
+COLUMNS = (
+    "id",
+    "integration_id",
+    "node_id",
+    "protocol",
+    "client_id",
+    "address",
+    "connected_at",
+    "version",
+    "transport",
+    "kicked",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +150,12 @@ class Writer:
             there = {row[0] for row in tuples(query)}
             rows = [self._row(event) for event in part if event.integration_id in there]
             if rows:
-                Connection.insert_many(rows).on_conflict_ignore().execute()
+                insert_missing(Connection, COLUMNS, rows)
 
-    def _row(self, event: Connected) -> dict[str, object]:
-        return {
-            "id": event.connection_id,
-            "integration": event.integration_id,
-            "node": self._node_id,
-            "protocol": event.protocol,
-            "client_id": event.client_id,
-            "address": event.address,
-            "connected_at": event.at,
-            "version": event.version,
-            "transport": event.transport,
-        }
+    def _row(self, event: Connected) -> tuple[object, ...]:
+        at = Connection.connected_at.db_value(event.at)
+        who = (event.connection_id, event.integration_id, self._node_id, event.protocol)
+        return (*who, event.client_id, event.address, at, event.version, event.transport, False)
 
     def _close(self, closed: Collection[str]) -> None:
         ids = list(closed)

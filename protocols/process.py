@@ -13,16 +13,19 @@ log = logging.getLogger(__name__)
 
 GC_THRESHOLDS = (10_000, 10, 1_000)  # allocations, then collections of the younger generation
 
-
-M_MMAP_THRESHOLD = -3  # of <malloc.h>
-LARGE_BLOCK = 1024 * 1024  # bytes
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
+LARGE_BLOCK = 8 * 1024 * 1024  # bytes
 
 
 def give_back_memory() -> None:
-    """Return large blocks to the system when they are freed, such as argon2's 19 MiB: glibc would keep one a thread."""
+    """Return large blocks to the system when they are freed, such as argon2's 19 MiB: glibc would keep one a thread.
+
+    Less is kept for the next time: a page that comes from the system anew costs more than all the copying of a payload.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
 
 
 def end_with_any_thread() -> None:

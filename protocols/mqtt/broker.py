@@ -44,7 +44,8 @@ class Broker:
         self.sessions = Sessions(self.common, self.subscriptions, self._redeliver, self._publish_will)
         self.tally = Tally(limits)
         self.forbidden = Route(forbidden=True)  # where messages go that a client may not publish
-        self.unfinished = 0  # bytes of CONNECTs that have arrived in part
+        self.unfinished = 0  # bytes of CONNECTs that have arrived in part, or wait for their answer
+        self.unfinished_packets = 0  # bytes of large packets that have arrived in part
         self._next_expiry = 0.0
 
     @property

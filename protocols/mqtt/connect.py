@@ -54,7 +54,7 @@ def begin(broker: Broker, body: bytes, address: str, transport: str, link: Link)
             link.outbox.send(encode.connack(error.code, level=LEVEL_5))
         raise
     try:
-        return Admission(broker, check(packet), address, transport, link)
+        return Admission(broker, check(packet), len(body), address, transport, link)
     except ConnectRefused as refusal:
         link.outbox.send(welcome.refuse(refusal, packet))
         raise
@@ -63,9 +63,10 @@ def begin(broker: Broker, body: bytes, address: str, transport: str, link: Link)
 class Admission:
     """One CONNECT until it is accepted or refused; the password is let go of with it."""
 
-    __slots__ = ("_broker", "_connect", "_link", "_login", "_since")
+    __slots__ = ("_broker", "_connect", "_link", "_login", "_since", "size")
 
-    def __init__(self, broker: Broker, connect: Connect, address: str, transport: str, link: Link) -> None:
+    def __init__(self, broker: Broker, connect: Connect, size: int, address: str, transport: str, link: Link) -> None:
+        self.size = size  # bytes
         self._connect = connect
         self._broker = broker
         self._link = link

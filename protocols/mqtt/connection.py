@@ -9,7 +9,7 @@ from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import ACKNOWLEDGEMENTS, Client
 from protocols.mqtt.connect import Admission, begin
 from protocols.mqtt.decode import decode
-from protocols.mqtt.errors import MqttError, PacketTooLarge, ProtocolViolation
+from protocols.mqtt.errors import MqttError, PacketTooLarge, ProtocolViolation, QuotaExceeded
 from protocols.mqtt.gate import Gate
 from protocols.mqtt.inbox import Inbox
 from protocols.mqtt.outbox import Outbox
@@ -26,6 +26,7 @@ KEEP_ALIVE_TIMED_OUT = "keep alive timed out"
 NO_CONNECT = "no CONNECT in time"
 NOT_STORED = "its messages could not be stored, and it has to send them again"
 
+_LARGE_PART = 65_536  # bytes of an unfinished packet
 _SIGN_OF_LIFE = 1_000  # bytes of an unfinished packet that show a client at work
 
 
@@ -99,7 +100,7 @@ class Connection:
                 self._inbox.keep(data[position:], self._max_packet)
                 if self._admission is not None and self._inbox.size > self._broker.limits.max_connect_packet:
                     self.held = True
-        if self.client is None or self._unfinished:
+        if self.client is None or self._unfinished or self._inbox.size > _LARGE_PART:
             self._count_unfinished()
 
     def go_on(self, now: float) -> None:
@@ -202,12 +203,20 @@ class Connection:
         return not self._inbox.is_empty
 
     def _count_unfinished(self) -> None:
-        """Bound what all the clients that are not let in make the broker hold."""
-        size = self._inbox.size if self.client is None and not self.closed else 0
-        self._broker.unfinished += size - self._unfinished
+        """Bound what the broker holds of packets in parts: those of strangers, and large ones of others."""
+        broker, size = self._broker, 0 if self.closed else self._inbox.size
+        if self.client is None:
+            size += self._admission.size if self._admission is not None else 0
+            broker.unfinished += size - self._unfinished
+            self._unfinished = size
+            if size and broker.unfinished > broker.limits.unfinished_connects:
+                raise ProtocolViolation("a CONNECT in parts, while too many others are unfinished")
+            return
+        size = size if size > _LARGE_PART else 0
+        broker.unfinished_packets += size - self._unfinished
         self._unfinished = size
-        if size and self._broker.unfinished > self._broker.limits.unfinished_connects:
-            raise ProtocolViolation("a CONNECT in parts, while too many others are unfinished")
+        if size and broker.unfinished_packets > broker.limits.unfinished_packets:
+            raise QuotaExceeded("a large packet in parts, while too many others are unfinished")
 
     @property
     def _max_packet(self) -> int:
@@ -240,6 +249,8 @@ class Connection:
         self._admission = None
         answer = admission.ask()
         if isinstance(answer, Client):
+            self._broker.unfinished -= self._unfinished
+            self._unfinished = 0
             self.client = answer
         else:
             self._admission, self.due_in = admission, answer

@@ -5,6 +5,7 @@ MqttError                       the connection must be closed; the text is a fac
 │   ├── PacketTooLarge          a length above what this connection may send
 │   └── InvalidTopic            a topic name that the standard forbids
 │       └── InvalidFilter       a topic filter that the standard forbids
+├── QuotaExceeded               more than there is room for, of all clients together
 ├── ProtocolViolation           a well-formed packet that was not allowed at that moment
 │   ├── ReceiveMaximumExceeded  more QoS 1 and 2 messages under way than CONNACK allowed
 │   └── TopicAliasInvalid       a topic alias that is 0, too high, or stands for nothing
@@ -65,8 +66,14 @@ class TopicAliasInvalid(ProtocolViolation):
     code = 0x94
 
 
+class QuotaExceeded(MqttError):
+    """More than there is room for, of all clients together."""
+
+    code = 0x97
+
+
 class ConnectRefused(MqttError):
-    """A CONNECT that is answered with this reason code; `encode.connack` finds that of 3.1.1."""
+    """A CONNECT that is answered with this reason code; `welcome` knows what 3.1.1 has instead."""
 
     def __init__(self, code: int, fact: str) -> None:
         super().__init__(fact)

@@ -19,8 +19,8 @@ class Limits:
     connect_timeout: float = 10.0  # from the open socket to a complete CONNECT
     max_packet: int = 16 * MIB
     max_connections: int = 20_000
-    max_connections_per_address: int = 20_000  # many clients share an address behind a router or a proxy
-    max_connections_per_integration: int = 20_000
+    max_connections_per_address: int = 10_000  # many clients share an address behind a router or a proxy
+    max_connections_per_integration: int = 10_000
     inflight: int = 20  # QoS 1 and 2 messages sent and not yet acknowledged, per session
     queue_messages: int = 10_000  # QoS 1 and 2 messages that wait, per session
     queue_bytes: int = 16 * MIB
@@ -37,6 +37,8 @@ class Limits:
 
     max_connect_packet: int = 128 * KIB  # nothing larger is read before the login
     unfinished_connects: int = 16 * MIB  # of all clients together that are not let in yet
+    unfinished_packets: int = 256 * MIB  # of all others together, in large packets that have arrived in part
+    outbound_total_bytes: int = 512 * MIB  # what waits for all slow readers together, as far as they share none of it
     longest_wait: float = 30.0  # that a login may be kept waiting for its answer
     patience: float = 1.0  # how long publishers wait for a subscriber that falls behind
     uncommitted_answers: int = 1_000  # that wait for one client's messages to be stored, before it is not read

@@ -8,8 +8,10 @@ more, and QoS 0 messages beyond its bound are dropped and counted until it has c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
+
+_SMALL = 65_536  # bytes that an outbox may hold whatever others do
 
 
 class Held(Protocol):
@@ -42,14 +44,25 @@ class Flow:
                 self.relax(outbox)
 
 
+def share_out(outboxes: Sequence[Outbox], each: int, total: int) -> None:
+    """Bound what waits to be written: each outbox by itself, and less each while they hold more than the total.
+
+    What an outbox holds already stays.
+    """
+    held = [outbox.size for outbox in outboxes if outbox.size > _SMALL]
+    limit = each if sum(held) <= total else max(total // len(held), _SMALL)
+    for outbox in outboxes:
+        outbox.limit = limit
+
+
 class Outbox:
     """What waits to be written to one connection, in order."""
 
-    __slots__ = ("_chunks", "_flow", "_limit", "dropped", "messages", "size", "stalled", "taken", "waiting", "wake")
+    __slots__ = ("_chunks", "_flow", "dropped", "limit", "messages", "size", "stalled", "taken", "waiting", "wake")
 
     def __init__(self, limit: int, flow: Flow, wake: Callable[[], None]) -> None:
         self._chunks: list[bytes] = []
-        self._limit = limit
+        self.limit = limit
         self._flow = flow
         self.wake = wake  # called when there is something to write again
         self.size = 0
@@ -69,7 +82,7 @@ class Outbox:
     def offer(self, data: bytes, count: int) -> bool:
         """Add `count` QoS 0 messages, or drop and count them when too much waits already; say whether added."""
         size = self.size + len(data)
-        if size > self._limit and self.size:
+        if size > self.limit and self.size:
             self.dropped += count
             self._flow.dropped += count
             return False
@@ -78,7 +91,7 @@ class Outbox:
         self._chunks.append(data)
         self.size = size
         self.messages += count
-        if size > self._limit >> 2:
+        if size > self.limit >> 2:
             self.congest()
         return True
 
@@ -94,12 +107,12 @@ class Outbox:
     @property
     def has_room(self) -> bool:
         """Say whether messages that can wait elsewhere should be added."""
-        return self.size <= self._limit >> 2
+        return self.size <= self.limit >> 2
 
     @property
     def is_full(self) -> bool:
         """Say whether even answers should not be added."""
-        return self.size > self._limit
+        return self.size > self.limit
 
     def congest(self) -> None:
         """Make publishers wait, unless they have waited for long enough."""

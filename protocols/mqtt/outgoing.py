@@ -15,6 +15,7 @@ from protocols.mqtt.retained import Replay
 from protocols.mqtt.routes import Subscription
 
 _LAST_PACKET_ID = 65_535
+_LARGE = 65_536  # bytes of a payload
 _RELEASED_MESSAGE = Message("", b"", 2)
 
 
@@ -25,6 +26,7 @@ class Outgoing:
         "_backlog",
         "_common",
         "_inflight",
+        "_large",
         "_last_packet_id",
         "_replay",
         "_unsent",
@@ -47,6 +49,7 @@ class Outgoing:
         # Messages that are sent and not acknowledged, oldest first, then those that are released.
         self._inflight: dict[int, Entry] = {}
         self._unsent: list[Entry] = []  # of these, what a new connection was not sent yet, last first
+        self._large = 0  # bytes of large messages among them
         self._window = 0
         self._last_packet_id = 0
         self._replay: Replay | None = None
@@ -92,6 +95,7 @@ class Outgoing:
             and self._backlog is None
             and len(self._inflight) < self._window
             and not self._unsent
+            and (not self._large or self._may_send_more)
             and line.outbox.has_room
         ):
             self._send(line, entry)
@@ -134,6 +138,8 @@ class Outgoing:
             if entry.message.qos != 1:
                 raise ProtocolViolation("PUBACK for a QoS 2 message")
             del self._inflight[packet_id]
+            if self._large:
+                self._count(entry, -1)
             if self.expiry:
                 self.forget_entry(entry)
         self._use_room()
@@ -146,12 +152,14 @@ class Outgoing:
         if reason >= UNSPECIFIED_ERROR:  # [MQTT5-4.3.3-4] refused: the handshake ends here
             if entry is not None:
                 del self._inflight[packet_id]
+                self._count(entry, -1)
                 self.forget_entry(entry)
             self._use_room()
             return
         if entry is not None:
             del self._inflight[packet_id]
             self._inflight[packet_id] = entry  # [MQTT-4.6.0-4] PUBRELs in the order of the PUBRECs
+            self._count(entry, -1)
             entry.message, entry.state = _RELEASED_MESSAGE, RELEASED
             if self.expiry:
                 self.record_entry(entry)
@@ -170,6 +178,19 @@ class Outgoing:
             self.forget_entry(entry)
         self._use_room()
 
+    def _count(self, entry: Entry, sign: int) -> None:
+        """Note that a message is under way, or is no more; small ones are bounded by their number."""
+        size = len(entry.message.payload)
+        if size > _LARGE:
+            self._large += sign * size
+            self._common.pool.size += sign * size
+
+    @property
+    def _may_send_more(self) -> bool:
+        """Say whether there is room for a message beside the large ones that are under way."""
+        pool = self._common.pool
+        return self._large < self._common.limits.queue_bytes and pool.size < pool.limit
+
     def _use_room(self) -> None:
         """Send on, now that one message less is under way."""
         if self._backlog is not None or self._unsent or self._replay is not None:
@@ -182,6 +203,8 @@ class Outgoing:
         if self._unsent:
             self._resend(line, self._unsent.pop())
             return True
+        if self._large and not self._may_send_more:
+            return False
         entry = self._backlog.take() if self._backlog is not None else None
         if entry is None:
             self._backlog = None
@@ -224,6 +247,8 @@ class Outgoing:
         entry.packet_id = packet_id
         entry.state = SENT
         self._inflight[packet_id] = entry
+        if len(message.payload) > _LARGE:
+            self._count(entry, 1)
         line.outbox.messages += 1
         if self.expiry:
             self.record_entry(entry)
@@ -243,6 +268,7 @@ class Outgoing:
         data = line.encode(entry.message, entry.packet_id, dup=True, identifiers=entry.identifiers)
         if data is None:
             del self._inflight[entry.packet_id]
+            self._count(entry, -1)
             self.forget_entry(entry)
             self.dropped += 1
             return
@@ -279,12 +305,13 @@ class Outgoing:
                 self.forget_entry(entry)
 
     def withhold(self, may_receive: Callable[[str], bool]) -> list[Entry]:
-        """Remove and return what waits and may not be read any more, and what a later connection would be sent again."""
+        """Remove and return what may not be read any more, of what waits and what would be sent again."""
         gone = self._backlog.remove(lambda entry: not may_receive(entry.message.topic)) if self._backlog else []
         if self.line is None:
             for entry in list(self._inflight.values()):
                 if entry.state == SENT and not may_receive(entry.message.topic):
                     del self._inflight[entry.packet_id]
+                    self._count(entry, -1)
                     gone.append(entry)
         for entry in gone:
             self.forget_entry(entry)
@@ -293,6 +320,8 @@ class Outgoing:
     def empty(self) -> list[Entry]:
         """End the session; return the messages that nobody has acknowledged, oldest first."""
         rest = [entry for entry in self._inflight.values() if entry.state == SENT]
+        for entry in rest:
+            self._count(entry, -1)
         if self._backlog is not None:
             rest += self._backlog.remove(lambda entry: True)
         self._inflight.clear()
@@ -306,6 +335,7 @@ class Outgoing:
         for entry in entries:
             if entry.state != QUEUED:
                 self._inflight[entry.packet_id] = entry
+                self._count(entry, 1)
                 self._last_packet_id = entry.packet_id
                 continue
             if self._backlog is None:

@@ -110,7 +110,8 @@ class Publisher:
 
     def _take(self, message: Message, packet_id: int, route: Route) -> None:
         """Route a message, and acknowledge it as its QoS asks for."""
-        if not self._broker.keeper.accepting and self._must_keep(message, packet_id, route):
+        # What follows an unanswered message is not taken either: that one is sent again, and comes first.
+        if (self.unanswered or not self._broker.keeper.accepting) and self._must_keep(message, packet_id, route):
             self._refuse(message.qos, packet_id)
         elif message.qos:
             self._acknowledged(message, packet_id, route)

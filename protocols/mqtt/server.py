@@ -23,6 +23,7 @@ from protocols.mqtt.doors import Door, Tls, dress, open_door
 from protocols.mqtt.journal import Journal
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
+from protocols.mqtt.outbox import share_out
 from protocols.mqtt.packets import ADMINISTRATIVE_ACTION
 from protocols.mqtt.shell import Shell
 from protocols.mqtt.sys_topics import SysPublisher
@@ -188,6 +189,8 @@ class MqttServer:
         now = self.now()
         for client in list(self._clients):
             client.check(now)
+        outboxes = [client.connection.outbox for client in self._clients]
+        share_out(outboxes, self._limits.outbound_bytes, self._limits.outbound_total_bytes)
         self._broker.sweep(now)
         if self._sys_topics.is_due(now):
             self._report()

@@ -14,7 +14,7 @@ from protocols.mqtt.alarms import Alarms
 from protocols.mqtt.backlog import Entry
 from protocols.mqtt.common import Common
 from protocols.mqtt.keeping import EXPIRES_NEVER, StoredSession, Will
-from protocols.mqtt.packets import ADMINISTRATIVE_ACTION, SESSION_TAKEN_OVER
+from protocols.mqtt.packets import NOT_AUTHORIZED, SESSION_TAKEN_OVER
 from protocols.mqtt.routes import Subscription
 from protocols.mqtt.session import Session
 from protocols.mqtt.subscriptions import Subscriptions
@@ -162,7 +162,7 @@ class Sessions:
         for integration_id in integration_ids:
             for session in self.of(integration_id):
                 if session.line is not None:
-                    session.line.link.close(reason, code=ADMINISTRATIVE_ACTION)
+                    session.line.link.close(reason, code=NOT_AUTHORIZED)
                 if forget and session.is_stored:
                     session.will = None
                     self.drop(session)

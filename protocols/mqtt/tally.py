@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv6Address
 
 from protocols.contract import Traffic
 from protocols.mqtt.limits import Limits
@@ -65,7 +66,7 @@ class Tally:
         self.connects = 0  # clients let in, ever
         self.total = Counts()  # reported, ever
         self.most = limits.max_connections
-        self.by_address: Counter[str] = Counter()
+        self.by_address: Counter[str] = Counter()  # of IPv6 by /64 network, which one customer has to itself
         self._limits = limits
         self._closed: dict[int, Counts] = {}
         self._meters: dict[int, Meter] = {}
@@ -74,7 +75,7 @@ class Tally:
         """Return the name of the limit that forbids the last connection from an address."""
         if self.connections > self.most:
             return "max_connections"
-        if self.by_address[address] > self._limits.max_connections_per_address:
+        if self.by_address[_network(address)] > self._limits.max_connections_per_address:
             return "max_connections_per_address"
         return ""
 
@@ -82,14 +83,15 @@ class Tally:
         """Count a connection."""
         self.connections += 1
         self.sockets += 1
-        self.by_address[address] += 1
+        self.by_address[_network(address)] += 1
 
     def closed(self, address: str) -> None:
         """Count one connection less."""
         self.connections -= 1
-        self.by_address[address] -= 1
-        if not self.by_address[address]:
-            del self.by_address[address]
+        network = _network(address)
+        self.by_address[network] -= 1
+        if not self.by_address[network]:
+            del self.by_address[network]
 
     def meter(self, integration_id: int, now: float) -> Meter | None:
         """Return what an integration's messages are measured by, if they are."""
@@ -117,3 +119,13 @@ class Tally:
             for integration_id, counts in closed.items()
             if counts != Counts()
         }
+
+
+def _network(address: str) -> str:
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address.partition("%")[0])
+    except AddressValueError:
+        return address
+    return str(found.ipv4_mapped or found.exploded[:19])

@@ -7,7 +7,6 @@ from protocols.mqtt.errors import ConnectRefused, LoginRefused
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import (
     BAD_USER_NAME_OR_PASSWORD,
-    BANNED,
     CLIENT_IDENTIFIER_NOT_VALID,
     LEVEL_3_1_1,
     NOT_AUTHORIZED,
@@ -19,13 +18,12 @@ from protocols.mqtt.packets import (
 from protocols.mqtt.permissions import Access
 from protocols.mqtt.properties import Properties
 
-# The return codes of 3.1.1 (3.2.2.3); all else is "server unavailable".
+# The return codes of 3.1.1 (3.2.2.3); all else, such as a ban, passes: "server unavailable", which clients try again.
 _RETURN_CODES = {
     UNSUPPORTED_PROTOCOL_VERSION: 1,
     CLIENT_IDENTIFIER_NOT_VALID: 2,
     BAD_USER_NAME_OR_PASSWORD: 4,
     NOT_AUTHORIZED: 5,
-    BANNED: 5,
 }
 _SERVER_UNAVAILABLE = 3
 

@@ -177,12 +177,13 @@ def run(seed: int, seconds: float, folder: Path, only: int | None = None) -> Run
     target = Target(folder)
     attempt = Run(seed, target)
     try:
-        asyncio.run(attempt.go(seconds, only))
+        try:
+            asyncio.run(attempt.go(seconds, only))
+        finally:
+            target.end()
     except BaseException as error:
         error.add_note(f"seed {seed}; under way were attacks {sorted(attempt.under_way)}")
         raise
-    finally:
-        target.end()
     return attempt
 
 

@@ -1,17 +1,24 @@
-"""Random clients of a broker without sockets, bounded; `python -m tests.fuzz joined` goes on for longer."""
+"""Random clients of a broker without sockets, bounded; `python -m tests.fuzz` goes on for longer."""
 
 import os
 import time
+from collections.abc import Callable
 
-from tests.fuzz import joined
+import pytest
 
-SECONDS = 5
+from tests.fuzz import disk, joined
+
+SECONDS = 4
 
 
-def test_random_clients_leave_nothing_behind() -> None:
+@pytest.mark.parametrize(
+    "run",
+    [pytest.param(joined.run, id="leave nothing behind"), pytest.param(disk.run, id="find everything after a kill")],
+)
+def test_random_clients(run: Callable[[int], None]) -> None:
     first = seed = int.from_bytes(os.urandom(4), "big")
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
-        joined.run(seed)
+        run(seed)
         seed += 1
     assert seed > first + 10

@@ -280,6 +280,23 @@ def test_a_client_of_3_1_1_sends_again_what_could_not_be_stored(keeper: Keeper) 
     assert writer.connection.overdue(1.0) == NOT_STORED
 
 
+def test_nothing_overtakes_what_a_client_of_3_1_1_sends_again(keeper: Keeper) -> None:
+    broker = wire.broker(keeper=keeper)
+    full(broker, keeper)
+    writer = wire.joined(broker, "w").send(wire.publish("a", b"1", 1, 1))
+    keeper.accepting = True
+    writer.send(wire.publish("a", b"2", 1, 2), wire.publish("z", b"x", 1, 3))
+    writer.connection.settle()
+    keeper.commit()
+    assert [body for _, body in writer.received()] == [b"\0\3"]
+    again = wire.joined(broker, "w").send(
+        wire.publish("a", b"1", 1, 1, dup=True), wire.publish("a", b"2", 1, 2, dup=True)
+    )
+    again.connection.settle()
+    keeper.commit()
+    assert [body for _, body in again.received()] == [b"\0\1", b"\0\2"]
+
+
 def test_a_durable_session_takes_no_subscriptions_that_cannot_be_stored(keeper: Keeper) -> None:
     broker = wire.broker(keeper=keeper)
     keeper.accepting = False

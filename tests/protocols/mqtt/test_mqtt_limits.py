@@ -3,10 +3,11 @@
 import mqtt_wire as wire
 import pytest
 
-from protocols.contract import Traffic
+from protocols.contract import Traffic, Wait
 from protocols.mqtt import figures
 from protocols.mqtt.limits import Limits
-from protocols.mqtt.tally import Meter
+from protocols.mqtt.outbox import Flow, Outbox, share_out
+from protocols.mqtt.tally import Meter, Tally
 
 
 def exceeded(broker) -> dict[str, int]:
@@ -137,3 +138,91 @@ def test_traffic_is_told_once_and_not_lost_with_its_connection() -> None:
     assert broker.tally.take() == {}
     peer.send(wire.publish("a", b"x"), wire.DISCONNECT)
     assert broker.tally.take()[1].messages_in == 1
+
+
+def test_large_packets_in_parts_are_bounded_for_all_clients_together() -> None:
+    broker = wire.broker(Limits(unfinished_packets=250_000))
+    first, second, small = (wire.joined(broker, name) for name in ("c1", "c2", "c3"))
+    large = wire.publish("a", bytes(200_000))
+    first.send(large[:150_000])
+    small.send(large[:60_000])
+    assert broker.unfinished_packets == 150_000
+    second.send(large[:150_000])
+    assert second.closed and second.error is not None and second.error.code == 0x97
+    first.send(large[150_000:])
+    small.connection.close("connection lost")
+    assert not first.closed and (broker.unfinished_packets, broker.unfinished) == (0, 0)
+
+
+def test_a_connect_that_waits_counts_among_the_unfinished_ones() -> None:
+    broker = wire.broker(Limits(unfinished_connects=1_500))
+    peers = []
+    for name in ("c" * 1_000, "d" * 1_000):
+        broker.authenticate.waits.append(Wait(1))
+        peers.append(wire.Peer(broker).send(wire.connect(name)))
+    assert not peers[0].closed and peers[1].closed
+    peers[0].connection.go_on(1.0)
+    peers[0].send(now=1.0)
+    assert broker.unfinished == 0
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_large_messages_under_way_are_bounded_in_bytes(qos: int) -> None:
+    broker = wire.broker(Limits(queue_bytes=200_000, outbound_bytes=10_000_000))
+    peer = wire.joined(broker, clean=False).send(wire.subscribe(("a", qos)))
+    peer.received()
+    writer = wire.joined(broker, "w", "bob")
+    for number in range(5):
+        writer.send(wire.publish("a", bytes([number]) * 100_000, 1 if qos == 1 else 2, number + 1))
+    found = peer.received()
+    assert len(found) == 2 and broker.common.pool.size > 200_000
+    seen = []
+    while found:
+        for one in found:
+            _, payload, _, packet_id = wire.message(one)
+            seen.append(payload[0])
+            peer.send(wire.puback(packet_id) if qos == 1 else wire.pubrec(packet_id) + wire.pubcomp(packet_id))
+        found = [one for one in peer.received() if one[0] >> 4 == 3]
+    assert seen[:3] == [0, 1, 2], "the others did not fit into the queue"
+    assert broker.common.pool.size == 0
+
+
+def test_large_messages_under_way_count_for_all_sessions_together_until_they_end() -> None:
+    broker = wire.broker(Limits(queue_total_bytes=150_000))
+    for name in ("c1", "c2"):
+        wire.joined(broker, name, clean=False).send(wire.subscribe((name, 1)))
+        wire.joined(broker, "w", "bob").send(wire.publish(name, bytes(100_000), 1))
+    assert broker.common.pool.size == 200_000
+    for name in ("c1", "c2"):
+        wire.joined(broker, name, clean=True)
+    assert broker.common.pool.size == 0
+
+
+def test_readers_that_fall_behind_together_get_less_room_each() -> None:
+    flow = Flow()
+    outboxes = [Outbox(1_000_000, flow, lambda: None) for _ in range(10)]
+    for outbox in outboxes[:8]:
+        outbox.offer(bytes(500_000), 1)
+    share_out(outboxes, 1_000_000, 2_400_000)
+    assert {outbox.limit for outbox in outboxes} == {300_000}
+    assert not outboxes[0].offer(b"more", 1) and outboxes[9].offer(b"more", 1)
+    for outbox in outboxes[:6]:
+        outbox.take()
+    share_out(outboxes, 1_000_000, 2_400_000)
+    assert {outbox.limit for outbox in outboxes} == {1_000_000}
+
+
+def test_addresses_of_one_ipv6_network_count_together() -> None:
+    tally = Tally(Limits(max_connections_per_address=2))
+    addresses = ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:2::7%eth0"]
+    for address in addresses:
+        tally.opened(address)
+    assert tally.exceeded(addresses[0]) == "max_connections_per_address"
+    tally.opened("2001:db8:1:3::1")
+    assert tally.exceeded("2001:db8:1:3::1") == ""
+    for address in ("::ffff:192.0.2.1", "192.0.2.1", "unknown"):
+        tally.opened(address)
+    assert tally.by_address["192.0.2.1"] == 2
+    for address in [*addresses, "2001:db8:1:3::1", "::ffff:192.0.2.1", "192.0.2.1", "unknown"]:
+        tally.closed(address)
+    assert tally.by_address == {} and tally.connections == 0

@@ -35,7 +35,7 @@ def test_a_client_of_version_5_is_told_why_it_is_closed(start) -> None:
     assert told(other) == 0x8E
     assert ("disconnected", "2", TAKEN_OVER) in running.presence.events
     running.do(lambda: server.disconnect([1], "integration deactivated", forget=False))
-    assert told(newer) == 0x98
+    assert told(newer) == 0x87
     silent = running.client("c3", level=5, keep_alive=1)
     large = running.client("c4", level=5).send(b"\x30\xff\xff\xff\x7f")
     assert told(large) == 0x95

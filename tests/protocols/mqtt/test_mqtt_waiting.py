@@ -35,7 +35,7 @@ def test_nothing_is_touched_while_a_login_waits() -> None:
     assert first.closed
 
 
-@pytest.mark.parametrize(("level", "code"), [(4, 5), (5, 0x8A)])
+@pytest.mark.parametrize(("level", "code"), [(4, 3), (5, 0x8A)])
 def test_a_refusal_after_a_wait_is_answered(level: int, code: int) -> None:
     broker = wire.broker()
     broker.authenticate.answers["ada"] = Refusal.TOO_MANY_FAILURES

@@ -27,7 +27,7 @@ ENDS = {
     "the server stops": (0x8B, lambda running, client: running.run(running.server.stop())),
     "the operator kicks it": (0x98, lambda running, client: running.do(lambda: running.server.kick(["1"], "kicked"))),
     "its integration is gone": (
-        0x98,
+        0x87,
         lambda running, client: running.do(lambda: running.server.disconnect([1], "deleted", forget=True)),
     ),
     "another takes it over": (0x8E, lambda running, client: joined(running)),
