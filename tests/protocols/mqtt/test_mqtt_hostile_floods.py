@@ -75,7 +75,7 @@ def test_the_queue_of_one_that_never_acknowledges_is_bounded_in_bytes() -> None:
     for number in range(100):
         publish(broker, writer, wire.publish("flood", bytes(100 * KIB), 1, number + 1))
         deaf.received()
-    assert broker.common.pool.size <= 1024 * KIB
+    assert broker.common.pool.size <= 1024 * KIB + 5 * 101 * KIB, "what is on its way counts too"
     assert broker.hits.counts == {"queue_bytes": 85}
 
 
