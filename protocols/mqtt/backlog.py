@@ -27,24 +27,18 @@ class Entry:
 
 
 class Pool:
-    """How many bytes wait in all backlogs together, and in how many."""
+    """How many bytes wait in all backlogs together."""
 
-    __slots__ = ("backlogs", "limit", "size")
+    __slots__ = ("limit", "reserve", "size")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, reserve: int = 0) -> None:
         self.limit = limit
+        self.reserve = reserve  # that each backlog may have, even if the others have filled all there is
         self.size = 0
-        self.backlogs = 0  # that are not empty
 
     def has_room(self, before: int, more: int) -> bool:
-        """Say whether a backlog may grow.
-
-        One below its fair share always may, so that those who fill all there is keep nobody else's messages out; that
-        comes to twice the limit at most.
-        """
-        if self.size + more <= self.limit:
-            return True
-        return before + more <= self.limit // (self.backlogs + (not before))
+        """Say whether a backlog may grow."""
+        return self.size + more <= self.limit or before + more <= self.reserve
 
 
 class Backlog:
@@ -75,7 +69,6 @@ class Backlog:
     def add(self, entry: Entry) -> None:
         """Append an entry."""
         size = _size(entry)
-        self._pool.backlogs += not self._entries
         self._entries.append(entry)
         self._size += size
         self._pool.size += size
@@ -104,7 +97,6 @@ class Backlog:
         size = _size(entry)
         self._size -= size
         self._pool.size -= size
-        self._pool.backlogs -= not self._size
 
     @property
     def fill(self) -> float:

@@ -19,6 +19,6 @@ class Common:
         self.keeper = keeper
         self.flow = Flow()
         self.hits = Hits()
-        self.pool = Pool(limits.queue_total_bytes)
+        self.pool = Pool(limits.queue_total_bytes, limits.queue_reserve)
         self.retained = Retained(limits, keeper, self.hits)
         self.now = 0.0  # set before anything is fed or swept

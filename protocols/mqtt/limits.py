@@ -42,6 +42,7 @@ class Limits:
     longest_wait: float = 30.0  # that a login may be kept waiting for its answer
     patience: float = 1.0  # how long publishers wait for a subscriber that falls behind
     uncommitted_answers: int = 1_000  # that wait for one client's messages to be stored, before it is not read
+    queue_reserve: int = 16 * KIB  # that each session's queue may have, even if all others have filled the total
     subscription_characters: int = 1024 * 1024  # of a session's filters together, before another long one
     topic_levels: int = 128  # of what is kept: filters and retained topics
     sweep_interval: float = 0.5  # how often time-outs are looked for

@@ -66,7 +66,7 @@ def test_a_meter_allows_a_burst_of_one_second() -> None:
 
 
 def test_the_queues_of_all_sessions_together_are_bounded() -> None:
-    broker = wire.broker(Limits(queue_total_bytes=1_500))
+    broker = wire.broker(Limits(queue_total_bytes=1_500, queue_reserve=0))
     for name in ("c1", "c2", "c3"):
         wire.joined(broker, name, clean=False).send(wire.subscribe(("a", 1)), wire.DISCONNECT)
     writer = wire.joined(broker, "w")
