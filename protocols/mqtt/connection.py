@@ -132,6 +132,11 @@ class Connection:
         if self.client is not None:
             self.client.session.go_on()
 
+    @property
+    def is_searching(self) -> bool:
+        """Say whether retained messages are still looked for."""
+        return self.client is not None and self.client.session.is_searching
+
     def overdue(self, now: float) -> str | None:
         """Say why the connection has been silent for too long, if it has."""
         silent = now - self._seen

@@ -119,6 +119,11 @@ class Outgoing:
             self._replay.rest()
         self.pump()
 
+    @property
+    def is_searching(self) -> bool:
+        """Say whether retained messages are still to be looked for, in the next turn."""
+        return self._replay is not None and self._replay.is_tired
+
     def end_replay(self, topic_filter: str) -> None:
         """Send no more retained messages for a subscription that has ended [MQTT-3.10.4-2] [MQTT5-3.10.4-2]."""
         if self._replay is not None:

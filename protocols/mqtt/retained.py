@@ -197,6 +197,11 @@ class Replay:
         self._steps = _STEPS
 
     @property
+    def is_tired(self) -> bool:
+        """Say whether this turn's steps are used up."""
+        return not self._steps
+
+    @property
     def is_over(self) -> bool:
         """Say whether nothing is left to look for."""
         return self._found is None and not self._due

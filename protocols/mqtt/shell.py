@@ -13,6 +13,7 @@ from protocols.mqtt.packets import SERVER_SHUTTING_DOWN
 CONNECTION_LOST = "connection lost"
 STOPPING = "server is stopping"
 
+_REST = 0.002  # seconds, in which other threads get the interpreter too
 _LAST_WORDS = 0.1  # seconds for a client to take what it is told at the end
 
 
@@ -49,7 +50,7 @@ class Host(Protocol):
 class Shell(asyncio.Protocol):
     """The socket of one connection."""
 
-    __slots__ = ("_can_write", "_name", "_reads", "_server", "_transport", "connection")
+    __slots__ = ("_can_write", "_name", "_reads", "_rests", "_server", "_transport", "connection")
 
     connection: Connection
     _transport: asyncio.Transport
@@ -59,6 +60,7 @@ class Shell(asyncio.Protocol):
         self._name = name  # of the transport
         self._can_write = True
         self._reads = True
+        self._rests = False  # from a search among retained messages
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -107,7 +109,11 @@ class Shell(asyncio.Protocol):
         if self._can_write:
             if connection.outbox.size:
                 self._transport.write(connection.outbox.take())
-            connection.drained()
+            if not self._rests:
+                connection.drained()
+                if connection.is_searching:
+                    self._rests = True
+                    self._server.later(_REST, self._search_on)
         if not connection.held and not self._transport.is_closing():
             if not self._reads:
                 self._reads = True
@@ -149,6 +155,10 @@ class Shell(asyncio.Protocol):
         if not isinstance(error, LoginRefused):
             self._server.note(connection.address, str(error))
         connection.fail(error)
+
+    def _search_on(self) -> None:
+        self._rests = False
+        self.flush()
 
     def _go_on_later(self) -> None:
         seconds, self.connection.due_in = self.connection.due_in, None
