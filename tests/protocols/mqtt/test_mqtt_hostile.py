@@ -265,7 +265,7 @@ async def turns_of_search(session) -> int:
         await asyncio.sleep(0.001)
     while session._replay is not None and not session._replay.is_over:
         turns += 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     return turns
 
 
@@ -277,11 +277,11 @@ def test_a_search_among_many_retained_messages_keeps_nobody_waiting(start) -> No
     seeker = running.client("seeker")
     [session] = [one for one in running.server._broker.sessions if one.client_id == "seeker"]
     turns = asyncio.run_coroutine_threadsafe(turns_of_search(session), running._loop)
-    seeker.send(wire.subscribe(*[(f"+/n{number}", 0) for number in range(1_500)]))
+    seeker.send(wire.subscribe(*[(f"+/n{number}", 0) for number in range(200)]))
     assert seeker.receive()[0] == 0x90
-    assert turns.result(60) >= 1_000, "7 million steps in few turns: nobody else had one"
+    assert turns.result(60) >= 200, "a million steps in few turns: nobody else had one"
     assert is_served(seeker)
-    seeker.send(wire.unsubscribe(*[f"+/n{number}" for number in range(1_500)]), wire.subscribe(("r7/+", 0)))
+    seeker.send(wire.unsubscribe(*[f"+/n{number}" for number in range(200)]), wire.subscribe(("r7/+", 0)))
     assert seeker.receive()[0] == 0xB0 and seeker.receive()[0] == 0x90
     assert wire.message(seeker.receive())[0] == "r7/x"
 
