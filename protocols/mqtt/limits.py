@@ -30,7 +30,7 @@ class Limits:
     retained_bytes: int = 128 * MIB
     subscriptions: int = 5_000  # per session
     publish_rate: float = 0  # messages a second, per integration; 0 for any number
-    stored_sessions: int = 1_000  # per integration; beyond it the longest unused one is dropped
+    stored_sessions: int = 10_000  # per integration; beyond it the longest unused one is dropped
     max_keep_alive: int = 0  # that a client of 5.0 is told to keep at most; 0 for any
     receive_maximum: int = 1_000  # QoS 1 and 2 messages under way from a client of 5.0
     topic_aliases: int = 100  # that a client of 5.0 may define; it is sent as many at most
