@@ -99,9 +99,14 @@ class Backlog:
         self._pool.size -= size
 
     @property
-    def fill(self) -> float:
-        """Return how full the queue is: 0 to about 1."""
-        return max(len(self._entries) / self._max_messages, self._size / self._max_size)
+    def is_filling(self) -> bool:
+        """Say whether it is more than half full."""
+        return len(self._entries) * 2 > self._max_messages or self._size * 2 > self._max_size
+
+    @property
+    def is_draining(self) -> bool:
+        """Say whether it is less than a quarter full."""
+        return len(self._entries) * 4 < self._max_messages and self._size * 4 < self._max_size
 
 
 def _size(entry: Entry) -> int:

@@ -235,7 +235,9 @@ class Connection:
         if self.client is None:
             position = self._connect(data)
         if self.client is not None:
+            session = self.client.session
             position = self._act(self.client, data, position)
+            session.use_room()
         return position
 
     # --- CONNECT

@@ -25,6 +25,7 @@ class Outgoing:
     __slots__ = (
         "_backlog",
         "_common",
+        "_has_freed",
         "_inflight",
         "_large",
         "_last_packet_id",
@@ -51,6 +52,7 @@ class Outgoing:
         self._unsent: list[Entry] = []  # of these, what a new connection was not sent yet, last first
         self._large = 0  # bytes of large messages among them
         self._window = 0
+        self._has_freed = False  # fewer messages are under way than when more were sent last
         self._last_packet_id = 0
         self._replay: Replay | None = None
 
@@ -110,7 +112,7 @@ class Outgoing:
         outbox = line.outbox
         while outbox.has_room and self._send_next(line):
             pass
-        if outbox.has_room and (self._backlog is None or self._backlog.fill < 0.25):
+        if outbox.has_room and (self._backlog is None or self._backlog.is_draining):
             outbox.relax()
 
     def go_on(self) -> None:
@@ -147,7 +149,7 @@ class Outgoing:
                 self._count(entry, -1)
             if self.expiry:
                 self.forget_entry(entry)
-        self._use_room()
+            self._has_freed = True
 
     def pubrec(self, packet_id: int, reason: int = 0) -> None:
         """Forget a QoS 2 message that has arrived, and release its identifier (4.3.3)."""
@@ -159,7 +161,7 @@ class Outgoing:
                 del self._inflight[packet_id]
                 self._count(entry, -1)
                 self.forget_entry(entry)
-            self._use_room()
+            self._has_freed = True
             return
         if entry is not None:
             del self._inflight[packet_id]
@@ -181,7 +183,7 @@ class Outgoing:
                 raise ProtocolViolation("PUBCOMP before PUBREC")
             del self._inflight[packet_id]
             self.forget_entry(entry)
-        self._use_room()
+            self._has_freed = True
 
     def _count(self, entry: Entry, sign: int) -> None:
         """Note that a message is under way, or is no more; small ones are bounded by their number."""
@@ -196,10 +198,12 @@ class Outgoing:
         pool = self._common.pool
         return self._large < self._common.limits.queue_bytes and pool.size < pool.limit
 
-    def _use_room(self) -> None:
-        """Send on, now that one message less is under way."""
-        if self._backlog is not None or self._unsent or self._replay is not None:
-            self.pump()
+    def use_room(self) -> None:
+        """Send on, now that fewer messages are under way: once for all acknowledgements that came together."""
+        if self._has_freed:
+            self._has_freed = False
+            if self._backlog is not None or self._unsent or self._replay is not None:
+                self.pump()
 
     def _send_next(self, line: Line) -> bool:
         """Send one waiting message; False when none can be sent now."""
@@ -296,7 +300,7 @@ class Outgoing:
             backlog.add(entry)
             if self.expiry:
                 self.record_entry(entry)
-        if self.outbox is not None and backlog.fill > 0.5:
+        if self.outbox is not None and backlog.is_filling:
             self.outbox.congest()
 
     # --- what does not wait any more
