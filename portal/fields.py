@@ -63,7 +63,7 @@ def topic_filters(field: str, lines: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for number, line in enumerate(lines, 1):
         if text := line.strip():
-            if fault := _filter_fault(text):
+            if fault := _filter_fault(text, publish=field == "publish"):
                 raise FieldError(field, f"Line {number} ({text[:60]}): {fault}")
             found[text] = None
     if len(found) > FILTERS:
@@ -71,7 +71,7 @@ def topic_filters(field: str, lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _filter_fault(text: str) -> str | None:
+def _filter_fault(text: str, *, publish: bool) -> str | None:
     """Say why this is no topic filter, or return None."""
     if len(text) > FILTER_LENGTH:
         return f"a filter has at most {FILTER_LENGTH:,} characters."
@@ -80,6 +80,8 @@ def _filter_fault(text: str) -> str | None:
     levels = text.split("/")
     if levels[0] == "$share":
         return "name the topics without $share; who may subscribe to them may also share them."
+    if publish and text.startswith("$"):
+        return "topics that start with $ are the server's own; a client can only subscribe to them."
     if "#" in text and (levels[-1] != "#" or text.count("#") > 1):
         return "# stands alone, as the last level, such as in plant/#."
     if any("+" in level and level != "+" for level in levels):

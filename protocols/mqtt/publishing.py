@@ -118,6 +118,14 @@ class Publisher:
         elif not route.forbidden:
             self._route(message, route)
 
+    def _refusal(self, message: Message, route: Route) -> int:
+        """Return why a message of 5.0 is not taken, or SUCCESS; 3.1.1 has no answer for that."""
+        if route.forbidden:
+            return NOT_AUTHORIZED
+        if message.retain and not self._broker.retained.accepts(message):
+            return QUOTA_EXCEEDED
+        return SUCCESS
+
     def _acknowledged(self, message: Message, packet_id: int, route: Route) -> None:
         """Route a message once, and acknowledge it (4.3)."""
         qos, level = message.qos, self._level
@@ -128,12 +136,12 @@ class Publisher:
         # Of a duplicate, the first one may not be committed yet.
         wait = qos == 2 and session.expiry > 0 and keeper.pending
         reason = SUCCESS
-        if route.forbidden and level != LEVEL_3_1_1 and packet_id not in session.received:
-            reason = NOT_AUTHORIZED  # and for 3.1.1 dropped, but acknowledged all the same [MQTT-3.3.5-2]
-        elif qos == 1 or session.receive_once(packet_id):
+        if level != LEVEL_3_1_1 and packet_id not in session.received:
+            reason = self._refusal(message, route)
+        if reason == SUCCESS and (qos == 1 or session.receive_once(packet_id)):
             if route.is_empty:
                 reason = NO_MATCHING_SUBSCRIBERS
-            if not route.forbidden:
+            if not route.forbidden:  # for 3.1.1 dropped, but acknowledged all the same [MQTT-3.3.5-2]
                 self._route(message, route)
         # Once what depends on it is committed [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT5-4.3.2-4] [MQTT5-4.3.3-8]
         answer = encode.puback if qos == 1 else encode.pubrec

@@ -56,6 +56,17 @@ class Retained:
         elif had:
             self._keeper.drop_retained(message.topic)
 
+    def accepts(self, message: Message) -> bool:
+        """Say whether a message can be kept in the place of its topic's old one, and count it if not."""
+        if not message.payload:
+            return True
+        old = self.get(message.topic)
+        more = _size(message) - (_size(old) if old is not None else 0)
+        limit = self._exceeded(message.topic, message.topic.count("/") + 1, more, count=0 if old is not None else 1)
+        if limit:
+            self._refuse(message, limit)
+        return not limit
+
     def restore(self, message: Message) -> bool:
         """Take a message of a topic that has none; False when there is no room for it."""
         levels = message.topic.split("/")
@@ -80,14 +91,14 @@ class Retained:
             self._delete(topic)
             self._keeper.drop_retained(topic)
 
-    def _exceeded(self, topic: str, levels: int, size: int) -> str:
-        """Return the name of the limit that forbids a message of this size."""
+    def _exceeded(self, topic: str, levels: int, size: int, *, count: int = 1) -> str:
+        """Return the name of the limit that forbids so many more messages of this size."""
         limits = self._limits
         if _is_own(topic):
             return ""
         if levels > limits.topic_levels:
             return "topic_levels"
-        if self.count >= limits.retained_messages:
+        if self.count + count > limits.retained_messages:
             return "retained_messages"
         return "retained_bytes" if self.size + size > limits.retained_bytes else ""
 

@@ -94,7 +94,7 @@ def test_an_account_may_have_any_long_password():
     ],
 )
 def test_a_legal_topic_filter_is_taken_as_it_is(text):
-    assert fields.topic_filters("publish", [text]) == (text,)
+    assert fields.topic_filters("subscribe", [text]) == (text,)
 
 
 def test_topic_filters_are_one_a_line_without_empty_lines_and_repeats():
@@ -131,3 +131,9 @@ def test_a_wrong_topic_filter_is_refused_with_its_line(text, fault):
 def test_too_many_topic_filters_are_refused():
     with pytest.raises(FieldError, match="at most 100 filters, not 101"):
         fields.topic_filters("publish", [f"t/{n}" for n in range(101)])
+
+
+def test_no_client_publishes_to_the_topics_of_the_server():
+    with pytest.raises(fields.FieldError, match=r"Line 1 .*only subscribe"):
+        fields.topic_filters("publish", ["$SYS/#"])
+    assert fields.topic_filters("subscribe", ["$SYS/#"]) == ("$SYS/#",)

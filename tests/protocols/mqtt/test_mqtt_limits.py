@@ -226,3 +226,31 @@ def test_addresses_of_one_ipv6_network_count_together() -> None:
     for address in [*addresses, "2001:db8:1:3::1", "::ffff:192.0.2.1", "192.0.2.1", "unknown"]:
         tally.closed(address)
     assert tally.by_address == {} and tally.connections == 0
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_a_retained_message_without_room_is_refused_and_the_old_value_stays(qos: int) -> None:
+    broker = wire.broker(Limits(retained_messages=1))
+    peer = wire.joined(broker, level=5)
+    watcher = wire.joined(broker, "w", level=5).send(wire.subscribe(("#", 0), level=5))
+    watcher.received()
+    peer.send(wire.publish("a", b"old", retain=True, level=5))
+    peer.send(wire.publish("b", b"new", qos=qos, packet_id=7, retain=True, level=5))
+    [(head, body)] = peer.received()
+    assert (head, body[:3]) == (0x40 if qos == 1 else 0x50, b"\0\x07\x97")
+    assert len(watcher.received()) == 1, "what is refused goes to nobody"
+    assert exceeded(broker) == {"MQTT_RETAINED_MESSAGES": 1}
+    peer.send(wire.publish("a", b"newer", qos=qos, packet_id=7, retain=True, level=5))
+    assert peer.received()[0][1][2:3] != b"\x97", "a topic that has a value has room for another"
+    assert broker.retained.get("a").payload == b"newer"
+
+
+def test_a_client_of_3_1_1_without_room_reaches_those_who_listen() -> None:
+    broker = wire.broker(Limits(retained_messages=1))
+    watcher = wire.joined(broker, "w").send(wire.subscribe(("#", 0)))
+    watcher.received()
+    wire.joined(broker).send(
+        wire.publish("a", b"1", retain=True), wire.publish("b", b"2", qos=1, packet_id=1, retain=True)
+    )
+    assert len(watcher.received()) == 2
+    assert broker.retained.get("b") is None
