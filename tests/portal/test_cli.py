@@ -181,13 +181,13 @@ def test_reveal_prints_the_password_and_records_it(run, added):
 
 
 def test_permit_sets_what_is_given_and_prints_it(run, added):
-    row = done(run("integrations", "permit", "turing", "--publish", "plant/%u/#", "--publish", "$SYS/x", "--json"))
+    row = done(run("integrations", "permit", "turing", "--publish", "plant/%u/#", "--publish", "shared/x", "--json"))
     shape(row)
-    assert (row["publish"], row["subscribe"]) == (["plant/%u/#", "$SYS/x"], ["#"])
+    assert (row["publish"], row["subscribe"]) == (["plant/%u/#", "shared/x"], ["#"])
     printed = run("integrations", "permit", "turing", "--subscribe", "").stdout
-    assert printed == "turing may publish to plant/%u/#, $SYS/x\nturing may subscribe to nothing\n"
+    assert printed == "turing may publish to plant/%u/#, shared/x\nturing may subscribe to nothing\n"
     (row,) = done(run("integrations", "list", "--json"))
-    assert (row["publish"], row["subscribe"]) == (["plant/%u/#", "$SYS/x"], [])
+    assert (row["publish"], row["subscribe"]) == (["plant/%u/#", "shared/x"], [])
 
 
 def test_permit_refuses_a_wrong_filter_with_the_pages_message(run, added):

@@ -167,13 +167,13 @@ def test_a_connection_of_another_integration_is_left_alone(ada, turing, connecte
 def test_permissions_are_edited_one_filter_a_line(ada, turing):
     path = f"/integrations/{turing.id}/permissions"
     assert "\n#</textarea>" in ada.get(path).text
-    answer = ada.post(path, {"publish": "plant/%u/#\r\n\r\n$SYS/x\r\n", "subscribe": ""})
+    answer = ada.post(path, {"publish": "plant/%u/#\r\n\r\nshared/x\r\n", "subscribe": ""})
     assert answer.location == f"/integrations/{turing.id}"
     found = integrations.by_id(turing.id)
-    assert found.publish_filters == ("plant/%u/#", "$SYS/x")
+    assert found.publish_filters == ("plant/%u/#", "shared/x")
     assert found.subscribe_filters == ()
     text = part(ada.get(answer.location).text, "permissions")
-    assert "<code>plant/%u/#</code><code>$SYS/x</code>" in text
+    assert "<code>plant/%u/#</code><code>shared/x</code>" in text
     assert '<span class="quiet">nothing</span>' in text
 
 
