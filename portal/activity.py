@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from portal.db import database
 from portal.models import Activity, Integration
 
 MAX_AGE = timedelta(days=90)
@@ -49,8 +50,7 @@ def record(
     return int(made)
 
 
-@dataclass(frozen=True, slots=True)
-class LoginNote:
+class LoginNote(NamedTuple):
     """One login or its end, as the protocol servers saw it.  It never holds a password."""
 
     kind: str
@@ -83,24 +83,31 @@ class LoginLog:
         """Write notes in order; call it inside a transaction.  Call `forget` if that transaction fails."""
         repeats: dict[int, tuple[int, datetime]] = {}
         for note in notes:
-            bounded = self._bounded(note)
-            known = self._rows.get(bounded.key)
-            if known is not None and _within(known[1], note.at):
-                repeats[known[0]] = (repeats.get(known[0], (0, note.at))[0] + 1, note.at)
-            else:
-                self._remember(bounded.key, self._insert(bounded), note.at)
+            row_id = self._repeated(note)
+            if row_id is None:
+                listed = self._bounded(note)
+                row_id = self._repeated(listed) if listed is not note else None
+                if row_id is None:
+                    self._remember(listed.key, self._insert(listed), note.at)
+                    continue
+            repeats[row_id] = (repeats.get(row_id, (0, note.at))[0] + 1, note.at)
+        # In plain SQL: while peewee puts a query together, logins wait.
+        place = database.param
+        sql = f"UPDATE activity SET count = count + {place}, last_at = {place} WHERE id = {place}"  # noqa: S608
         for row_id, (count, last_at) in repeats.items():
-            Activity.update(count=Activity.count + count, last_at=last_at).where(Activity.id == row_id).execute()
+            database.execute_sql(sql, (count, Activity.last_at.db_value(last_at), row_id))
 
     def forget(self) -> None:
         """Start new rows: the ones remembered may not have been committed."""
         self._rows.clear()
 
+    def _repeated(self, note: LoginNote) -> int | None:
+        """Return the row that a note is a repeat of."""
+        known = self._rows.get(note.key)
+        return known[0] if known is not None and _within(known[1], note.at) else None
+
     def _bounded(self, note: LoginNote) -> LoginNote:
         """Return the note, or beyond the rate one that stands for all that are not listed."""
-        known = self._rows.get(note.key)
-        if known is not None and _within(known[1], note.at):
-            return note
         if self._window_start is None or not _within(self._window_start, note.at):
             self._window_start = note.at
             self._listed.clear()
@@ -111,7 +118,7 @@ class LoginLog:
             return note
         if refused:
             return LoginNote(REFUSED, note.at, note.protocol, None, "", "more refused logins, counted only")
-        return replace(note, address="", detail="and more, counted only")
+        return note._replace(address="", detail="and more, counted only")
 
     def _insert(self, note: LoginNote) -> int:
         return int(

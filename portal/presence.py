@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee as pw
 
@@ -19,7 +19,7 @@ from portal.models import Connection, Integration, Node, Revision, insert_missin
 
 FRESH = timedelta(seconds=5)  # a node is up while its heartbeat is not older
 GONE = timedelta(minutes=1)  # the connections of a node that was silent for longer are deleted
-INSERT_ROWS = 100
+INSERT_ROWS = 400
 COLUMNS = (
     "id",
     "integration_id",
@@ -34,8 +34,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(NamedTuple):
     """An accepted login with its open connection."""
 
     connection_id: str

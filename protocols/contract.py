@@ -10,11 +10,10 @@ import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(NamedTuple):
     """One attempt to come in, as the client stated it."""
 
     protocol: str  # the door it knocked at: "mqtt", "opcua", ...
@@ -26,8 +25,7 @@ class Login:
     transport: str = "tcp"  # "tcp", "tls", "ws", "wss", or "web" (a WebSocket through the portal's own port)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """An accepted login: who it is and which topics it may use.
 
     The topic filters may hold %u and %c, which the server replaces by the username and the client id.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from dataclasses import replace
-from datetime import datetime
 
 import peewee as pw
 
@@ -73,16 +71,26 @@ class Book:
         )
         self._live[connection_id] = (opened, grant.username)
         self.online.opened(grant.integration_id)
-        self._recorder.put(opened)
-        self._recorder.put(_note(activity.LOGIN, now, login, grant.integration_id, login.client_id))
+        note = LoginNote(
+            activity.LOGIN,
+            now,
+            login.protocol,
+            activity.printable(grant.username),
+            login.address,
+            opened.client_id,
+            grant.integration_id,
+        )
+        self._recorder.put(opened, note)
         return connection_id
 
     def disconnected(self, connection_id: str, reason: str) -> None:
         """Record that a connection is closed."""
         opened, username = self._live.pop(connection_id)
         self.online.closed(opened.integration_id)
-        self._recorder.put(presence.Disconnected(connection_id))
-        if reason in CUT_REASONS:
+        closed = presence.Disconnected(connection_id)
+        if reason not in CUT_REASONS:
+            self._recorder.put(closed)
+        else:
             note = LoginNote(
                 activity.CUT,
                 clock.now(),
@@ -92,11 +100,14 @@ class Book:
                 reason,
                 opened.integration_id,
             )
-            self._recorder.put(note)
+            self._recorder.put(closed, note)
 
     def refused(self, login: Login, refusal: Refusal, integration_id: int | None) -> None:
         """Record a refused login."""
-        self._recorder.put(_note(activity.REFUSED, clock.now(), login, integration_id, refusal.value))
+        username = activity.printable(login.username) if login.username is not None else None
+        now = clock.now()
+        note = LoginNote(activity.REFUSED, now, login.protocol, username, login.address, refusal.value, integration_id)
+        self._recorder.put(note)
 
     def is_alive(self) -> bool:
         """Tell whether the presence thread runs."""
@@ -115,14 +126,6 @@ class Book:
         with db.connected():
             presence.start_node(self._node_id, clock.now(), self.listeners)
             self._writer.replace([opened for opened, _ in list(self._live.values())])
-
-
-def _note(kind: str, now: datetime, login: Login, integration_id: int | None, detail: str) -> LoginNote:
-    username = login.username
-    if username is not None:
-        username = activity.printable(username)
-    detail = activity.printable(detail)
-    return LoginNote(kind, now, login.protocol, username, login.address, detail, integration_id)
 
 
 def grant(entry: Entry) -> Grant:
@@ -171,7 +174,7 @@ class Entrance:
     def _turn_away(self, login: Login, username: str) -> Refusal:
         """Refuse under a ban; what made-up usernames would be recorded as is one entry."""
         entry = self._gate.named(username)
-        noted = login if entry is not None else replace(login, username=None)
+        noted = login if entry is not None else login._replace(username=None)
         return self._refuse(noted, Refusal.TOO_MANY_FAILURES, entry)
 
     def _refuse(self, login: Login, refusal: Refusal, entry: Entry | None) -> Refusal:

@@ -55,15 +55,15 @@ class Recorder(Generic[Event]):
         """Tell whether the thread runs."""
         return self._thread.is_alive()
 
-    def put(self, event: Event) -> None:
-        """Queue an event; never blocks on the database."""
+    def put(self, *events: Event) -> None:
+        """Queue events that belong together; never blocks on the database."""
         with self._wakeup:
             if len(self._pending) >= self._max_pending:
-                self._lost += 1
+                self._lost += len(events)
                 return
-            self._pending.append(event)
-            if len(self._pending) == 1:
+            if not self._pending:
                 self._wakeup.notify()
+            self._pending += events
 
     def stop(self, timeout: float) -> None:
         """Write all that is queued, unless that fails, and end the thread."""

@@ -57,18 +57,23 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def exceeded(self, entry: Entry) -> str:
-        """Return the name of the limit that keeps an entry out; an empty queue takes one of any size."""
+    def add(self, entry: Entry) -> str:
+        """Append an entry, or return the name of the limit that keeps it out; an empty queue takes one of any size."""
         size = _size(entry)
         if not self._pool.has_room(self._size, size):
             return "queue_total_bytes"
         if len(self._entries) >= self._max_messages:
             return "queue_messages"
-        return "queue_bytes" if self._size + size > self._max_size and self._entries else ""
+        if self._size + size > self._max_size and self._entries:
+            return "queue_bytes"
+        self._append(entry, size)
+        return ""
 
-    def add(self, entry: Entry) -> None:
-        """Append an entry."""
-        size = _size(entry)
+    def restore(self, entry: Entry) -> None:
+        """Append an entry that had been let in before."""
+        self._append(entry, _size(entry))
+
+    def _append(self, entry: Entry, size: int) -> None:
         self._entries.append(entry)
         self._size += size
         self._pool.size += size

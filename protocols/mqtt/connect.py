@@ -5,8 +5,6 @@ Nothing of any session, subscription or Will is touched before the credentials a
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.mqtt import encode, properties, welcome
 from protocols.mqtt.broker import Broker
@@ -118,7 +116,7 @@ class Admission:
         session.attach(line)
         login = self._login
         if not login.client_id and connect.level != LEVEL_3_1_1:
-            login = replace(login, client_id=session.client_id)
+            login = login._replace(client_id=session.client_id)
         broker.tally.connects += 1
         client.presence_id = broker.presence.connected(grant, login)
         return client

@@ -110,8 +110,9 @@ class Outgoing:
         if line is None:
             return
         outbox = line.outbox
-        while outbox.has_room and self._send_next(line):
-            pass
+        if self._backlog is not None or self._unsent or self._replay is not None:
+            while outbox.has_room and self._send_next(line):
+                pass
         if outbox.has_room and (self._backlog is None or self._backlog.is_draining):
             outbox.relax()
 
@@ -202,8 +203,7 @@ class Outgoing:
         """Send on, now that fewer messages are under way: once for all acknowledgements that came together."""
         if self._has_freed:
             self._has_freed = False
-            if self._backlog is not None or self._unsent or self._replay is not None:
-                self.pump()
+            self.pump()
 
     def _send_next(self, line: Line) -> bool:
         """Send one waiting message; False when none can be sent now."""
@@ -289,17 +289,15 @@ class Outgoing:
         backlog = self._backlog
         if backlog is None:
             backlog = self._backlog = Backlog(limits.queue_messages, limits.queue_bytes, self._common.pool)
-        exceeded = backlog.exceeded(entry)
+        exceeded = backlog.add(entry)
         if exceeded and backlog.expiring:
             self.expire()
-            exceeded = backlog.exceeded(entry)
+            exceeded = backlog.add(entry)
         if exceeded:
             self.dropped += 1
             self._common.hits.add(exceeded)
-        else:
-            backlog.add(entry)
-            if self.expiry:
-                self.record_entry(entry)
+        elif self.expiry:
+            self.record_entry(entry)
         if self.outbox is not None and backlog.is_filling:
             self.outbox.congest()
 
@@ -351,4 +349,4 @@ class Outgoing:
                 continue
             if self._backlog is None:
                 self._backlog = Backlog(limits.queue_messages, limits.queue_bytes, self._common.pool)
-            self._backlog.add(entry)
+            self._backlog.restore(entry)

@@ -28,12 +28,13 @@ _CACHED_ROUTES = 256
 class Publisher:
     """Routes what one client publishes, and acknowledges it."""
 
-    __slots__ = ("_aliases", "_broker", "_level", "_line", "_routes", "_session", "explains", "unanswered")
+    __slots__ = ("_aliases", "_broker", "_keeper", "_level", "_line", "_routes", "_session", "explains", "unanswered")
 
     def __init__(self, broker: Broker, session: Session, line: Line, *, explains: bool) -> None:
         self.explains = explains  # reason strings are wanted (5.0)
         self.unanswered = False  # a message could not be stored, and 3.1.1 has no answer for that
         self._broker = broker
+        self._keeper = broker.keeper
         self._session = session
         self._line = line
         self._level = line.level
@@ -111,7 +112,7 @@ class Publisher:
     def _take(self, message: Message, packet_id: int, route: Route) -> None:
         """Route a message, and acknowledge it as its QoS asks for."""
         # What follows an unanswered message is not taken either: that one is sent again, and comes first.
-        if (self.unanswered or not self._broker.keeper.accepting) and self._must_keep(message, packet_id, route):
+        if (self.unanswered or not self._keeper.accepting) and self._must_keep(message, packet_id, route):
             self._refuse(message.qos, packet_id)
         elif message.qos:
             self._acknowledged(message, packet_id, route)
@@ -129,7 +130,7 @@ class Publisher:
     def _acknowledged(self, message: Message, packet_id: int, route: Route) -> None:
         """Route a message once, and acknowledge it (4.3)."""
         qos, level = message.qos, self._level
-        keeper, session = self._broker.common.keeper, self._session
+        keeper, session = self._keeper, self._session
         if qos == 2 and level != LEVEL_3_1_1:
             self._check_window(packet_id)
         before = keeper.changes

@@ -58,7 +58,7 @@ class Sessions:
 
     def count(self, integration_id: int) -> int:
         """Return how many connections an integration has."""
-        return len(self._all.get(integration_id, ())) - self._stored[integration_id]
+        return len(self._all.get(integration_id, ())) - self._stored.get(integration_id, 0)
 
     @property
     def stored(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-from dataclasses import replace
 
 import pytest
 
@@ -187,7 +186,7 @@ def test_the_right_password_where_it_does_not_open_is_no_guess(entrance, gate, t
     else:
         attempt = login(protocol="opcua")
     for number in range(20):
-        assert answer(entrance, replace(attempt, client_id=f"c{number}")) in {Refusal.INACTIVE, Refusal.WRONG_TYPE}
+        assert answer(entrance, attempt._replace(client_id=f"c{number}")) in {Refusal.INACTIVE, Refusal.WRONG_TYPE}
     assert entrance._guard.unsaved(0)[0] == []
 
 
