@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.layer import Upper, WebSocketLayer
 from protocols.mqtt.tls import TlsLayer
 
@@ -36,13 +37,15 @@ async def open_door(transport: str, listener: socket.socket, meet: Meet) -> Door
     return await loop.create_server(lambda: meet(None, b""), sock=listener, backlog=BACKLOG)
 
 
-def dress(client: Upper, transport: str, tls: Tls | None, address: str | None, sent: bytes) -> asyncio.Protocol:
+def dress(
+    client: Upper, transport: str, handshakes: Handshakes, tls: Tls | None, address: str | None, sent: bytes
+) -> asyncio.Protocol:
     """Put what the transport needs between a client and its socket."""
     upper: Upper = client
     if transport in {"ws", "wss", "web"}:
-        upper = WebSocketLayer(upper, address, sent)
+        upper = WebSocketLayer(upper, handshakes, address, sent)
     if transport in {"tls", "wss"}:
-        upper = TlsLayer(upper, tls() if tls is not None else None)
+        upper = TlsLayer(upper, handshakes, tls() if tls is not None else None)
     return upper  # type: ignore[return-value]
 
 
