@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -90,11 +91,18 @@ class HandOver:
         with suppress(OSError):
             message, descriptors = _receive(courier)
             for descriptor in descriptors:
-                client = socket.socket(fileno=descriptor)
-                task = self._loop.create_task(self._let_in(client, message))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._take(descriptor, message)
         self._forget(courier)
+
+    def _take(self, descriptor: int, message: bytes) -> None:
+        try:
+            client = socket.socket(fileno=descriptor)
+        except OSError:  # it is no socket
+            os.close(descriptor)
+            return
+        task = self._loop.create_task(self._let_in(client, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _forget(self, courier: socket.socket) -> None:
         timer = self._waiting.pop(courier, None)
