@@ -87,11 +87,7 @@ def add_integration(type: str, username: str | None, password: str | None, note:
 def list_integrations(as_json: bool) -> None:
     """List all integrations."""
     rows = [listing.as_json(row) for row in listing.everything(clock.now())]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    columns = ("username", "type", "active", "online", "last_login", "note")
-    _table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+    _list(rows, as_json, "username", "type", "active", "online", "last_login", "note")
 
 
 @command(integrations_group, "activate")
@@ -164,10 +160,7 @@ def add_account(email: str, password: str | None, as_json: bool) -> None:
 def list_accounts(as_json: bool) -> None:
     """List all accounts."""
     rows = [_account(account) for account in Account.select().order_by(Account.email)]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    _table(("email", "last_login"), [[_cell(row["email"]), _cell(row["last_login"])] for row in rows])
+    _list(rows, as_json, "email", "last_login")
 
 
 @command(accounts_group, "set-password")
@@ -183,11 +176,7 @@ def set_password(email: str, password: str | None, as_json: bool) -> None:
 def list_bans(as_json: bool) -> None:
     """List the addresses and usernames that are refused for guessing."""
     rows = [bans.as_json(ban) for ban in bans.current(clock.now())]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    columns = ("kind", "name", "protocol", "failures", "since", "until", "last_username", "last_address")
-    _table(columns, [[_cell(row[name]) for name in columns] for row in rows])
+    _list(rows, as_json, "kind", "name", "protocol", "failures", "since", "until", "last_username", "last_address")
 
 
 @command(bans_group, "lift")
@@ -239,7 +228,12 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _table(columns: tuple[str, ...], rows: list[list[str]]) -> None:
-    widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(columns)]
-    for row in [list(columns), *rows]:
+def _list(rows: list[dict[str, object]], as_json: bool, *columns: str) -> None:
+    """Print rows: everything as JSON, or these columns as a table."""
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    cells = [list(columns), *([_cell(row[name]) for name in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

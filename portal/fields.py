@@ -30,31 +30,27 @@ def username(text: str) -> str:
         raise FieldError("username", "A username is required.")
     if text != text.strip():
         raise FieldError("username", "A username cannot start or end with a space.")
-    if not text.isprintable():
-        raise FieldError("username", "A username cannot hold control or invisible characters.")
-    if len(text) > USERNAME_LENGTH:
-        raise FieldError("username", f"A username has at most {USERNAME_LENGTH} characters.")
-    return text
+    return _readable("username", text, USERNAME_LENGTH)
 
 
 def password(text: str) -> str:
     """Return a legal password of an integration: whatever its client can send and a person can read."""
     if not text:
         raise FieldError("password", "A password is required.")
-    if not text.isprintable():
-        raise FieldError("password", "A password cannot hold control or invisible characters.")
-    if len(text) > SECRET_MAX_LENGTH:
-        raise FieldError("password", f"A password has at most {SECRET_MAX_LENGTH} characters.")
-    return text
+    return _readable("password", text, SECRET_MAX_LENGTH)
 
 
 def note(text: str) -> str:
     """Return a note: one line of free text."""
-    text = " ".join(text.split())
-    if len(text) > NOTE_LENGTH:
-        raise FieldError("note", f"A note has at most {NOTE_LENGTH} characters.")
+    return _readable("note", " ".join(text.split()), NOTE_LENGTH)
+
+
+def _readable(field: str, text: str, most: int) -> str:
+    """Return a text that a person can read, and that is not too long."""
     if not text.isprintable():
-        raise FieldError("note", "A note cannot hold control or invisible characters.")
+        raise FieldError(field, f"A {field} cannot hold control or invisible characters.")
+    if len(text) > most:
+        raise FieldError(field, f"A {field} has at most {most} characters.")
     return text
 
 

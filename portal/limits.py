@@ -79,6 +79,7 @@ LIMITS = {
             _INTEGRATION,
             "Open connections of one integration",
         ),
+        Limit("MQTT_MAX_HANDSHAKES", "", 10, 1_000_000, _ALL, "TLS and WebSocket handshakes that are not finished"),
         Limit("MQTT_CONNECT_TIMEOUT", "seconds", 1, 300, _CLIENT, "Time for a client to log in after it connected"),
         Limit("MQTT_MAX_PACKET", "bytes", 1 * KIB, 256 * MIB, _CLIENT, "Largest packet"),
         Limit("MQTT_PUBLISH_RATE", "/s", 0, 10_000_000, _INTEGRATION, "Messages published in a second", "any number"),

@@ -6,7 +6,7 @@ import logging
 
 from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import BadHost, HTTPException, NotFound
 
 from portal import db
 from portal.integrations import NotFound as IntegrationNotFound
@@ -58,8 +58,11 @@ def _unavailable(error: Exception) -> Response:
 
 
 def _page(code: int, title: str, advice: str) -> Response:
-    """Return the message: whole for a browser, as plain text for HTMX, which shows it as a notice."""
-    if request.headers.get("HX-Request"):
+    """Return the message: whole for a browser, as plain text for HTMX, which shows it as a notice.
+
+    Plain, too, for a host that is none: there are no addresses for the links of a page then.
+    """
+    if request.headers.get("HX-Request") or isinstance(request.routing_exception, BadHost):
         response = make_response(f"{title}. {advice}", code)
         response.mimetype = "text/plain"
         return response

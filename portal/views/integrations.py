@@ -1,55 +1,23 @@
-"""The integrations page: its table, the panel beside it, and every change made from them.
-
-A change answers with the piece that asked for it, by HTMX's target: a row of the table, the panel, or without HTMX
-the page.
-"""
+"""The integrations page: its table, the panel beside it, and every change made from them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
-from flask import (
-    Blueprint,
-    Response,
-    current_app,
-    flash,
-    g,
-    jsonify,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Blueprint, current_app, flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
-from htmx_flask import make_response
 
-from portal import clock, connect, integrations, listing, presence, session
+from portal import clock, integrations, listing, presence, session
 from portal.credentials import Sealer, SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
-from portal.kinds import KINDS
-from portal.listeners import Listener
 from portal.listing import Query
 from portal.models import Integration, Revision
-from portal.views import listeners
-from portal.views.panel import Look, look
+from portal.views.panel import look
+from portal.views.pieces import Edit, answer, changed, list_context, ways_of, with_headers
 
 blueprint = Blueprint("integrations", __name__)
-
-SHOWN_SECONDS = 30
-CHANGED = "integrations-changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A field being edited: what was typed, and why it was refused."""
-
-    field: str
-    value: str
-    error: str = ""
 
 
 @blueprint.before_request
@@ -73,7 +41,7 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/integrations")
 def page() -> ResponseReturnValue:
     """Show the list."""
-    return render_template("integrations.html", **_list_context(), panel=None)
+    return render_template("integrations.html", **list_context(), panel=None)
 
 
 @blueprint.get("/integrations/rows")
@@ -81,10 +49,10 @@ def rows() -> ResponseReturnValue:
     """Return the list alone; 204 when it is what the browser shows already."""
     if request.args.get("v") == g.version:
         return "", 204
-    body = render_template("_live.html", **_list_context())
+    body = render_template("_live.html", **list_context())
     if request.headers.get("HX-Trigger") == "search":
         address = url_for("integrations.page") + Query.parse(request.args).query_string()
-        return _with_headers(body, replace_url=address)
+        return with_headers(body, replace_url=address)
     return body
 
 
@@ -102,13 +70,13 @@ def create() -> ResponseReturnValue:
 @blueprint.get("/integrations/<int:id>")
 def detail(id: int) -> ResponseReturnValue:
     """Show the list with one integration opened beside it."""
-    return _answer(integrations.by_id(id))
+    return answer(integrations.by_id(id))
 
 
 @blueprint.get("/integrations/<int:id>/row")
 def row(id: int) -> ResponseReturnValue:
     """Return one row of the list, or the panel, as it is now."""
-    return _answer(integrations.by_id(id))
+    return answer(integrations.by_id(id))
 
 
 @blueprint.get("/integrations/<int:id>/panel")
@@ -118,7 +86,7 @@ def panel(id: int) -> ResponseReturnValue:
     seen = look(integration)
     if request.args.get("v") == seen.version:
         return "", 204
-    return _answer(integration, seen=seen)
+    return answer(integration, seen=seen)
 
 
 @blueprint.get("/integrations/<int:id>/edit/<any(username, password, note):field>")
@@ -126,7 +94,7 @@ def edit(id: int, field: str) -> ResponseReturnValue:
     """Show a field of an integration ready to be edited."""
     integration = integrations.by_id(id)
     value = "" if field == "password" else str(getattr(integration, field))
-    return _answer(integration, editing=Edit(field, value))
+    return answer(integration, editing=Edit(field, value))
 
 
 @blueprint.post("/integrations/<int:id>/edit/<any(username, password, note):field>")
@@ -136,15 +104,15 @@ def save(id: int, field: str) -> ResponseReturnValue:
     try:
         integration = _SETTERS[field](id, value, session.actor())
     except FieldError as error:
-        return _answer(integrations.by_id(id), 422, editing=Edit(field, value, error.message))
-    return _changed(integration)
+        return answer(integrations.by_id(id), 422, editing=Edit(field, value, error.message))
+    return changed(integration)
 
 
 @blueprint.get("/integrations/<int:id>/permissions")
 def edit_permissions(id: int) -> ResponseReturnValue:
     """Show the topic filters of an integration ready to be edited."""
     integration = integrations.by_id(id)
-    return _answer(integration, permitting=_permissions(integration))
+    return answer(integration, permitting=_permissions(integration))
 
 
 @blueprint.post("/integrations/<int:id>/permissions")
@@ -156,27 +124,27 @@ def save_permissions(id: int) -> ResponseReturnValue:
             id, session.actor(), publish=typed["publish"].splitlines(), subscribe=typed["subscribe"].splitlines()
         )
     except FieldError as error:
-        return _answer(integrations.by_id(id), 422, permitting=typed | {error.field + "_error": error.message})
-    return _changed(integration)
+        return answer(integrations.by_id(id), 422, permitting=typed | {error.field + "_error": error.message})
+    return changed(integration)
 
 
 @blueprint.post("/integrations/<int:id>/disconnect/<connection_id>")
 def disconnect(id: int, connection_id: str) -> ResponseReturnValue:
     """Have one connection closed by the node that it is on."""
     integrations.disconnect(id, session.actor(), connection_id)
-    return _changed(integrations.by_id(id))
+    return changed(integrations.by_id(id))
 
 
 @blueprint.post("/integrations/<int:id>/activate")
 def activate(id: int) -> ResponseReturnValue:
     """Let the client in again."""
-    return _changed(integrations.set_active(id, True, session.actor()))
+    return changed(integrations.set_active(id, True, session.actor()))
 
 
 @blueprint.post("/integrations/<int:id>/deactivate")
 def deactivate(id: int) -> ResponseReturnValue:
     """Cut the client off, and keep it out."""
-    return _changed(integrations.set_active(id, False, session.actor()))
+    return changed(integrations.set_active(id, False, session.actor()))
 
 
 @blueprint.post("/integrations/<int:id>/reveal")
@@ -186,12 +154,12 @@ def reveal(id: int) -> ResponseReturnValue:
         password = integrations.reveal(id, session.actor(), _sealer())
     except SealError as error:
         flash(f"This password cannot be shown: {error}.", "error")
-        return _changed(integrations.by_id(id))
+        return changed(integrations.by_id(id))
     integration = integrations.by_id(id)
     if request.accept_mimetypes.best == "application/json":
-        copied = {line.name: line.text for way in _ways(integration, password) for line in way.lines}
+        copied = {line.name: line.text for way in ways_of(integration, password) for line in way.lines}
         return jsonify(password=password, **copied)
-    return _answer(integration, shown=password)
+    return answer(integration, shown=password)
 
 
 @blueprint.get("/integrations/<int:id>/delete")
@@ -224,90 +192,6 @@ _SETTERS: dict[str, Callable[[int, str, Actor], Integration]] = {
     "password": _set_password,
     "note": integrations.set_note,
 }
-
-
-def _changed(integration: Integration) -> ResponseReturnValue:
-    """Answer a change; the other pieces of the page look for themselves at once."""
-    if not request.htmx:  # type: ignore[attr-defined]
-        return redirect(url_for("integrations.detail", id=integration.id), 303)
-    return _with_headers(_answer(integration), trigger=CHANGED)
-
-
-def _with_headers(body: ResponseReturnValue, **headers: str) -> Response:
-    """Add HTMX's response headers."""
-    response: Response = make_response(body, **headers)
-    return response
-
-
-def _answer(
-    integration: Integration,
-    status: int = 200,
-    *,
-    editing: Edit | None = None,
-    permitting: dict[str, str] | None = None,
-    shown: str | None = None,
-    seen: Look | None = None,
-) -> ResponseReturnValue:
-    """Render the piece that the request came from."""
-    now = clock.now()
-    found = listing.with_connections([integration], now)[0]
-    state = {"row": found, "editing": editing, "shown": shown, "seconds": SHOWN_SECONDS}
-    target = request.headers.get("HX-Target", "")
-    if target == f"row-{integration.id}":
-        return render_template("_row.html", **state, **_place_of_browser(integration)), status
-    panel = _panel_context(integration, shown) | {"look": seen or look(integration), "permitting": permitting}
-    if target == "panel":
-        return render_template("_panel.html", **state, **panel, list_path=url_for("integrations.page")), status
-    context = _list_context(selected=integration.id)
-    return render_template("integrations.html", **context, **state, **panel, panel=found), status
-
-
-def _place_of_browser(integration: Integration) -> dict[str, object]:
-    """Return what a row needs to know of the page that HTMX asks from: its filters, and whether it is chosen."""
-    address, _, query = request.headers.get("HX-Current-URL", "").partition("?")
-    list_path = url_for("integrations.page")
-    return {
-        "list_path": list_path,
-        "list_query": Query.parse(dict(parse_qsl(query))).query_string(),
-        "selected": integration.id if address.endswith(f"{list_path}/{integration.id}") else None,
-    }
-
-
-def _list_context(selected: int | None = None) -> dict[str, object]:
-    now = clock.now()
-    chosen = request.args.get("selected", "")
-    found = listing.read(Query.parse(request.args), now)
-    return {
-        "listing": found,
-        "query": found.query,
-        "list_path": url_for("integrations.page"),
-        "list_query": found.query.query_string(),
-        "version": g.version,
-        "nodes": g.nodes,
-        "selected": selected or (int(chosen) if chosen.isascii() and chosen.isdigit() else None),
-        "states": listing.STATES,
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A listener, and the lines to copy for it."""
-
-    listener: Listener
-    lines: list[connect.Line]
-
-
-def _panel_context(integration: Integration, password: str | None) -> dict[str, object]:
-    return {"ways": _ways(integration, password), "trust": listeners.trust()}
-
-
-def _ways(integration: Integration, password: str | None) -> list[Way]:
-    """Return how a client of this integration can connect."""
-    door = KINDS[integration.type].door
-    if door is None:
-        return []
-    login, trust = connect.Login(integration.username, password), listeners.trust()
-    return [Way(listener, connect.lines(listener, trust, login)) for listener in listeners.ways(door)]
 
 
 def _sealer() -> Sealer:

@@ -9,10 +9,11 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal import VERSION, clock, db, figures, presence, worker_client
+from portal import clock, db, figures, presence, worker_client
 from portal.limits import LIMITS, Limit
 from portal.models import Node
 from portal.views import bans, listeners
+from release import VERSION
 
 blueprint = Blueprint("server", __name__)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from protocols.contract import Authenticate, Grant, Presence
 from protocols.mqtt.backlog import QUEUED, Entry
 from protocols.mqtt.common import Common
+from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.keeping import Keeper, NoKeeper, Stored, Will
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import Message
@@ -43,6 +44,7 @@ class Broker:
         self.subscriptions = Subscriptions()
         self.sessions = Sessions(self.common, self.subscriptions, self._redeliver, self._publish_will)
         self.tally = Tally(limits)
+        self.handshakes = Handshakes(limits.max_handshakes, self.hits)  # under way below clients: TLS, WebSockets
         self.forbidden = Route(forbidden=True)  # where messages go that a client may not publish
         self.unfinished = 0  # bytes of CONNECTs that have arrived in part, or wait for their answer
         self.unfinished_packets = 0  # bytes of large packets that have arrived in part

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import array
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.layer import Upper, WebSocketLayer
 from protocols.mqtt.tls import TlsLayer
 
@@ -36,13 +38,15 @@ async def open_door(transport: str, listener: socket.socket, meet: Meet) -> Door
     return await loop.create_server(lambda: meet(None, b""), sock=listener, backlog=BACKLOG)
 
 
-def dress(client: Upper, transport: str, tls: Tls | None, address: str | None, sent: bytes) -> asyncio.Protocol:
+def dress(
+    client: Upper, transport: str, handshakes: Handshakes, tls: Tls | None, address: str | None, sent: bytes
+) -> asyncio.Protocol:
     """Put what the transport needs between a client and its socket."""
     upper: Upper = client
     if transport in {"ws", "wss", "web"}:
-        upper = WebSocketLayer(upper, address, sent)
+        upper = WebSocketLayer(upper, handshakes, address, sent)
     if transport in {"tls", "wss"}:
-        upper = TlsLayer(upper, tls() if tls is not None else None)
+        upper = TlsLayer(upper, handshakes, tls() if tls is not None else None)
     return upper  # type: ignore[return-value]
 
 
@@ -87,11 +91,18 @@ class HandOver:
         with suppress(OSError):
             message, descriptors = _receive(courier)
             for descriptor in descriptors:
-                client = socket.socket(fileno=descriptor)
-                task = self._loop.create_task(self._let_in(client, message))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._take(descriptor, message)
         self._forget(courier)
+
+    def _take(self, descriptor: int, message: bytes) -> None:
+        try:
+            client = socket.socket(fileno=descriptor)
+        except OSError:  # it is no socket
+            os.close(descriptor)
+            return
+        task = self._loop.create_task(self._let_in(client, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _forget(self, courier: socket.socket) -> None:
         timer = self._waiting.pop(courier, None)

@@ -35,6 +35,7 @@ def usage(broker: Broker) -> list[Usage]:
     """Return the limits that are settings, in the order of `Limits`."""
     used = {
         "max_connections": broker.tally.connections,
+        "max_handshakes": len(broker.handshakes),
         "queue_total_bytes": broker.common.pool.size,
         "retained_messages": broker.retained.count,
         "retained_bytes": broker.retained.size,
@@ -54,6 +55,7 @@ SETTINGS = (
     "max_connections",
     "max_connections_per_address",
     "max_connections_per_integration",
+    "max_handshakes",
     "inflight",
     "queue_messages",
     "queue_bytes",

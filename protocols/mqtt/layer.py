@@ -1,6 +1,7 @@
 """What may lie between a socket and a client: a protocol to what is below it, a transport to what is above.
 
 A layer passes everything on; TLS (`tls.py`) and the WebSocket change what is read and written, and how it ends.
+Both begin with a handshake, which is counted while it is under way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ from typing import Any, Protocol, cast
 
 from protocols.mqtt import websocket
 from protocols.mqtt.errors import MqttError
+from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.websocket import WebSocket
+
+
+class HandshakeError(MqttError):
+    """What is wrong with a handshake."""
 
 
 class Upper(Protocol):
@@ -28,16 +34,27 @@ class Upper(Protocol):
         ...
 
 
+class _Nobody(asyncio.Protocol):
+    """Is above a layer whose connection is lost: client and layer refer to each other no more, and both are free."""
+
+    def fail(self, error: MqttError) -> None:
+        """Close nothing: it is closed."""
+
+
+_NOBODY = _Nobody()
+
+
 class Layer(asyncio.Protocol, asyncio.Transport):
     """Passes everything on."""
 
-    __slots__ = ("_closing", "_lower", "_upper")
+    __slots__ = ("_closing", "_handshakes", "_lower", "_upper")
 
     _lower: asyncio.Transport
 
-    def __init__(self, upper: Upper) -> None:
+    def __init__(self, upper: Upper, handshakes: Handshakes) -> None:
         self._upper = upper
         self._closing = False
+        self._handshakes: Handshakes | None = handshakes  # until that of this layer is over
 
     # --- what comes from below
 
@@ -46,7 +63,9 @@ class Layer(asyncio.Protocol, asyncio.Transport):
         self._upper.connection_made(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._upper.connection_lost(exc)
+        self._end_handshake()
+        upper, self._upper = self._upper, _NOBODY
+        upper.connection_lost(exc)
 
     def pause_writing(self) -> None:
         self._upper.pause_writing()
@@ -56,6 +75,25 @@ class Layer(asyncio.Protocol, asyncio.Transport):
 
     def fail(self, error: MqttError) -> None:
         self._upper.fail(error)
+
+    # --- the handshake
+
+    def give_way(self) -> None:
+        """Close an unfinished handshake: there are too many."""
+        self._upper.fail(HandshakeError("a handshake in parts, while too many others are unfinished"))
+
+    def _count_handshake(self, handshakes: Handshakes, is_open: bool) -> None:
+        """Count a handshake that has begun, as long as it is not over."""
+        if is_open:
+            self._end_handshake()
+        elif not self._closing:
+            peer = self.get_extra_info("peername")
+            handshakes.begin(self, peer[0] if peer else "unknown")
+
+    def _end_handshake(self) -> None:
+        if self._handshakes is not None:
+            self._handshakes.end(self)
+            self._handshakes = None
 
     # --- what comes from above
 
@@ -95,8 +133,8 @@ class WebSocketLayer(Layer):
 
     __slots__ = ("_address", "_can_write", "_sent", "_socket")
 
-    def __init__(self, upper: Upper, address: str | None = None, sent: bytes = b"") -> None:
-        super().__init__(upper)
+    def __init__(self, upper: Upper, handshakes: Handshakes, address: str | None = None, sent: bytes = b"") -> None:
+        super().__init__(upper, handshakes)
         self._sent = sent
         self._socket = WebSocket()
         self._address = address
@@ -107,6 +145,8 @@ class WebSocketLayer(Layer):
             data, self._sent = self._sent + data, b""
         socket = self._socket
         received = socket.receive(data)
+        if self._handshakes is not None and data and socket.error is None:
+            self._count_handshake(self._handshakes, socket.is_open)
         if socket.replies:
             self._reply()
         if received and not self._closing:

@@ -21,6 +21,7 @@ class Limits:
     max_connections: int = 20_000
     max_connections_per_address: int = 10_000  # many clients share an address behind a router or a proxy
     max_connections_per_integration: int = 10_000
+    max_handshakes: int = 5_000  # of TLS and WebSockets, begun and not finished; beyond it the oldest give way
     inflight: int = 64  # QoS 1 and 2 messages sent and not yet acknowledged, per session
     queue_messages: int = 10_000  # QoS 1 and 2 messages that wait, per session
     queue_bytes: int = 16 * MIB

@@ -236,15 +236,7 @@ def _decode_entry(data: bytes) -> EntryRecord:
     if share_size:
         share = data[at : at + share_size].decode()
         at += share_size
-    start = at + topic
-    message = Message(
-        data[at:start].decode(),
-        data[start + properties :],
-        flags & 3,
-        bool(flags & 4),
-        data[start : start + properties],
-        _deadline(expires_at),
-    )
+    message = _unpacked(data, at, flags, expires_at, topic, properties)
     entry = Entry(message, identifiers, share)
     entry.state, entry.packet_id = state, packet_id
     return EntryRecord(session, entry, body)
@@ -257,7 +249,11 @@ def _decode_received(data: bytes) -> ReceivedRecord:
 
 def _decode_message(data: bytes, at: int) -> Message:
     flags, expires_at, topic, properties = _MESSAGE.unpack_from(data, at)
-    at += _MESSAGE.size
+    return _unpacked(data, at + _MESSAGE.size, flags, expires_at, topic, properties)
+
+
+def _unpacked(data: bytes, at: int, flags: int, expires_at: float, topic: int, properties: int) -> Message:
+    """Return the message whose texts start here and end with the data; `topic` and `properties` are sizes."""
     start = at + topic
     return Message(
         data[at:start].decode(),

@@ -175,7 +175,7 @@ class MqttServer:
 
     def _meet(self, transport: str, address: str | None, sent: bytes) -> asyncio.Protocol:
         """Return what takes in a client that comes by this transport."""
-        return dress(Shell(self, transport), transport, self._tls, address, sent)
+        return dress(Shell(self, transport), transport, self._broker.handshakes, self._tls, address, sent)
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, []

@@ -12,9 +12,10 @@ from math import exp
 
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.packets import Message
+from release import VERSION
 
 _PREFIX = "$SYS/broker/"
-_VERSION = "gatehouse"
+_VERSION = f"gatehouse version {VERSION}"
 _MINUTE = 60.0
 _SPANS = (1, 5, 15)  # minutes
 

@@ -75,7 +75,7 @@ class Tally:
         """Return the name of the limit that forbids the last connection from an address."""
         if self.connections > self.most:
             return "max_connections"
-        if self.by_address[_network(address)] > self._limits.max_connections_per_address:
+        if self.by_address[network_of(address)] > self._limits.max_connections_per_address:
             return "max_connections_per_address"
         return ""
 
@@ -83,12 +83,12 @@ class Tally:
         """Count a connection."""
         self.connections += 1
         self.sockets += 1
-        self.by_address[_network(address)] += 1
+        self.by_address[network_of(address)] += 1
 
     def closed(self, address: str) -> None:
         """Count one connection less."""
         self.connections -= 1
-        network = _network(address)
+        network = network_of(address)
         self.by_address[network] -= 1
         if not self.by_address[network]:
             del self.by_address[network]
@@ -121,7 +121,8 @@ class Tally:
         }
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """Return what is counted as one address."""
     if ":" not in address:
         return address
     try:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from protocols.mqtt.errors import MqttError
-from protocols.mqtt.layer import Layer, Upper
+from protocols.mqtt.handshakes import Handshakes
+from protocols.mqtt.layer import HandshakeError, Layer, Upper
 
 PIECE = 16 * 1024  # the most that a record carries; OpenSSL's buffers keep the size that they once had
 
@@ -30,7 +30,7 @@ _FACTS = {
 }
 
 
-class TlsError(MqttError):
+class TlsError(HandshakeError):
     """What is wrong with the handshake or a record."""
 
 
@@ -39,12 +39,13 @@ class TlsLayer(Layer):
 
     __slots__ = ("_context", "_ended", "_incoming", "_is_open", "_is_tls", "_outgoing", "_tls")
 
+    _incoming: ssl.MemoryBIO
+    _outgoing: ssl.MemoryBIO
     _tls: ssl.SSLObject
 
-    def __init__(self, upper: Upper, context: ssl.SSLContext | None) -> None:
-        super().__init__(upper)
+    def __init__(self, upper: Upper, handshakes: Handshakes, context: ssl.SSLContext | None) -> None:
+        super().__init__(upper, handshakes)
         self._context = context
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._is_tls = False  # the first byte said so
         self._is_open = False  # the handshake is done
         self._ended = False  # the peer has said that nothing follows
@@ -53,8 +54,6 @@ class TlsLayer(Layer):
         super().connection_made(transport)
         if self._context is None:
             self._fail("there is no usable certificate")
-        else:
-            self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -63,7 +62,7 @@ class TlsLayer(Layer):
             if data[0] != _HANDSHAKE:
                 self._fail(_plain(data))
                 return
-            self._is_tls = True
+            self._begin()
         received: list[bytes] = []
         fact = None
         try:
@@ -73,6 +72,8 @@ class TlsLayer(Layer):
             fact = _fact(error)
         if self._outgoing.pending:
             self._lower.write(self._outgoing.read())
+        if self._handshakes is not None and fact is None:
+            self._count_handshake(self._handshakes, self._is_open)
         if received:
             self._upper.data_received(b"".join(received))
         if fact is not None:
@@ -101,6 +102,13 @@ class TlsLayer(Layer):
             if self._outgoing.pending:
                 self._lower.write(self._outgoing.read())
         self._lower.close()
+
+    def _begin(self) -> None:
+        """Make what a handshake needs: a client that has sent nothing costs none of it."""
+        self._is_tls = True
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        assert self._context is not None  # noqa: S101 - it would be closing
+        self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def _decrypt(self, piece: bytes | bytearray | memoryview[Any], received: list[bytes]) -> None:
         """Go on with the handshake, or decrypt what there is."""

@@ -55,6 +55,12 @@ def records(stack: Stack) -> Iterator[Records]:
 
 
 @pytest.fixture
+def turing(records: Records) -> dict:
+    """An integration, with its password."""
+    return records.add("vast_turing")
+
+
+@pytest.fixture
 def visitor(chromium: Browser, stack: Stack, records: Records, logged_in_state: dict) -> Iterator[Visitor]:
     """Somebody who is logged in, with any number of browsers."""
     with Visitor(chromium, stack, logged_in_state) as visitor:

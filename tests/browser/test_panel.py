@@ -14,13 +14,6 @@ from tests.support.processes import wait_until
 
 
 @pytest.fixture
-def turing(records):
-    made = records.add("vast_turing")
-    time.sleep(0.2)  # the protocol servers know new credentials within 100 ms
-    return made
-
-
-@pytest.fixture
 def opened(page, turing):
     """The panel of the integration."""
     page.goto(f"/integrations/{turing['id']}")

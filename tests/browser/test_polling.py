@@ -23,11 +23,6 @@ WATCH = """
 
 
 @pytest.fixture
-def turing(records):
-    return records.add("vast_turing")
-
-
-@pytest.fixture
 def hopper(records):
     return records.add("calm_hopper")
 

@@ -19,13 +19,6 @@ WITHIN = 2000  # milliseconds until a row shows what happened to its client
 
 
 @pytest.fixture
-def turing(records):
-    made = records.add("vast_turing")
-    time.sleep(0.2)  # the protocol servers know new credentials within 100 ms
-    return made
-
-
-@pytest.fixture
 def subscribed(stack, turing):
     """Its client, connected."""
     with Subscriber(stack.mqtt_port, turing) as client:

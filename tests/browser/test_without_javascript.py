@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.support import names, row
 from tests.support.clients import Subscriber, connack
 from tests.support.processes import wait_until
-
-
-@pytest.fixture
-def turing(records):
-    return records.add("vast_turing")
 
 
 def panel(page):

@@ -11,32 +11,40 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz import codec, disk, joined, sockets
+from tests.fuzz import codec, disk, doors, joined, portal, running, sockets
 
 _PROGRESS = 10.0  # seconds
 _SEEDED: dict[str, Callable[[int], None]] = {"codec": codec.run, "joined": joined.run, "disk": disk.run}
+_ATTACKS: dict[str, Callable[[int, float, Path, int | None], running.Run]] = {
+    "sockets": sockets.run,
+    "doors": doors.run,
+    "portal": portal.run,
+}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Bad input for the MQTT broker.")
-    parser.add_argument("what", nargs="?", choices=["all", *_SEEDED, "sockets"], default="all")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for each of all a quarter (%(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description="Bad input for the MQTT broker and its doors."
+    )
+    parser.add_argument("what", nargs="?", choices=["all", *_SEEDED, *_ATTACKS], default="all")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for all of them together (%(default)s)")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
-    parser.add_argument("--count", type=int, help="how many seeds, instead of a time; not for sockets")
-    parser.add_argument("--only", type=int, help="sockets: repeat the attack of this number")
+    parser.add_argument("--count", type=int, help="how many seeds, instead of a time; not for attacks")
+    parser.add_argument("--only", type=int, help="repeat the attack of this number (sockets, doors, portal)")
     wanted = parser.parse_args()
     logging.disable(logging.INFO)
     logging.getLogger("protocols.mqtt").setLevel(logging.ERROR)  # bad input is what this is about
     say(f"seed {wanted.seed}")
-    share = wanted.seconds / (len(_SEEDED) + 1 if wanted.what == "all" else 1)
+    share = wanted.seconds / (len(_SEEDED) + len(_ATTACKS) if wanted.what == "all" else 1)
     for name, run in _SEEDED.items():
         if wanted.what in ("all", name):
             repeat(name, run, wanted.seed, share, wanted.count)
-    if wanted.what in ("all", "sockets"):
-        with tempfile.TemporaryDirectory() as folder:
-            attempt = sockets.run(wanted.seed, share, Path(folder), wanted.only)
-        say(f"sockets: {attempt.number:,} attacks; {attempt.exchanged:,} messages there and back beside them")
-        say(f"sockets: the slowest in {attempt.slowest:.3f} s")
+    for name, attack in _ATTACKS.items():
+        if wanted.what in ("all", name):
+            with tempfile.TemporaryDirectory() as folder:
+                attempt = attack(wanted.seed, share, Path(folder), wanted.only)
+            say(f"{name}: {attempt.number:,} attacks; {attempt.exchanged:,} messages there and back beside them")
+            say(f"{name}: the slowest in {attempt.slowest:.3f} s")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 import time
 
 from tests.protocols.mqtt import mqtt_wire as wire
@@ -14,15 +15,17 @@ PATIENCE = 10.0  # seconds for one message to go there and back
 class Bystander:
     """One client on a socket."""
 
-    def __init__(self, level: int) -> None:
+    def __init__(self, level: int, login: tuple[str, bytes] = ("eve", b"right")) -> None:
         self.level = level
+        self._login = login
         self.inbox = f"bystander/{secrets.token_hex(8)}"
         self._data = b""
         self._packets: list[wire.Received] = []
 
-    async def connect(self, port: int) -> None:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
-        self.send(wire.connect(self.inbox, "eve", level=self.level))
+    async def connect(self, port: int, *, context: ssl.SSLContext | None = None) -> None:
+        name = "localhost" if context is not None else None
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
+        self.send(wire.connect(self.inbox, *self._login, level=self.level))
         head, body = await self.receive()
         assert (head, body[1]) == (0x20, 0), f"refused with {body[1]}"
         self.send(wire.subscribe((self.inbox, 2), level=self.level))

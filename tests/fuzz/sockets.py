@@ -1,4 +1,4 @@
-"""Random clients of a real server on real sockets, beside two that must not notice them."""
+"""Random MQTT clients of a real server on real sockets."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ import asyncio
 import base64
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from tests.fuzz.bystanders import Bystander, exchange
+from tests.fuzz import running
 from tests.fuzz.target import Target
 from tests.fuzz.writer import Writer, answers, cut, mutated
 from tests.protocols.mqtt import mqtt_wire as wire
 
-CLIENTS = 12  # at once
-ROUND = 15.0  # seconds between looks at what is left
-GROWTH = 64 << 20  # bytes that the process may have more than after the first round
 _SLOW = 0.3  # seconds to wait for a server that does not read
 
 
 class Attack:
     """One client, from its first byte to its last."""
 
-    def __init__(self, seed: str, ports: dict[str, int]) -> None:
-        self._random = Random(seed)
+    def __init__(self, seed: str, number: int, target: Target) -> None:
+        self._random = Random(f"{seed}/{number}")
         self._is_web = self._random.random() < 0.2
-        self._port = ports["ws" if self._is_web else "tcp"]
+        self._port = target.ports["ws" if self._is_web else "tcp"]
         self._writer = Writer(self._random, self._random.choice([4, 5]))
         self._polite = self._random.random() < 0.7
         self._reads = self._random.random() < 0.9
@@ -42,7 +38,7 @@ class Attack:
             try:
                 await self._talk(reader, writer)
             finally:
-                self._leave(writer)
+                leave(self._random, writer)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         random = self._random
@@ -86,17 +82,6 @@ class Attack:
         found, self._rest = wire.split(self._rest + data)
         writer.writelines(answers(found))
 
-    def _leave(self, writer: asyncio.StreamWriter) -> None:
-        match self._random.randrange(3):
-            case 0:  # with a reset
-                linger = struct.pack("ii", 1, 0)
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                writer.transport.abort()
-            case 1:
-                writer.transport.abort()
-            case _:
-                writer.close()
-
 
 HANDSHAKE = (
     b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -124,68 +109,19 @@ def frame(random: Random, data: bytes) -> bytes:
     return mutated(random, data) if random.randrange(200) == 0 else data
 
 
-class Run:
-    """Attacks until the time is over, and looks in between at what they leave."""
-
-    def __init__(self, seed: int, target: Target) -> None:
-        self.number = 0
-        self.exchanged = 0
-        self.slowest = 0.0
-        self.under_way: set[int] = set()
-        self._seed = seed
-        self._target = target
-
-    async def go(self, seconds: float, only: int | None = None) -> None:
-        """Attack for so many seconds, or with one attack of a former run only."""
-        pair = Bystander(4), Bystander(5)
-        for one in pair:
-            await one.connect(self._target.ports["tcp"])
-        until = time.monotonic() + seconds
-        size = 0
-        while (now := time.monotonic()) < until:
-            await self._round(pair, min(until, now + ROUND), only)
-            await asyncio.to_thread(self._target.settle, len(pair))
-            size = size or _resident()
-            assert _resident() < size + GROWTH, f"grown from {size:,} to {_resident():,} bytes"
-        for one in pair:
-            one.close()
-
-    async def _round(self, pair: tuple[Bystander, Bystander], until: float, only: int | None) -> None:
-        async with asyncio.TaskGroup() as group:
-            attacks = [group.create_task(self._attack(until, only)) for _ in range(CLIENTS)]
-            group.create_task(self._watch(pair, attacks))
-
-    async def _attack(self, until: float, only: int | None) -> None:
-        while time.monotonic() < until:
-            number = self.number if only is None else only
-            self.number += 1
-            self.under_way.add(number)
-            await Attack(f"{self._seed}/{number}", self._target.ports).run()
-            assert not self._target.faults, "\n".join(self._target.faults)
-            self.under_way.discard(number)
-
-    async def _watch(self, pair: tuple[Bystander, Bystander], attacks: list[asyncio.Task[None]]) -> None:
-        while not all(attack.done() for attack in attacks):
-            took = await exchange(*pair, self.exchanged)
-            self.slowest = max(self.slowest, took)
-            self.exchanged += 1
-            await asyncio.sleep(0.005)
+def leave(random: Random, writer: asyncio.StreamWriter) -> None:
+    """End a connection in one way or another."""
+    match random.randrange(3):
+        case 0:  # with a reset
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+        case 1:
+            writer.transport.abort()
+        case _:
+            writer.close()
 
 
-def run(seed: int, seconds: float, folder: Path, only: int | None = None) -> Run:
+def run(seed: int, seconds: float, folder: Path, only: int | None = None) -> running.Run:
     """Attack a new server; raises what went wrong, with what was under way."""
-    target = Target(folder)
-    attempt = Run(seed, target)
-    try:
-        try:
-            asyncio.run(attempt.go(seconds, only))
-        finally:
-            target.end()
-    except BaseException as error:
-        error.add_note(f"seed {seed}; under way were attacks {sorted(attempt.under_way)}")
-        raise
-    return attempt
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    return running.run(Target(folder), Attack, seed, seconds, only)

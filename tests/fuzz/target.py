@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import socket
 import sys
 import threading
@@ -16,14 +17,18 @@ from typing import Any
 
 import uvloop
 
+from portal import handover
 from protocols.contract import Grant
 from protocols.mqtt.keeper import StoreKeeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.server import MqttServer
+from tests.fuzz.bystanders import Bystander
 from tests.protocols.mqtt import mqtt_wire as wire
+from tests.support import tls
 
 LIMITS = Limits(
     connect_timeout=1.0,
+    max_handshakes=8,
     max_packet=200_000,
     inflight=10,
     queue_messages=100,
@@ -45,7 +50,10 @@ GRANTS = {
     2: Grant(2, "bob", publish=("a/#", "b"), subscribe=("%u/#", "a/#")),
     3: Grant(3, "eve", ("bystander/#",), ("bystander/#",)),
 }
-_COUNTED = {"Session", "Connection", "Client", "Publisher", "Line", "Entry", "Shell", "WebSocketLayer", "Subscription"}
+_COUNTED = {"Session", "Connection", "Client", "Publisher", "Line", "Entry", "Shell", "Subscription"} | {
+    "WebSocketLayer",
+    "TlsLayer",
+}
 
 
 class Target:
@@ -66,9 +74,13 @@ class Target:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         keeper = StoreKeeper(folder / "mqtt.db", synchronous="off")
-        self.server = MqttServer(authenticate=self.door, presence=self.presence, limits=LIMITS, keeper=keeper)
-        listeners = {name: [socket.create_server(("127.0.0.1", 0))] for name in ("tcp", "ws")}
+        self.server = MqttServer(
+            authenticate=self.door, presence=self.presence, limits=LIMITS, keeper=keeper, tls=tls.server
+        )
+        listeners = {name: [socket.create_server(("127.0.0.1", 0))] for name in ("tcp", "ws", "tls", "wss")}
         self.ports = {name: sockets[0].getsockname()[1] for name, sockets in listeners.items()}
+        self.folder = folder
+        listeners["web"] = [handover.listen(folder)]
         self._run(self.server.start(listeners, GRANTS))
 
     def _run(self, coroutine: Any) -> Any:
@@ -81,6 +93,22 @@ class Target:
             return call()
 
         return self._run(wrapped())
+
+    async def bystanders(self) -> tuple[Bystander, Bystander]:
+        """Connect two clients that do everything right, one over TLS."""
+        pair = Bystander(4), Bystander(5)
+        await pair[0].connect(self.ports["tcp"])
+        await pair[1].connect(self.ports["tls"], context=tls.client())
+        return pair
+
+    async def look(self) -> None:
+        """See nothing: the bystanders have told everything."""
+
+    def size(self) -> int:
+        return memory_of(os.getpid())
+
+    def files(self) -> int:
+        return files_of(os.getpid())
 
     def settle(self, bystanders: int) -> None:
         """Forget what the others left, and see that nothing of them stays."""
@@ -105,6 +133,7 @@ class Target:
             "subscriptions": broker.subscriptions.count - bystanders,
             "shown as open": len(self.presence.open) - bystanders,
             "bytes of unfinished CONNECTs": broker.unfinished,
+            "unfinished handshakes": len(broker.handshakes),
             "bytes that are queued": broker.common.pool.size,
             "congested outboxes": len(broker.flow.congested),
         }
@@ -120,6 +149,16 @@ class Target:
             logging.getLogger().removeHandler(self._handler)
             sys.unraisablehook, threading.excepthook = self._hooks
         assert not self.faults, "\n".join(self.faults)
+
+
+def memory_of(process: int) -> int:
+    """Return how many bytes of a process are in memory."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def files_of(process: int) -> int:
+    """Return how many files a process has open."""
+    return len(os.listdir(f"/proc/{process}/fd"))
 
 
 class _Handler(logging.Handler):

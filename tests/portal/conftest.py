@@ -1,4 +1,4 @@
-"""Fixtures of the pages' tests: the application, and who visits it."""
+"""Fixtures of the pages' tests: the application, and who visits it; and somebody who guesses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import app as application
 from portal import accounts, clock, db, integrations, presence
 from portal.models import Account, Integration
 from portal.presence import Writer
+from tests.portal.guesser import Door
 from tests.portal.visitor import ADA, PASSWORD, Visitor
 
 
@@ -48,3 +49,8 @@ def turing(flask_app, actor, sealer) -> Integration:
 def node(flask_app) -> Writer:
     presence.start_node("node", clock.now(), {"mqtt": 1883})
     return Writer("node")
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()

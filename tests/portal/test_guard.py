@@ -1,4 +1,4 @@
-"""The guard: what counts as guessing, who has to wait, who is banned, and who gets in all the same."""
+"""The guard: what counts as guessing, who has to wait, and who is banned."""
 
 from __future__ import annotations
 
@@ -11,47 +11,7 @@ import pytest
 from portal import guard as module
 from portal.attempt import Attempt, origin_of
 from portal.guard import ADDRESS, LONGEST_WAIT, USERNAME, Ban, Guard, Rules
-
-RULES = Rules(per_address=5, per_username=5, window=600, ban=600)
-HERE, THERE = "192.0.2.7", "198.51.100.1"
-START = 1_000_000.0
-
-
-class Door:
-    """A guard with a clock, and the only right passwords: the username, reversed."""
-
-    def __init__(self, rules: Rules = RULES) -> None:
-        self.guard = Guard(rules)
-        self.now = START
-        self.looked_at = 0
-
-    def knock(self, username: str, password: str, address: str = HERE) -> str:
-        """Go through one login, wait as asked; return "in", "wrong" or "turned away"."""
-        attempt = Attempt("mqtt", username, password.encode(), address)
-        pause = self.guard.approach(attempt, self.now)
-        if pause is None:
-            return "turned away"
-        self.now += pause
-        self.looked_at += 1
-        if password == username[::-1]:
-            self.guard.passed(attempt, self.now, guessed=pause > 0)
-            return "in"
-        if not pause:
-            self.now += self.guard.guessed(attempt, self.now)
-        self.guard.refused(attempt, self.now)
-        return "wrong"
-
-    def guess(self, count: int, username: str = "turing", address: str = HERE, mark: str = "") -> list[str]:
-        return [self.knock(username, f"guess{mark}{number}", address) for number in range(count)]
-
-    @property
-    def bans(self) -> list[Ban]:
-        return self.guard.unsaved(0)[0]
-
-
-@pytest.fixture
-def door() -> Door:
-    return Door()
+from tests.portal.guesser import HERE, RULES, START, THERE, Door
 
 
 def test_guesses_from_one_address_ban_it(door):
@@ -202,95 +162,6 @@ def test_bans_of_other_processes_hold(door):
     door.now = ban.until
     door.guess(5)
     assert [ban.times for ban in door.bans] == [4]
-
-
-# --- known logins
-
-
-@pytest.mark.parametrize("username", ["turing", "hopper"], ids=["guessed at", "another"])
-def test_a_known_login_gets_in_at_once_behind_a_banned_address(door, username):
-    assert door.knock(username, username[::-1]) == "in"
-    door.guess(50)
-    assert [ban.subject for ban in door.bans] == [(ADDRESS, HERE)]
-    door.now += 1
-    before = door.now
-    assert door.knock(username, username[::-1]) == "in"
-    assert door.now == before
-
-
-def test_a_known_login_gets_in_under_a_ban_of_its_username(door):
-    door.knock("turing", "gnirut", THERE)
-    for number in range(5):
-        door.knock("turing", f"guess{number}", f"203.0.113.{number}")
-    assert door.knock("turing", "gnirut", THERE) == "in"
-    assert door.knock("turing", "gnirut", HERE) == "turned away"
-
-
-def test_a_fleet_behind_a_banned_address_gets_in_at_once(door):
-    door.knock("turing", "gnirut")
-    door.guess(5, username="hopper")
-    before = door.now
-    assert {door.knock("turing", "gnirut") for _ in range(500)} == {"in"}
-    assert door.now == before
-
-
-def test_under_a_ban_guesses_of_a_known_login_are_looked_at_one_by_one(door):
-    door.knock("turing", "gnirut")
-    door.guess(5)
-    attempts = [Attempt("mqtt", "turing", b"guess-%d" % number, HERE) for number in range(100)]
-    pauses = []
-    for attempt in attempts:  # all in one instant
-        pauses.append(door.guard.approach(attempt, door.now))
-        if pauses[-1] == 0:
-            door.guard.guessed(attempt, door.now)
-    assert pauses[:4] == pytest.approx([0, 1, 2, 3])
-    assert sum(pause is not None for pause in pauses) <= 1 + module.LONGEST_QUEUE
-    door.now += module.LONGEST_QUEUE + 2
-    assert door.knock("turing", "gnirut") == "in"
-
-
-def test_an_old_password_that_is_tried_for_ever_takes_no_turns_under_a_ban(door):
-    door.knock("turing", "gnirut")
-    door.guess(5, username="hopper")
-    door.knock("turing", "old")
-    door.now += 2
-    attempt = Attempt("mqtt", "turing", b"old", HERE)
-    for _ in range(100):
-        assert door.guard.approach(attempt, door.now) == 0
-        door.guard.guessed(attempt, door.now)
-
-
-def test_a_wrong_password_makes_no_known_login(door):
-    door.guess(50)
-    door.guess(50, username="hopper")
-    assert door.guard.unsaved(100)[1] == {}
-
-
-def test_known_logins_expire(door):
-    door.knock("turing", "gnirut")
-    door.now += module.KNOWN_FOR
-    door.guess(5)
-    assert door.knock("turing", "gnirut") == "turned away"
-
-
-def test_known_logins_are_noted_once_a_day(door):
-    door.knock("turing", "gnirut")
-    bans, known = door.guard.unsaved(10)
-    assert known == {("turing", HERE): START}
-    door.guard.saved(bans, known)
-    door.now += 3600
-    door.knock("turing", "gnirut")
-    assert door.guard.unsaved(10)[1] == {}
-    door.now += 24 * 3600
-    door.knock("turing", "gnirut")
-    assert door.guard.unsaved(10)[1] == {("turing", HERE): door.now}
-
-
-def test_learnt_logins_count(door):
-    door.guard.learn([(("turing", HERE), START)])
-    door.guess(5)
-    door.now += 1
-    assert door.knock("turing", "gnirut") == "in"
 
 
 # --- the race with credentials that are just being made, and many at once

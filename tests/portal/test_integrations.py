@@ -8,21 +8,13 @@ from portal import clock, db, integrations, presence
 from portal.fields import FieldError
 from portal.integrations import NotFound
 from portal.kinds import KINDS
-from portal.models import Activity, Connection, Integration, Revision
-from tests.support.databases import in_threads
+from portal.models import Activity, Connection, Integration
+from tests.support.databases import in_threads, kinds, revision
 
 
 @pytest.fixture
 def turing(database, actor, sealer) -> Integration:
     return integrations.create(actor, sealer, "mqtt", username="turing", password="secret one")
-
-
-def kinds() -> list[str]:
-    return [row.kind for row in Activity.select().order_by(Activity.id)]
-
-
-def revision() -> int:
-    return Revision.values_now()["integrations"]
 
 
 def test_a_created_integration_is_active_and_known_by_its_name(turing, sealer):

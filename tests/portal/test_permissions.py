@@ -7,19 +7,12 @@ import pytest
 from portal import clock, integrations, presence
 from portal.fields import FieldError
 from portal.models import Activity, Connection, Integration, Revision
+from tests.support.databases import kinds, revision
 
 
 @pytest.fixture
 def turing(database, actor, sealer) -> Integration:
     return integrations.create(actor, sealer, "mqtt", username="turing", password="secret one")
-
-
-def kinds() -> list[str]:
-    return [row.kind for row in Activity.select().order_by(Activity.id)]
-
-
-def revision() -> int:
-    return Revision.values_now()["integrations"]
 
 
 def test_a_created_integration_may_use_every_topic(turing):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from portal import integrations
 from portal.models import Integration
-from tests.portal.visitor import ADA, PASSWORD, paths
+from tests.portal.visitor import ADA, HTMX, PASSWORD, paths
 
 
 def test_every_page_forbids_foreign_scripts_frames_and_caches(flask_app, ada, turing):
@@ -27,6 +29,16 @@ def test_no_page_holds_what_its_policy_forbids(flask_app, ada, turing):
         assert not re.search(r"\son[a-z]+=", text), path
         assert not re.search(r"\sstyle=|<style", text), path
         assert not re.search(r"(?:src|href)=\"https?://", text), path
+
+
+@pytest.mark.parametrize("host", ["x" * 5_000, "a..b", "\xff", "\x1b[31m", "localhost:x", "[::1", ""])
+@pytest.mark.parametrize("path", ["/login", "/mqtt", "/integrations", "/nowhere"])
+def test_a_host_that_is_none_breaks_nothing(flask_app, ada, caplog, host, path):
+    for options in ({}, {"headers": HTMX}):
+        answer = ada.client.get(path, environ_overrides={"HTTP_HOST": host}, **options)
+        assert answer.status_code < 500, answer.text
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert not caplog.records
 
 
 def test_every_change_needs_the_token_of_its_page(flask_app, ada, turing):

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from portal import VERSION, clock, presence, worker_client
+from portal import clock, presence, worker_client
 from portal.limits import LIMITS
 from portal.presence import Connected
 from portal.views.server import Used
+from release import VERSION
 
 DOWN = "The protocol servers are not running"
 

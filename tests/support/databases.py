@@ -11,7 +11,7 @@ from typing import Any
 
 from portal import config, db
 from portal.config import Settings
-from portal.models import TABLES, Revision
+from portal.models import TABLES, Activity, Revision
 
 SECRET_KEY = "a key for tests, long enough"
 
@@ -97,3 +97,13 @@ def counted_queries() -> Iterator[list[str]]:
         yield statements
     finally:
         target.execute_sql = original
+
+
+def kinds() -> list[str]:
+    """Return the kinds of all activity, oldest first."""
+    return [row.kind for row in Activity.select().order_by(Activity.id)]
+
+
+def revision() -> int:
+    """Return how often integrations were changed."""
+    return Revision.values_now()["integrations"]

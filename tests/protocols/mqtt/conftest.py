@@ -1,4 +1,4 @@
-"""A running MQTT server on a loop of its own, for tests with real sockets."""
+"""A running MQTT server on a loop of its own, for tests with real sockets; a store's file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import mqtt_wire as wire
 import pytest
 import uvloop
+from store_file import Make, Writing
 
 from portal import config, handover
 from protocols.mqtt.limits import Limits
@@ -90,3 +92,22 @@ def start(request: pytest.FixtureRequest) -> Iterator[Callable[..., Running]]:
     yield begin
     for one in running:
         one.end()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "mqtt.db"
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[Make]:
+    """Open the store, which is closed at the end."""
+    all_of_them: list[Writing] = []
+
+    def make(at: Path = path, **options: str) -> Writing:
+        all_of_them.append(Writing(at, **options))
+        return all_of_them[-1]
+
+    yield make
+    for one in all_of_them:
+        one.stop()

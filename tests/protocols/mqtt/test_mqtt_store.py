@@ -1,99 +1,22 @@
-"""The store's file: written in batches, read back whatever has happened to it."""
+"""The store's file: written in batches, and what of it survives a full disk and kills."""
 
 from __future__ import annotations
 
 import os
-import queue
 import random
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from zlib import crc32
 
 import pytest
+from store_file import Make, asides, filled, is_whole, rows, sealed
 
 from protocols.mqtt import salvage
 from protocols.mqtt import store as store_module
-from protocols.mqtt.store import Batch, Store
-
-Make = Callable[..., "Writing"]
-
-
-def sealed(number: int, data: bytes) -> bytes:
-    return crc32(data, number).to_bytes(4, "little") + data
-
-
-def is_whole(number: int, data: bytes) -> bool:
-    return len(data) > 3 and data == sealed(number, data[4:])
-
-
-class Writing:
-    """A store that is open, whose answers the test takes."""
-
-    def __init__(self, path: Path, **options: str) -> None:
-        self.answers: queue.Queue[Callable[[], None]] = queue.Queue()
-        self.store = Store(path, is_whole, **options)
-        self.found = dict(self.store.open())
-        self.said: list[str] = []
-        self.store.start(self.answers.put, lambda: self.said.append("done"), lambda: self.said.append("failed"))
-
-    def write(self, puts: dict[int, bytes], gone: tuple[int, ...] = ()) -> str:
-        """Write a batch of what is not sealed yet, and return what became of it."""
-        self.store.write(Batch({number: sealed(number, data) for number, data in puts.items()}, gone))
-        return self.answer()
-
-    def answer(self) -> str:
-        self.answers.get(timeout=10)()
-        return self.said.pop()
-
-    def limit(self, pages: int) -> None:
-        """Let the file have no more than so many pages."""
-        assert self.store._db is not None
-        self.store._db.execute(f"PRAGMA max_page_count = {pages}")
-
-    def stop(self) -> None:
-        self.store.stop(None, 10)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "mqtt.db"
-
-
-@pytest.fixture
-def opened(path: Path) -> Iterator[Make]:
-    """Open the store, which is closed at the end."""
-    all_of_them: list[Writing] = []
-
-    def make(at: Path = path, **options: str) -> Writing:
-        all_of_them.append(Writing(at, **options))
-        return all_of_them[-1]
-
-    yield make
-    for one in all_of_them:
-        one.stop()
-
-
-def rows(count: int, size: int = 200) -> dict[int, bytes]:
-    """Return records that differ."""
-    return {number: b"%d " % number * (size // len(b"%d " % number)) for number in range(1, count + 1)}
-
-
-def filled(path: Path, count: int = 2000) -> dict[int, bytes]:
-    """Make a store that holds records, closed in order."""
-    store = Writing(path)
-    assert store.write(rows(count)) == "done"
-    store.stop()
-    return {number: sealed(number, data) for number, data in rows(count).items()}
-
-
-def asides(path: Path, suffix: str = "Z") -> list[str]:
-    return sorted(one.name for one in path.parent.glob(f"{path.name}.damaged-*{suffix}"))
-
+from protocols.mqtt.store import Batch
 
 # --- batches
 
@@ -211,7 +134,7 @@ def test_before_the_disk_is_full_nothing_more_is_taken(
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from tests.protocols.mqtt.test_mqtt_store import Writing, rows
+from tests.protocols.mqtt.store_file import Writing, rows
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = Writing(Path(sys.argv[1]))
 assert store.write({1: b"one"}) == "done"
@@ -230,232 +153,6 @@ def test_a_file_that_cannot_grow_recovers(path: Path, opened: Make) -> None:
     subprocess.run([sys.executable, "-c", code, str(path)], env=environ, check=True, timeout=30)
     assert len(opened().found) == 2000
     assert asides(path) == []
-
-
-# --- damage
-
-
-def truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-def tear(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2 + 1234)
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    for at in range(9_000, len(data), 50_000):
-        data[at] ^= 0x40
-    path.write_bytes(data)
-
-
-def overwrite_pages(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    for page in range(5, len(data) // 4096, 11):
-        data[page * 4096 : page * 4096 + 4096] = os.urandom(4096)
-    path.write_bytes(data)
-
-
-def zero_pages(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[40_960 : 40_960 + 8 * 4096] = bytes(8 * 4096)
-    path.write_bytes(data)
-
-
-def spoil_header(path: Path) -> None:
-    path.write_bytes(os.urandom(100) + path.read_bytes()[100:])
-
-
-def spoil_root(path: Path) -> None:
-    data = path.read_bytes()
-    path.write_bytes(data[:100] + os.urandom(3 * 4096) + data[100 + 3 * 4096 :])
-
-
-def garbage(path: Path) -> None:
-    path.write_bytes(os.urandom(200_000))
-
-
-def text(path: Path) -> None:
-    path.write_text("this is no database\n" * 100)
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def run(path: Path, *statements: str) -> None:
-    db = sqlite3.connect(path, isolation_level=None)
-    for statement in statements:
-        db.execute(statement)
-    db.close()
-
-
-def drop_table(path: Path) -> None:
-    run(path, "DROP TABLE record")
-
-
-def other_table(path: Path) -> None:
-    run(path, "DROP TABLE record", "CREATE TABLE record (name TEXT, data TEXT)", "INSERT INTO record VALUES ('a', 'b')")
-
-
-def other_program(path: Path) -> None:
-    run(path, "PRAGMA application_id = 1")
-
-
-def newer(path: Path) -> None:
-    run(path, f"PRAGMA user_version = {salvage.VERSION + 1}")
-
-
-def other_values(path: Path) -> None:
-    run(path, "UPDATE record SET data = 'text' WHERE id % 7 = 0", "UPDATE record SET data = 17 WHERE id % 7 = 1")
-
-
-HARM = [truncate, tear, flip, overwrite_pages, zero_pages, spoil_header, spoil_root, garbage, text, empty]
-HARM += [drop_table, other_table, other_program, newer, other_values]
-SOME_IS_WHOLE = {truncate, tear, flip, overwrite_pages, zero_pages, other_values}
-
-
-@pytest.mark.parametrize("harm", HARM, ids=lambda harm: harm.__name__)
-def test_a_damaged_file_is_put_aside_and_what_is_whole_goes_on(
-    harm: Callable[[Path], None], path: Path, opened: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = filled(path)
-    harm(path)
-    damaged = path.read_bytes()
-    store = opened()
-    assert store.found.items() <= before.items()
-    if harm in SOME_IS_WHOLE:
-        assert 500 < len(store.found) < 2000
-    (aside,) = asides(path)
-    assert path.with_name(aside).read_bytes() == damaged
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert said.startswith("mqtt.db was damaged (")
-    assert f"{len(store.found)} records are whole and kept" in said
-    assert aside in said
-    assert store.write({1: b"one", 5000: b"new"}) == "done"
-    store.stop()
-    again = opened()
-    assert again.found == store.found | {1: sealed(1, b"one"), 5000: sealed(5000, b"new")}
-    assert asides(path) == [aside]
-
-
-def unfinished(path: Path, at: Path) -> dict[int, bytes]:
-    """Make what a kill leaves: a file of which much is only in the log."""
-    store = Writing(path)
-    for number in range(1, 200):
-        assert store.write({number: b"%d" % number * 100}) == "done"
-    for suffix in ("", "-wal"):
-        shutil.copy(f"{path}{suffix}", f"{at}{suffix}")
-    store.stop()
-    return {number: sealed(number, b"%d" % number * 100) for number in range(1, 200)}
-
-
-def test_what_is_only_in_the_log_is_read(tmp_path: Path, path: Path, opened: Make) -> None:
-    expected = unfinished(tmp_path / "first.db", path)
-    assert opened().found == expected
-    assert asides(path) == []
-
-
-def test_a_torn_log_ends_at_its_last_whole_batch(tmp_path: Path, path: Path, opened: Make) -> None:
-    expected = unfinished(tmp_path / "first.db", path)
-    log = Path(f"{path}-wal")
-    os.truncate(log, log.stat().st_size // 2)
-    found = opened().found
-    assert 50 < len(found) < 150
-    assert found.items() <= expected.items()
-    assert set(found) == set(range(1, len(found) + 1)), "batches are lost from the end on only"
-
-
-@pytest.mark.parametrize("harm", [garbage, empty, Path.unlink], ids=["garbage", "empty", "missing"])
-def test_a_log_that_is_gone_leaves_what_was_in_the_file(
-    harm: Callable[[Path], None], tmp_path: Path, path: Path, opened: Make
-) -> None:
-    unfinished(tmp_path / "first.db", path)
-    harm(Path(f"{path}-wal"))
-    store = opened()
-    assert store.write({1: b"one"}) == "done"
-
-
-def test_a_log_without_its_file_is_put_aside(path: Path, opened: Make, tmp_path: Path) -> None:
-    unfinished(tmp_path / "first.db", path)
-    path.unlink()
-    store = opened()
-    assert store.found == {}
-    assert store.write({1: b"one"}) == "done"
-    assert len(asides(path, "-wal")) == 1
-
-
-def test_random_damage_never_keeps_it_from_starting(path: Path) -> None:
-    before = filled(path, 300)
-    whole = path.read_bytes()
-    chance = random.Random(4)
-    for round_number in range(30):
-        folder = path.parent / str(round_number)
-        folder.mkdir()
-        data = bytearray(whole)
-        for _ in range(chance.choice([1, 3, 30, 300])):
-            at = chance.randrange(len(data))
-            data[at : at + chance.choice([1, 1, 16, 4096])] = chance.randbytes(chance.choice([1, 1, 16, 4096]))
-        (folder / "mqtt.db").write_bytes(data[: chance.choice([len(data), len(data), chance.randrange(len(data))])])
-        store = Writing(folder / "mqtt.db")
-        try:
-            assert store.found.items() <= before.items()
-            assert not store.store.failing
-            assert store.write({1000: b"new"}) == "done"
-        finally:
-            store.stop()
-
-
-def test_damage_while_it_runs_is_repaired(path: Path, opened: Make, caplog: pytest.LogCaptureFixture) -> None:
-    store = opened()
-    assert store.write(rows(2000)) == "done"
-    store.stop()
-    store = opened()
-    overwrite_pages(path)
-    said = store.write({}, tuple(range(1, 2001, 3)))
-    assert said == "failed"
-    assert store.write({3000: b"new"}, tuple(range(1, 2001, 3))) == "done"
-    assert len(asides(path)) == 1
-    store.stop()
-    found = opened().found
-    assert found[3000] == sealed(3000, b"new")
-    assert all(number % 3 != 1 for number in found)
-    assert "was damaged" in caplog.text
-
-
-@pytest.mark.parametrize("step", range(4))
-def test_a_kill_while_a_damaged_file_is_replaced_loses_nothing(
-    step: int, path: Path, opened: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = filled(path)
-    flip(path)
-    Path(f"{path}-wal").write_bytes(b"torn" * 100)
-
-    class Killed(Exception):
-        pass
-
-    steps = 0
-    rename = Path.rename
-
-    def counted(self: Path, target: Path) -> Path:
-        nonlocal steps
-        if steps == step:
-            raise Killed
-        steps += 1
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", counted)
-    try:
-        salvage.recover(path, is_whole)
-        assert step == 3, "file, log and new file"
-    except Killed:
-        pass
-    monkeypatch.undo()
-    found = opened().found
-    assert 500 < len(found) < 2000
-    assert found.items() <= before.items()
-    assert not path.with_name("mqtt.db.new").exists()
 
 
 # --- out of reach
@@ -496,7 +193,7 @@ def test_a_file_that_could_not_be_read_is_not_mixed_with_a_new_one(path: Path, o
 KILLED = """
 import sys
 from pathlib import Path
-from test_mqtt_store import Writing
+from store_file import Writing
 store = Writing(Path(sys.argv[1]))
 first = max(store.found, default=0) + 1
 while True:

@@ -1,5 +1,6 @@
 """`$SYS` topics: names and formats that monitoring tools know from Mosquitto."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import pytest
 
 from protocols.contract import Grant
 from protocols.mqtt.sys_topics import Ever, Load, State, SysPublisher, SysTopics
+from release import VERSION
 
 MONITOR = Grant(9, "monitor", (), ("$SYS/#",))
 
@@ -23,7 +25,7 @@ def test_counters_become_topics() -> None:
     state = State(2, 3, 4, 10, 1, 7, 700, 8, 800)
     found = told(SysTopics(100.0), ever, state, 107.4)
     assert {name: value for name, value in found.items() if not name.startswith("load/")} == {
-        "version": "gatehouse",
+        "version": f"gatehouse version {VERSION}",
         "uptime": "7 seconds",
         "clients/connected": "2",
         "clients/disconnected": "3",
@@ -48,6 +50,11 @@ def test_counters_become_topics() -> None:
         "store/messages/count": "15",
         "store/messages/bytes": "1500",
     }
+
+
+def test_the_version_is_read_as_mosquittos_is() -> None:
+    found = told(SysTopics(0.0), Ever(), State(), 0.0)["version"]
+    assert re.fullmatch(r"gatehouse version (\d+)\.(\d+)\.(\d+)", found), found  # there "mosquitto version 2.0.11"
 
 
 def test_only_what_has_changed_is_told_again() -> None:

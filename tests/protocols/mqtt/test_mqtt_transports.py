@@ -1,5 +1,6 @@
 """The same server over TCP, TLS, WebSocket, both, and a WebSocket handed over by a web worker."""
 
+import os
 import socket
 import ssl
 import struct
@@ -365,5 +366,20 @@ def test_a_courier_that_brings_nothing_is_sent_away(start) -> None:
             courier.connect(path)
             if message:
                 courier.send(message)
+    joined(running, "web")
+    assert len(running.server._clients) == 1
+
+
+def test_what_is_brought_and_is_no_client_is_closed(start) -> None:
+    running = start()
+    path = str(running.settings.data_dir / "web.sock")
+    read, write = os.pipe()
+    for _ in range(3):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as courier, open("/dev/null", "rb") as null:
+            courier.connect(path)
+            socket.send_fds(courier, [b"192.0.2.1\nGET /mqtt"], [write, null.fileno()])
+    os.close(write)
+    with open(read, "rb") as pipe:
+        assert pipe.read() == b"", "nobody has the other end any more"
     joined(running, "web")
     assert len(running.server._clients) == 1

@@ -126,6 +126,22 @@ class Client:
         return goodbye[0] if goodbye else None
 
 
+def read_all(reader: Client, most: int) -> list[int]:
+    """Take and acknowledge every message of QoS 1 and 2, of which so many may be under way; return what they carry."""
+    found, under_way = [], set()
+    while seen := reader.take():
+        for one in seen:
+            if one.kind == "PUBLISH":
+                found.append(one.payload[0])
+                under_way.add(one.packet_id)
+                assert len(under_way) <= most
+        for one in seen:
+            if one.kind == "PUBREL" or one.qos == 1:
+                under_way.remove(one.packet_id)
+            reader.answer("PUBCOMP" if one.kind == "PUBREL" else ("PUBACK", "PUBREC")[one.qos - 1], one.packet_id)
+    return found
+
+
 def messages(seen: list[Seen]) -> list[Seen]:
     """Return these packets, which must all be messages."""
     assert [one.kind for one in seen if one.kind != "PUBLISH"] == []

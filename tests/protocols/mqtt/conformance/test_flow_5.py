@@ -2,7 +2,7 @@
 
 import mqtt_client as mqtt
 import pytest
-from mqtt_bench import Bench, Client, kinds, messages
+from mqtt_bench import Bench, Client, kinds, messages, read_all
 from mqtt_client import ALIAS_MAXIMUM, MAXIMUM_PACKET, RECEIVE_MAXIMUM, SESSION_EXPIRY, USER
 from mqtt_wire import PINGREQ
 
@@ -24,18 +24,7 @@ def test_no_more_is_under_way_to_a_client_than_its_receive_maximum(maximum: int,
     bench, reader, writer = windowed(maximum)
     for number in range(1, 21):
         writer.publish("a", bytes([number]), qos, number).answer("PUBREL", number)
-    found, under_way = [], set()
-    while seen := reader.take():
-        for one in seen:
-            if one.kind == "PUBLISH":
-                found.append(one.payload[0])
-                under_way.add(one.packet_id)
-                assert len(under_way) <= maximum
-        for one in seen:
-            if one.kind == "PUBREL" or one.qos == 1:
-                under_way.remove(one.packet_id)
-            reader.answer("PUBCOMP" if one.kind == "PUBREL" else ("PUBACK", "PUBREC")[qos - 1], one.packet_id)
-    assert found == list(range(1, 21))
+    assert read_all(reader, maximum) == list(range(1, 21))
 
 
 def test_a_pubrec_that_refuses_frees_its_place_and_one_that_accepts_does_not() -> None:
