@@ -26,6 +26,7 @@ from protocols.mqtt.limits import Limits
 from protocols.mqtt.outbox import share_out
 from protocols.mqtt.packets import ADMINISTRATIVE_ACTION
 from protocols.mqtt.shell import Shell
+from protocols.mqtt.strangers import Strangers
 from protocols.mqtt.sys_topics import SysPublisher
 
 _log = logging.getLogger("protocols.mqtt")
@@ -50,7 +51,8 @@ class MqttServer:
     ) -> None:
         self._limits = limits or Limits()
         self._broker = Broker(authenticate, presence, self._limits, keeper, new_client_id=_new_client_id)
-        self._clients: set[Shell] = set()
+        self._clients: dict[Shell, None] = {}  # oldest first
+        self._strangers = Strangers(self._connections)
         self._dirty: list[Shell] = []
         self._tls = tls
         self._doors: list[Door] = []
@@ -133,7 +135,7 @@ class MqttServer:
 
     def open(self, client: Shell, address: str, transport: str) -> Connection:
         """Begin a connection."""
-        self._clients.add(client)
+        self._clients[client] = None
         self._all_closed.clear()
         wake = partial(self.wake, client)
         connection = Connection(self._broker, address, self.now(), wake, client.close_socket, transport)
@@ -141,16 +143,18 @@ class MqttServer:
         return connection
 
     def turn_away(self, connection: Connection) -> None:
-        """Close a connection that is one too many."""
+        """Where that makes one connection too many, close one: the oldest that nobody has logged in on, or this one."""
         if exceeded := self._broker.tally.exceeded(connection.address):
             self._broker.hits.add(exceeded)
-            self.note(connection.address, f"turned away, {exceeded.replace('_', ' ')} reached")
-            connection.close(exceeded)
+            address = None if exceeded == "max_connections" else connection.address
+            one = self._strangers.oldest(self.now(), address) or connection
+            self.note(one.address, f"turned away, {exceeded.replace('_', ' ')} reached")
+            one.close(exceeded)
 
     def lost(self, client: Shell) -> None:
         """Forget a connection whose socket is closed."""
         self._broker.tally.closed(client.connection.address)
-        self._clients.discard(client)
+        del self._clients[client]
         if not self._clients:
             self._all_closed.set()
 
@@ -192,6 +196,7 @@ class MqttServer:
         outboxes = [client.connection.outbox for client in self._clients]
         share_out(outboxes, self._limits.outbound_bytes, self._limits.outbound_total_bytes)
         self._broker.sweep(now)
+        self._strangers.forget()
         if self._sys_topics.is_due(now):
             self._report()
             self._sys_topics.publish(now)

@@ -304,3 +304,24 @@ def test_what_is_logged_of_hostile_text_is_printable(start, caplog) -> None:
     eventually(lambda: len(caplog.records) >= 6)
     for record in caplog.records:
         assert record.getMessage().isprintable(), ascii(record.getMessage())
+
+
+@pytest.mark.parametrize("limit", ["max_connections", "max_connections_per_address"])
+def test_silent_sockets_do_not_keep_a_client_out(start, limit: str) -> None:
+    running = start(**{limit: 40}, connect_timeout=60)
+    other = bystander(running)
+    silent = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(120)]
+    eventually(lambda: connections(running) == 40)
+    clients = [running.client(f"c{number}") for number in range(20)]
+    assert is_served(other) and all(map(is_served, clients))
+    assert exceeded(running) == {f"MQTT_{limit.upper()}": 120 + 20 + 1 - 40}
+    for client in silent:
+        client.close()
+
+
+def test_when_everybody_has_logged_in_the_newest_is_turned_away(start) -> None:
+    running = start(max_connections=5)
+    held = [running.client(f"c{number}") for number in range(5)]
+    for number in range(3):
+        assert running.socket(wire.connect(f"late{number}")).at_end()
+    assert all(map(is_served, held))
