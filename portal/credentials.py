@@ -83,6 +83,7 @@ class Entry:
     revision: int
     publish: tuple[str, ...] = ("#",)
     subscribe: tuple[str, ...] = ("#",)
+    deactivation: int = 0  # the revision of the last change that deactivated it
 
 
 class Snapshot:

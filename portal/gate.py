@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from portal.credentials import Entry, Sealer, SealError, Snapshot
 from portal.db import database
@@ -110,7 +111,7 @@ class Gate:
         before = self._snapshot.get(entry.id)
         if before is None:
             return
-        if before.active and not entry.active:
+        if before.active and (not entry.active or entry.deactivation > before.revision):
             withdrawn.add("integration deactivated", entry.id)
         elif before.username != entry.username:
             withdrawn.add("username changed", entry.id)
@@ -130,6 +131,7 @@ class Gate:
             Integration.revision,
             Integration.publish_filters,
             Integration.subscribe_filters,
+            Integration.deactivation,
         )
         for start in range(0, len(integration_ids), READ_ROWS):
             part = integration_ids[start : start + READ_ROWS]
@@ -137,10 +139,10 @@ class Gate:
                 yield self._entry(*row)
 
     def _entry(
-        self, id: int, username: str, type: str, active: bool, sealed: bytes, revision: int, *topics: tuple[str, ...]
+        self, id: int, username: str, type: str, active: bool, sealed: bytes, revision: int, *others: Any
     ) -> Entry:
         try:
             digest = self._snapshot.digest(self._sealer.open(sealed).encode())
         except SealError:
             digest = UNSEALED
-        return Entry(id, username, type, bool(active), digest, revision, *topics)
+        return Entry(id, username, type, bool(active), digest, revision, *others)

@@ -16,6 +16,17 @@ from portal.kinds import KINDS
 from portal.models import Connection, Integration, Revision, tuples
 
 GENERATE_ATTEMPTS = 8
+# The columns that a change may touch; the last login is the presence thread's.
+CHANGED = (
+    "username",
+    "sealed_password",
+    "note",
+    "active",
+    "revision",
+    "deactivation",
+    "publish_filters",
+    "subscribe_filters",
+)
 MAX_ID = 2**63  # a greater number in an address is no id, and more than SQLite can be asked for
 TAKEN = "This username is taken by another integration."
 
@@ -117,8 +128,8 @@ def set_active(integration_id: int, active: bool, actor: Actor) -> Integration:
         if integration.active != active:
             integration.active = active
             kind = "integration.activated" if active else "integration.deactivated"
-            if not active:
-                _kick(Connection.integration == integration_id)  # also if it is activated before anybody looks
+            if not active:  # its connections are cut, even if it is activated again before anybody looks
+                integration.deactivation = integration.revision
             _save(integration, kind, actor)
     return integration
 
@@ -199,8 +210,7 @@ def _changing(integration_id: int) -> Iterator[Integration]:
 
 
 def _save(integration: Integration, kind: str, actor: Actor, detail: str = "") -> None:
-    changed = ("username", "sealed_password", "note", "active", "revision", "publish_filters", "subscribe_filters")
-    integration.save(only=[getattr(Integration, name) for name in changed])
+    integration.save(only=[getattr(Integration, name) for name in CHANGED])
     _record(kind, integration, actor, detail)
 
 

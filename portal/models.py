@@ -83,6 +83,7 @@ class Integration(Table):
     created_at = UtcField(index=True)
     created_by = pw.TextField()
     revision = pw.BigIntegerField()  # the value of Revision "integrations" at its last change
+    deactivation = pw.BigIntegerField(default=0)  # the revision of the last change that deactivated it
     publish_filters = FiltersField(default=EVERYTHING)
     subscribe_filters = FiltersField(default=EVERYTHING)
 

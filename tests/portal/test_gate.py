@@ -164,11 +164,14 @@ def test_activation_cuts_nobody(gate, turing, actor):
     assert gate.refresh().cut == {}
 
 
-def test_deactivated_and_activated_between_two_looks_leaves_the_credential_valid(gate, turing, actor):
-    integrations.set_active(turing.id, False, actor)
-    integrations.set_active(turing.id, True, actor)
-    gate.refresh()
+def test_deactivated_and_activated_between_two_looks_cuts_and_leaves_the_credential_valid(gate, turing, actor):
+    for active in (False, True, False, True):
+        integrations.set_active(turing.id, active, actor)
+    integrations.set_note(turing.id, "note", actor)
+    assert gate.refresh().cut == {"integration deactivated": [turing.id]}
     assert reason(gate) is None
+    integrations.set_note(turing.id, "another note", actor)
+    assert gate.refresh().cut == {}
 
 
 def test_a_deleted_integration_is_cut_for_good(gate, turing, actor):

@@ -78,10 +78,3 @@ def test_disconnecting_all_connections_says_how_many(turing, actor, open_connect
     assert Activity.select().order_by(Activity.id.desc()).get().detail == "2 connections"
     assert integrations.disconnect(turing.id, actor) == 0
     assert kinds().count("integration.disconnected") == 2, "nothing was done the last time"
-
-
-def test_deactivated_and_activated_at_once_still_closes_what_was_open(turing, actor, open_connections):
-    integrations.set_active(turing.id, False, actor)
-    integrations.set_active(turing.id, True, actor)
-    assert kicked() == set(open_connections)
-    assert "integration.disconnected" not in kinds(), "nobody asked for that"
