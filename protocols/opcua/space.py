@@ -59,6 +59,10 @@ class Space(Protocol):
         """Drop what is kept of integrations that were deleted; they are not connected any more."""
         ...
 
+    def may_read(self, caller: Caller, node_id: ua.NodeId) -> bool:
+        """Tell whether a caller may still read a node; asked of what is monitored when permissions have changed."""
+        ...
+
     async def read(
         self, caller: Caller, params: ua.ReadParameters, go_on: GoOn[ua.ReadParameters, list[ua.DataValue]]
     ) -> list[ua.DataValue]:
@@ -159,6 +163,10 @@ class StandardSpace:
 
     def forget(self, integration_ids: set[int]) -> None:
         """There is nothing to drop."""
+
+    def may_read(self, caller: Caller, node_id: ua.NodeId) -> bool:
+        """Allow to read everything."""
+        return True
 
     async def _pass(self, caller: Caller, asked: Any, go_on: GoOn[Any, Any]) -> Any:
         return await go_on(asked)

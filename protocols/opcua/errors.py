@@ -1,0 +1,31 @@
+"""What can be wrong with a client.
+
+OpcUaError
+├── FrameError      what arrived is not OPC UA, or too large: an ERR message, and the connection closes
+└── Refused         a login that is not accepted: a ServiceFault, and the connection closes
+"""
+
+from __future__ import annotations
+
+from asyncua import ua
+
+
+class OpcUaError(Exception):
+    """Something that ends a connection; `code` is a StatusCode, the text a fact for the log."""
+
+    def __init__(self, code: int, fact: str) -> None:
+        super().__init__(fact)
+        self.code = code
+
+
+class FrameError(OpcUaError):
+    """Bytes that break the protocol."""
+
+
+class Refused(OpcUaError):
+    """A login that is not accepted."""
+
+
+def name(code: int) -> str:
+    """Return the name of a StatusCode."""
+    return str(ua.status_codes.get_name_and_doc(code)[0])
