@@ -21,6 +21,9 @@ class TooManyElements(ua.UaError):
 class Bounded(Buffer):
     """A Buffer from which only so many elements are read, with all its copies together."""
 
+    _cur_pos: int
+    _size: int
+
     def __init__(self, data: bytes, elements: int, start: int = 0, size: int = -1) -> None:
         super().__init__(data, start, size)
         self._left = [elements]

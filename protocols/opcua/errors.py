@@ -3,6 +3,7 @@
 OpcUaError
 ├── FrameError      what arrived is not OPC UA, or too large: an ERR message, and the connection closes
 └── Refused         a login that is not accepted: a ServiceFault, and the connection closes
+    └── WrongLogin  for its credentials: activity tells of it, the log does not
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ class FrameError(OpcUaError):
 
 class Refused(OpcUaError):
     """A login that is not accepted."""
+
+
+class WrongLogin(Refused):
+    """Credentials that `authenticate` refuses."""
 
 
 def name(code: int) -> str:

@@ -70,6 +70,12 @@ class TrustFolder:
 
     def see(self, certificate: x509.Certificate, address: str, now: datetime) -> None:
         """Note that a client used a certificate; one that is not trusted goes into quarantine."""
+        try:
+            self._see(certificate, address, now)
+        except OSError as error:
+            _log.error("a client's certificate cannot be noted in %s: %s", error.filename, error.strerror)
+
+    def _see(self, certificate: x509.Certificate, address: str, now: datetime) -> None:
         found = fingerprint(certificate)
         is_trusted = self.is_trusted(certificate)
         folder = self._trusted if is_trusted else self._rejected
@@ -85,7 +91,7 @@ class TrustFolder:
             _log.warning("a client at %s has a certificate that nobody trusts yet: %s", address, found)
         _note(folder / f"{found}.json", _Seen(seen.first_seen if seen else now, now, address))
 
-    def list(self) -> list[ClientCertificate]:
+    def all(self) -> list[ClientCertificate]:
         """Return all of them, those in quarantine first, the latest first."""
         found = [*self._read(self._rejected, trusted=False), *self._read(self._trusted, trusted=True)]
         return sorted(found, key=lambda one: (one.trusted, -(one.last_seen.timestamp() if one.last_seen else 0)))
