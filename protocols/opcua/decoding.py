@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from asyncua import ua
-from asyncua.common.utils import Buffer, NotEnoughData
+from asyncua.common.utils import Buffer, NotEnoughData, ServiceError
 from asyncua.ua import ua_binary
 
 
@@ -79,6 +79,17 @@ def _reshape(flat: list[Any], dimensions: list[int]) -> list[Any]:
     for size in reversed(dimensions[1:]):
         flat = [flat[at : at + size] for at in range(0, len(flat), size)] if size else [[] for _ in flat]
     return flat
+
+
+def decoded(kind: Any, body: Bounded) -> Any:
+    """Return the parameters of a request.  Raises ServiceError."""
+    try:
+        return ua_binary.struct_from_binary(kind, body)
+    except TooManyElements:
+        raise ServiceError(ua.StatusCodes.BadEncodingLimitsExceeded) from None
+    except Exception:
+        # asyncua's decoder raises whatever its parts do.
+        raise ServiceError(ua.StatusCodes.BadDecodingError) from None
 
 
 def tighten() -> None:

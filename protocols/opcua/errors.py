@@ -34,3 +34,11 @@ class WrongLogin(Refused):
 def name(code: int) -> str:
     """Return the name of a StatusCode."""
     return str(ua.status_codes.get_name_and_doc(code)[0])
+
+
+def fault(handle: int, code: int) -> ua.ServiceFault:
+    """Return the answer that refuses a request."""
+    made = ua.ServiceFault()
+    made.ResponseHeader.RequestHandle = handle
+    made.ResponseHeader.ServiceResult = ua.StatusCode(code)
+    return made

@@ -18,9 +18,9 @@ from protocols.opcua.certificate import ServerCertificate
 from protocols.opcua.channel import Channel
 from protocols.opcua.common import Common
 from protocols.opcua.core import Core
-from protocols.opcua.decoding import Bounded, TooManyElements
+from protocols.opcua.decoding import Bounded, decoded
 from protocols.opcua.endpoints import policies
-from protocols.opcua.errors import FrameError, Refused
+from protocols.opcua.errors import FrameError, Refused, fault
 from protocols.opcua.frames import CLOSE, HELLO, OPEN, Frame
 from protocols.opcua.services import SERVICES
 from protocols.opcua.session import Session
@@ -48,6 +48,7 @@ class Processor(UaProcessor):
         self._first_requests = 0
         self.counts = Counts()
         self._reported = Counts()
+        self._refused: Refused | None = None
         self.is_logging_in = False
         self.active_at = common.now()  # by the loop's time
 
@@ -82,7 +83,7 @@ class Processor(UaProcessor):
         response.ResponseHeader.RequestHandle = requesthandle
         body = struct_to_binary(response)
         if 0 < self._limits.max_message_size < len(body):
-            body = struct_to_binary(_fault(requesthandle, _Codes.BadResponseTooLarge))
+            body = struct_to_binary(fault(requesthandle, _Codes.BadResponseTooLarge))
         data = self.channel.message_to_binary(body, message_type=msgtype, request_id=seqhdr.RequestId)
         self.counts.messages_out += 1
         self.counts.bytes_out += len(data)
@@ -136,17 +137,19 @@ class Processor(UaProcessor):
         except Exception as error:
             raise FrameError(_Codes.BadDecodingError, f"a request that fails: {type(error).__name__}") from None
         try:
+            if self._refused is not None:
+                raise ServiceError(self._refused.code)
             response = await self._answer(number, header, sequence, body)
         except Refused as refused:
-            response = _fault(header.RequestHandle, refused.code)
+            response = fault(header.RequestHandle, refused.code)
             self.send_response(header.RequestHandle, sequence, response)
             raise
         except (ServiceError, ua.uaerrors.UaStatusCodeError) as error:
-            response = _fault(header.RequestHandle, error.code)
+            response = fault(header.RequestHandle, error.code)
         except Exception as error:
             # Of ours or of asyncua; the client is told, and goes on.
             self._common.journal.fail(self._address, error)
-            response = _fault(header.RequestHandle, _Codes.BadInternalError)
+            response = fault(header.RequestHandle, _Codes.BadInternalError)
         if response is not None:
             self.send_response(header.RequestHandle, sequence, response)
 
@@ -162,17 +165,17 @@ class Processor(UaProcessor):
         if kind == _Ids.PublishRequest_Encoding_DefaultBinary:
             return await self._publish(session, header, sequence, body)
         if kind == _Ids.CreateSubscriptionRequest_Encoding_DefaultBinary:
-            params = _decoded(ua.CreateSubscriptionParameters, body)
+            params = decoded(ua.CreateSubscriptionParameters, body)
             result = await session.create_subscription(params, self.forward_publish_response, self.get_publish_request)
             return ua.CreateSubscriptionResponse(Parameters=result)
         if kind == _Ids.TransferSubscriptionsRequest_Encoding_DefaultBinary:
-            params = _decoded(ua.TransferSubscriptionsParameters, body)
+            params = decoded(ua.TransferSubscriptionsParameters, body)
             results = await session.transfer_subscriptions(params, self.forward_publish_response)
             return ua.TransferSubscriptionsResponse(Parameters=ua.TransferSubscriptionsResult(Results=results))
         service = SERVICES.get(kind)
         if service is None:
             raise ServiceError(_Codes.BadServiceUnsupported)
-        params = _decoded(service.parameters, body)
+        params = decoded(service.parameters, body)
         if service.operations:
             self._check_operations(getattr(params, service.operations))
         return await service.answer(session, params)
@@ -197,18 +200,18 @@ class Processor(UaProcessor):
             if self._first_requests > self._common.limits.first_requests:
                 raise Refused(_Codes.BadTcpNotEnoughResources, "too many requests without a login")
         if kind == _Ids.GetEndpointsRequest_Encoding_DefaultBinary:
-            params = _decoded(ua.GetEndpointsParameters, body)
+            params = decoded(ua.GetEndpointsParameters, body)
             return ua.GetEndpointsResponse(Endpoints=await self._core.get_endpoints(params, self.sockname))
         if kind == _Ids.FindServersRequest_Encoding_DefaultBinary:
-            params = _decoded(ua.FindServersParameters, body)
+            params = decoded(ua.FindServersParameters, body)
             return ua.FindServersResponse(Servers=self._core.find_servers(params, sockname=self.sockname))
         if kind == _Ids.CreateSessionRequest_Encoding_DefaultBinary:
-            return await self._create_session(_decoded(ua.CreateSessionParameters, body))
+            return await self._create_session(decoded(ua.CreateSessionParameters, body))
         session = self._session(header)
         if kind == _Ids.CloseSessionRequest_Encoding_DefaultBinary:
             self.end("session closed by the client")
             return ua.CloseSessionResponse()
-        params = _decoded(ua.ActivateSessionParameters, body)
+        params = decoded(ua.ActivateSessionParameters, body)
         return await self._activate(session, params)
 
     async def _create_session(self, params: ua.CreateSessionParameters) -> ua.CreateSessionResponse:
@@ -240,7 +243,7 @@ class Processor(UaProcessor):
         self, session: Session, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Bounded
     ) -> None:
         """Answer with what a subscription waits to send, or keep the request until there is something."""
-        params = _decoded(ua.PublishParameters, body)
+        params = decoded(ua.PublishParameters, body)
         count, results = session.publish(params.SubscriptionAcknowledgements)
         request = PublishRequestData(requesthdr=header, seqhdr=sequence, results=results)
         while self._publish_results_subs:
@@ -258,6 +261,11 @@ class Processor(UaProcessor):
         if self.session is not None and self._is_in:
             before, self._reported = self._reported, self.counts.copy()
             self._common.tally.add(self.session.caller.grant.integration_id, self.counts.since(before))
+
+    def refuse(self, refused: Refused) -> None:
+        """End the session, and refuse from now on whatever is asked for: one connection is one login try."""
+        self._refused = refused
+        self.end(str(refused))
 
     def end(self, reason: str) -> None:
         """End the session, if there is one; another may be created."""
@@ -278,20 +286,3 @@ _BEFORE_LOGIN = frozenset(
         _Ids.CloseSessionRequest_Encoding_DefaultBinary,
     }
 )
-
-
-def _decoded(kind: Any, body: Bounded) -> Any:
-    try:
-        return struct_from_binary(kind, body)
-    except TooManyElements:
-        raise ServiceError(_Codes.BadEncodingLimitsExceeded) from None
-    except Exception:
-        # asyncua's decoder raises whatever its parts do.
-        raise ServiceError(_Codes.BadDecodingError) from None
-
-
-def _fault(handle: int, code: int) -> ua.ServiceFault:
-    fault = ua.ServiceFault()
-    fault.ResponseHeader.RequestHandle = handle
-    fault.ResponseHeader.ServiceResult = ua.StatusCode(code)
-    return fault

@@ -18,9 +18,11 @@ CONNECTION_LOST = "connection lost"
 CLOSED = "closed by the client"
 STOPPING = "server is stopping"
 TIMED_OUT = "session timed out"
+REFUSED = "login refused"
 
-_LAST_WORDS = 0.1  # seconds for a client to take what it is told at the end, and close
-_PATIENCE = 1.0  # seconds for it to be sent
+_LAST_WORDS = 0.1  # seconds for a client to take what it is told at the end
+_PATIENCE = 2.0  # seconds for it to be sent
+_FAREWELL = 0.5  # seconds for a refused client to close its session and channel; all that it asks for is refused
 
 
 class Host(Protocol):
@@ -107,7 +109,7 @@ class Shell(asyncio.Protocol):
             self.close("no login in time")
 
     def close(self, reason: str, *, gently: bool = False) -> None:
-        """End the session now, and close the socket; `gently` after what was written has been sent."""
+        """End the session now, and close the socket; `gently` after the client has had time to read why."""
         if self.closed:
             return
         self.closed = True
@@ -129,19 +131,24 @@ class Shell(asyncio.Protocol):
                 await self._can_write.wait()
                 if not self._queue:  # it was closed meanwhile
                     break
-                if not await self.processor.take(self._queue.popleft()):
-                    self.close(CLOSED, gently=True)
+                await self._take(self._queue.popleft())
                 self._note_login()
                 self._read_on()
                 await asyncio.sleep(0)
         except FrameError as error:
             self._fail(error)
+        finally:
+            self._task = None
+
+    async def _take(self, frame: Frame) -> None:
+        try:
+            if not await self.processor.take(frame):
+                self.close(CLOSED)
         except Refused as refused:
             if not isinstance(refused, WrongLogin):
                 self._common.journal.note(self.address, f"turned away: {refused}")
-            self.close("login refused", gently=True)
-        finally:
-            self._task = None
+            self.processor.refuse(refused)
+            self._common.loop.call_later(_FAREWELL, self.close, REFUSED)
 
     def _note_login(self) -> None:
         session = self.processor.session

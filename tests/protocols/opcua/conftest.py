@@ -112,14 +112,20 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
     return tmp_path / "opcua"
 
 
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def start(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[..., Running]]:
+@pytest.fixture
+def new_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The loop of the test's servers; a module may ask for asyncio's own too."""
+    return uvloop.new_event_loop
+
+
+@pytest.fixture
+def start(new_loop: Callable[[], asyncio.AbstractEventLoop], folder: Path) -> Iterator[Callable[..., Running]]:
     """Start servers with given limits; each is stopped, and left nothing open, at the end."""
     running: list[Running] = []
 
     def begin(switches: dict[str, bool] | None = None, values: Any = None, **limits: Any) -> Running:
         bounds = Limits(**{"sweep_interval": 0.05, **limits})
-        running.append(Running(folder, bounds, request.param, switches=switches or {}, values=values))
+        running.append(Running(folder, bounds, new_loop, switches=switches or {}, values=values))
         return running[-1]
 
     yield begin

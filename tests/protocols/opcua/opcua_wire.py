@@ -114,6 +114,11 @@ class Wire:
     def close(self) -> None:
         self._socket.close()
 
+    def patience(self, seconds: float) -> Wire:
+        """Wait for answers for so long only."""
+        self._socket.settimeout(seconds)
+        return self
+
     def reset(self) -> None:
         """Vanish as a killed program does."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -23,7 +23,7 @@ class Users:
 
     def get_user(self, iserver, username=None, password=None, certificate=None):
         if username == SLOW:
-            time.sleep(1)  # a password hash that is worth its name
+            time.sleep(2)  # a password hash that is worth its name
         return User(UserRole.User, username) if USERS.get(username) and password == "right" else None
 
 

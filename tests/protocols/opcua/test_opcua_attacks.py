@@ -37,6 +37,6 @@ def test_stock_as_it_comes_falls(stock, attack: Attack) -> None:
 @pytest.mark.parametrize("attack", [*attacks.ATTACKS, *attacks.OPEN_ATTACKS], ids=named)
 def test_ours_stands(start, attack: Attack) -> None:
     running = start(**LIMITS)
-    running.door.waits[SLOW] = [Wait(1.0)]
+    running.door.waits[SLOW] = [Wait(2.0)]
     assert not attack(running.port)
     running.client().value(attacks.STATE)
