@@ -81,13 +81,24 @@ class Processor(UaProcessor):
         if self._transport.is_closing():
             return
         response.ResponseHeader.RequestHandle = requesthandle
-        body = struct_to_binary(response)
-        if 0 < self._limits.max_message_size < len(body):
-            body = struct_to_binary(fault(requesthandle, _Codes.BadResponseTooLarge))
+        body = self._encoded(response)
         data = self.channel.message_to_binary(body, message_type=msgtype, request_id=seqhdr.RequestId)
         self.counts.messages_out += 1
         self.counts.bytes_out += len(data)
         self._transport.write(data)
+
+    def _encoded(self, response: Any) -> bytes:
+        """Return an answer's bytes, or those of what stands for it."""
+        handle = response.ResponseHeader.RequestHandle
+        try:
+            body: bytes = struct_to_binary(response)
+        except Exception as error:
+            # A value that cannot be encoded, whoever wrote it, must not end the subscriptions of those who monitor it.
+            self._common.journal.fail(self._address, error)
+            return bytes(struct_to_binary(fault(handle, _Codes.BadEncodingError)))
+        if 0 < self._limits.max_message_size < len(body):
+            return bytes(struct_to_binary(fault(handle, _Codes.BadResponseTooLarge)))
+        return body
 
     async def forward_publish_response(self, result: ua.PublishResult, requestdata: PublishRequestData) -> None:
         """Send what a subscription has, and count its values as read."""

@@ -137,6 +137,10 @@ class Shell(asyncio.Protocol):
                 await asyncio.sleep(0)
         except FrameError as error:
             self._fail(error)
+        except Exception as error:
+            # Of ours; without this the client would wait, and nobody would know.
+            self._common.journal.fail(self.address, error)
+            self.close("an error of the server")
         finally:
             self._task = None
 

@@ -7,6 +7,7 @@ ids it can count up to; and may ask for a publishing interval of nearly nothing,
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -34,6 +35,8 @@ class Subscription(InternalSubscription):
     def __init__(self, *args: Any, most: int, largest: int, **options: Any) -> None:
         super().__init__(*args, **options)
         self.monitored_item_srv = MonitoredItems(self, self.monitored_item_srv.aspace)
+        # asyncua names a logger after each subscription, and loggers are kept for ever.
+        logging.Logger.manager.loggerDict.pop(self.monitored_item_srv.logger.name, None)
         self._most = min(most, _MOST) or _MOST
         self._largest = largest
 
