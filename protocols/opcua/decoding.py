@@ -32,7 +32,10 @@ class Bounded(Buffer):
         """Return and skip so many bytes."""
         if not 0 <= size <= self._size:
             raise NotEnoughData(f"{size} bytes to read of {self._size}")
-        self.spend()
+        left = self._left  # as `spend`, in place: this is called for each field of each request
+        left[0] -= 1
+        if left[0] < 0:
+            raise TooManyElements("more elements than may be decoded")
         start = self._cur_pos
         self._size -= size
         self._cur_pos = end = start + size

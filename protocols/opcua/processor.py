@@ -58,11 +58,12 @@ class Processor(UaProcessor):
             self._transport.write(door.greet(frame, self._limits))
             return True
         message = self.channel.receive(frame)
-        if message is None:
-            self._check_first_message()
-            return True
         if frame.kind == CLOSE:
             return False
+        if not self._is_in:
+            self._check_first(is_whole=message is not None)
+        if message is None:
+            return True
         body = Bounded(bytes(message.body()), self._common.limits.elements)
         if frame.kind == OPEN:
             self._open(message, body)
@@ -128,8 +129,13 @@ class Processor(UaProcessor):
             request.RequestHeader.RequestHandle, message.SequenceHeader(), response, ua.MessageType.SecureOpen
         )
 
-    def _check_first_message(self) -> None:
-        if not self._is_in and self.channel.unfinished > self._common.limits.max_first_message:
+    def _check_first(self, *, is_whole: bool) -> None:
+        """Bound what is done for somebody who has not logged in."""
+        limits = self._common.limits
+        self._first_requests += is_whole
+        if self._first_requests > limits.first_requests:
+            raise FrameError(_Codes.BadTcpNotEnoughResources, "too many requests without a login")
+        if self.channel.unfinished > limits.max_first_message:
             raise FrameError(_Codes.BadTcpMessageTooLarge, "a large message before the login")
 
     # --- requests
@@ -206,10 +212,6 @@ class Processor(UaProcessor):
     # --- before the login
 
     async def _answer_first(self, kind: int, header: ua.RequestHeader, body: Bounded) -> Any:
-        if not self._is_in:
-            self._first_requests += 1
-            if self._first_requests > self._common.limits.first_requests:
-                raise Refused(_Codes.BadTcpNotEnoughResources, "too many requests without a login")
         if kind == _Ids.GetEndpointsRequest_Encoding_DefaultBinary:
             params = decoded(ua.GetEndpointsParameters, body)
             return ua.GetEndpointsResponse(Endpoints=await self._core.get_endpoints(params, self.sockname))

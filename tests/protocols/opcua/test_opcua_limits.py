@@ -150,10 +150,10 @@ def test_an_answer_has_so_many_bytes_and_no_more(start) -> None:
 
 def test_few_requests_are_answered_before_a_login(start) -> None:
     client = start(first_requests=5).wire().open()
-    for _ in range(5):
+    for _ in range(4):
         client.ask(ua.GetEndpointsRequest())
-    with pytest.raises(Fault):
-        client.ask(ua.GetEndpointsRequest())
+    code = fault(lambda: client.ask(ua.GetEndpointsRequest()))
+    assert code == ua.StatusCodes.BadTcpNotEnoughResources
     assert client.is_closed()
 
 

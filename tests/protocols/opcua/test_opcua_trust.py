@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from asyncua import Client, ua
-from asyncua.crypto import security_policies
+from asyncua.crypto import cert_gen, security_policies
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -257,8 +258,15 @@ def test_what_is_no_certificate_is_no_trouble(quarantine, tmp_path: Path) -> Non
 # --- the server's own
 
 
-def test_the_key_is_nobody_elses(tmp_path: Path) -> None:
-    certificate.prepare(tmp_path / "new", ["localhost"], NOW)
+def test_the_key_is_nobody_elses_where_stock_shows_it_to_everybody(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        key, own = tmp_path / "stock.pem", tmp_path / "stock.der"
+        asyncio.run(cert_gen.setup_self_signed_certificate(key, own, "urn:stock", "localhost", [], {}))
+        certificate.prepare(tmp_path / "new", ["localhost"], NOW)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(key.stat().st_mode) == 0o644
     assert stat.S_IMODE((tmp_path / "new" / certificate.KEY).stat().st_mode) == 0o600
 
 
