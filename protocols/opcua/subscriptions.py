@@ -35,8 +35,6 @@ class Subscription(InternalSubscription):
     def __init__(self, *args: Any, most: int, largest: int, **options: Any) -> None:
         super().__init__(*args, **options)
         self.monitored_item_srv = MonitoredItems(self, self.monitored_item_srv.aspace)
-        # asyncua names a logger after each subscription, and loggers are kept for ever.
-        logging.Logger.manager.loggerDict.pop(self.monitored_item_srv.logger.name, None)
         self._most = min(most, _MOST) or _MOST
         self._largest = largest
 
@@ -57,6 +55,16 @@ class Subscription(InternalSubscription):
             self._task.cancel()
             self._task = None
         self.monitored_item_srv.delete_all_monitored_items()
+        self.forget_logger()
+
+    async def stop(self) -> None:
+        """End when the client asks for it."""
+        await super().stop()
+        self.forget_logger()
+
+    def forget_logger(self) -> None:
+        """Drop the logger that asyncua names after each subscription: loggers are kept for ever."""
+        logging.Logger.manager.loggerDict.pop(self.monitored_item_srv.logger.name, None)
 
     async def publish_results(self, requestdata: Any = None) -> bool:
         """Publish, and go on with what did not fit while there are requests to answer."""
@@ -112,7 +120,7 @@ class Subscriptions(SubscriptionService):
             callback,
             session_id,
             request_callback=request_callback,
-            delete_callback=lambda: self.subscriptions.pop(data.SubscriptionId, None),
+            delete_callback=lambda: self._expired(data.SubscriptionId),
             no_acks_limit=self._limits.unacknowledged,
             max_queue_size=self._limits.item_queue,
             publishing_enabled=params.PublishingEnabled,
@@ -140,6 +148,10 @@ class Subscriptions(SubscriptionService):
         for subscription in self.of([session_id]):
             del self.subscriptions[subscription.data.SubscriptionId]
             subscription.drop()
+
+    def _expired(self, subscription_id: int) -> None:
+        """Forget a subscription that has ended itself, for its client asked for nothing."""
+        self.subscriptions.pop(subscription_id).forget_logger()
 
     def _revise(self, params: ua.CreateSubscriptionParameters, subscription_id: int) -> ua.CreateSubscriptionResult:
         """Bring the parameters within bounds (OPC 10000-4, section 5.14.2)."""
