@@ -8,7 +8,7 @@ import pytest
 
 from tests.protocols.test_imports import dotted, imports, modules
 
-FOLDER = modules("protocols/opcua")
+FOLDER = [path for path in modules("protocols/opcua") if path.parent.name == "opcua"]
 
 
 @pytest.mark.parametrize("path", FOLDER, ids=dotted)
