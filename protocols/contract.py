@@ -92,7 +92,14 @@ class ConnectionInfo:
     queued: int  # messages that wait for it
     dropped: int  # messages for it that were thrown away
     subscription_count: int
-    subscriptions: tuple[tuple[str, int], ...]  # (topic filter, QoS) of the first hundred
+    subscriptions: tuple[tuple[str, int], ...]  # (topic filter, QoS) of the first hundred; of OPC UA (node id, 0)
+    application_name: str = ""  # this and what follows: of OPC UA
+    application_uri: str = ""
+    security_mode: str = ""  # "None", "Sign" or "SignAndEncrypt"
+    security_policy: str = ""  # "None", "Basic256Sha256", ...
+    monitored_items: int = 0
+    values_read: int = 0
+    values_written: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,63 @@
+"""How much one client, and all of them together, may ask of the server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the server; sizes in bytes, times in seconds.
+
+    The first ones are settings: OPCUA_ and the name in capitals.
+    """
+
+    connect_timeout: float = 10.0  # from the open socket to ActivateSession, without the wait at the door
+    session_timeout: float = 30.0  # the most that a client may ask for
+    max_message: int = 2 * MIB
+    max_connections: int = 5_000
+    max_connections_per_address: int = 2_500  # many clients share an address behind a router
+    max_connections_per_integration: int = 2_500  # a connection has one session
+    subscriptions: int = 1_000  # per integration
+    monitored_items: int = 20_000  # per integration
+    nodes: int = 10_000  # per integration; kept by the space
+    publishing_interval: float = 0.05  # the shortest
+
+    max_chunk: int = 65_535
+    max_chunks: int = 64  # of one message
+    max_first_message: int = 64 * KIB  # before the login
+    first_requests: int = 20  # before the login
+    elements: int = 200_000  # of one message, once decoded
+    operations: int = 1_000  # in one request, such as nodes to read
+    references: int = 10_000  # in one answer to Browse
+    continuation_points: int = 10  # per session
+    queued_frames: int = 64  # of one connection, before it is not read
+    pending: int = 1_000  # connections that are not logged in; beyond it the oldest gives way
+    session_subscriptions: int = 100
+    item_queue: int = 100  # notifications of one monitored item
+    unacknowledged: int = 20  # publish responses of one subscription that are kept to be sent again
+    slowest_interval: float = 3_600.0  # the longest publishing interval
+    shortest_timeout: float = 5.0  # the least that a session may be idle
+    token_lifetime: float = 3_600.0  # of a secure channel's keys
+    longest_wait: float = 30.0  # that a login may be kept waiting for its answer
+    sweep_interval: float = 0.5  # how often time-outs are looked for
+    rejected_certificates: int = 100
+    rejected_per_address: int = 10
+    log_lines: int = 10  # about bad input, per address and minute
+
+
+class Hits:
+    """How often something was refused for each limit."""
+
+    __slots__ = ("counts",)
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(self, name: str) -> None:
+        """Count by the limit's name in `Limits`."""
+        self.counts[name] += 1

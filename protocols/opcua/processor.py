@@ -1,0 +1,301 @@
+"""One connection without its socket: frames in, answers to a transport out.
+
+asyncua's processor, of which the queue of publish requests is used; what is served, when, and to whom is decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asyncua import ua
+from asyncua.common.connection import TransportLimits
+from asyncua.common.utils import ServiceError
+from asyncua.server.uaprocessor import PublishRequestData, UaProcessor
+from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, struct_to_binary
+
+from protocols.opcua import door, login
+from protocols.opcua.certificate import ServerCertificate
+from protocols.opcua.channel import Channel
+from protocols.opcua.common import Common
+from protocols.opcua.core import Core
+from protocols.opcua.decoding import Bounded, decoded
+from protocols.opcua.endpoints import policies
+from protocols.opcua.errors import FrameError, Refused, fault
+from protocols.opcua.frames import CLOSE, HELLO, OPEN, Frame
+from protocols.opcua.services import SERVICES
+from protocols.opcua.session import Session
+from protocols.opcua.tally import Counts
+
+_Codes = ua.StatusCodes
+_Ids = ua.ObjectIds
+
+
+class Processor(UaProcessor):
+    """Takes the frames of one client in, one by one."""
+
+    session: Session | None
+    _connection: Channel
+
+    def __init__(self, core: Core, common: Common, own: ServerCertificate, transport: Any, address: str) -> None:
+        limits = common.limits
+        wire = TransportLimits(limits.max_chunk, limits.max_chunk, limits.max_chunks, limits.max_message)
+        super().__init__(core, transport, wire)
+        self._connection = self.channel = Channel(policies(own), self._limits, limits)
+        self._core = core
+        self._common = common
+        self._own = own
+        self._address = address
+        self._first_requests = 0
+        self.counts = Counts()
+        self._reported = Counts()
+        self._refused: Refused | None = None
+        self.is_logging_in = False
+        self.active_at = common.now()  # by the loop's time
+
+    async def take(self, frame: Frame) -> bool:
+        """Take one frame; return whether more may come.  Raises FrameError, and Refused once the client is told so."""
+        if frame.kind == HELLO:
+            self._transport.write(door.greet(frame, self._limits))
+            return True
+        message = self.channel.receive(frame)
+        if frame.kind == CLOSE:
+            return False
+        if not self._is_in:
+            self._check_first(is_whole=message is not None)
+        if message is None:
+            return True
+        body = Bounded(bytes(message.body()), self._common.limits.elements)
+        if frame.kind == OPEN:
+            self._open(message, body)
+        else:
+            await self._serve(message.SequenceHeader(), body)
+        return True
+
+    def send_response(
+        self,
+        requesthandle: int,
+        seqhdr: ua.SequenceHeader,
+        response: Any,
+        msgtype: bytes = ua.MessageType.SecureMessage,
+    ) -> None:
+        """Send an answer that the client can take, or tell it that there is none."""
+        if self._transport.is_closing():
+            return
+        response.ResponseHeader.RequestHandle = requesthandle
+        body = self._encoded(response)
+        data = self.channel.message_to_binary(body, message_type=msgtype, request_id=seqhdr.RequestId)
+        self.counts.messages_out += 1
+        self.counts.bytes_out += len(data)
+        self._transport.write(data)
+
+    def _encoded(self, response: Any) -> bytes:
+        """Return an answer's bytes, or those of what stands for it."""
+        handle = response.ResponseHeader.RequestHandle
+        try:
+            body: bytes = struct_to_binary(response)
+        except Exception as error:
+            # A value that cannot be encoded, whoever wrote it, must not end the subscriptions of those who monitor it.
+            self._common.journal.fail(self._address, error)
+            return bytes(struct_to_binary(fault(handle, _Codes.BadEncodingError)))
+        if 0 < self._limits.max_message_size < len(body):
+            return bytes(struct_to_binary(fault(handle, _Codes.BadResponseTooLarge)))
+        return body
+
+    async def forward_publish_response(self, result: ua.PublishResult, requestdata: PublishRequestData) -> None:
+        """Send what a subscription has, and count its values as read."""
+        if self.session is not None and self.session.is_activated():
+            for part in result.NotificationMessage.NotificationData:
+                self.session.caller.values_read += len(getattr(part, "MonitoredItems", ()))
+        await super().forward_publish_response(result, requestdata)
+
+    # --- the channel
+
+    def _open(self, message: ua.Message, body: Bounded) -> None:
+        """Answer OPN."""
+        is_new = not self.channel.is_open()
+        try:
+            request = struct_from_binary(ua.OpenSecureChannelRequest, body)
+        except Exception as error:
+            raise FrameError(_Codes.BadDecodingError, f"an OPN that fails: {type(error).__name__}") from None
+        if is_new:
+            header = message.SecurityHeader()
+            self.channel.select_policy(
+                header.SecurityPolicyURI, header.SenderCertificate, request.Parameters.SecurityMode
+            )
+        response = ua.OpenSecureChannelResponse(Parameters=self.channel.open(request.Parameters, self._core))
+        if is_new:
+            door.check_trust(self._common, self.channel, self._address)
+        self.send_response(
+            request.RequestHeader.RequestHandle, message.SequenceHeader(), response, ua.MessageType.SecureOpen
+        )
+
+    def _check_first(self, *, is_whole: bool) -> None:
+        """Bound what is done for somebody who has not logged in."""
+        limits = self._common.limits
+        self._first_requests += is_whole
+        if self._first_requests > limits.first_requests:
+            raise FrameError(_Codes.BadTcpNotEnoughResources, "too many requests without a login")
+        if self.channel.unfinished > limits.max_first_message:
+            raise FrameError(_Codes.BadTcpMessageTooLarge, "a large message before the login")
+
+    # --- requests
+
+    @property
+    def _is_in(self) -> bool:
+        return self.session is not None and self.session.is_activated()
+
+    async def _serve(self, sequence: ua.SequenceHeader, body: Bounded) -> None:
+        """Answer one request, with a ServiceFault if need be."""
+        self.counts.messages_in += 1
+        self.active_at = self._common.now()
+        try:
+            number = nodeid_from_binary(body)
+            header = struct_from_binary(ua.RequestHeader, body)
+        except Exception as error:
+            raise FrameError(_Codes.BadDecodingError, f"a request that fails: {type(error).__name__}") from None
+        try:
+            if self._refused is not None:
+                raise ServiceError(self._refused.code)
+            response = await self._answer(number, header, sequence, body)
+        except Refused as refused:
+            response = fault(header.RequestHandle, refused.code)
+            self.send_response(header.RequestHandle, sequence, response)
+            raise
+        except (ServiceError, ua.uaerrors.UaStatusCodeError) as error:
+            response = fault(header.RequestHandle, error.code)
+        except Exception as error:
+            # Of ours or of asyncua; the client is told, and goes on.
+            self._common.journal.fail(self._address, error)
+            response = fault(header.RequestHandle, _Codes.BadInternalError)
+        if response is not None:
+            self.send_response(header.RequestHandle, sequence, response)
+
+    async def _answer(
+        self, number: ua.NodeId, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Bounded
+    ) -> Any:
+        kind: Any = number.Identifier if number.NamespaceIndex == 0 else None
+        if kind in _BEFORE_LOGIN:
+            return await self._answer_first(kind, header, body)
+        session = self._session(header)
+        if not session.is_activated():
+            raise ServiceError(_Codes.BadSessionNotActivated)
+        if kind == _Ids.PublishRequest_Encoding_DefaultBinary:
+            return await self._publish(session, header, sequence, body)
+        if kind == _Ids.CreateSubscriptionRequest_Encoding_DefaultBinary:
+            params = decoded(ua.CreateSubscriptionParameters, body)
+            result = await session.create_subscription(params, self.forward_publish_response, self.get_publish_request)
+            return ua.CreateSubscriptionResponse(Parameters=result)
+        if kind == _Ids.TransferSubscriptionsRequest_Encoding_DefaultBinary:
+            params = decoded(ua.TransferSubscriptionsParameters, body)
+            results = await session.transfer_subscriptions(params, self.forward_publish_response)
+            return ua.TransferSubscriptionsResponse(Parameters=ua.TransferSubscriptionsResult(Results=results))
+        service = SERVICES.get(kind)
+        if service is None:
+            raise ServiceError(_Codes.BadServiceUnsupported)
+        params = decoded(service.parameters, body)
+        if service.operations:
+            self._check_operations(getattr(params, service.operations))
+        return await service.answer(session, params)
+
+    def _check_operations(self, operations: list[Any] | None) -> None:
+        if not operations:
+            raise ServiceError(_Codes.BadNothingToDo)
+        if len(operations) > self._common.limits.operations:
+            raise ServiceError(_Codes.BadTooManyOperations)
+
+    def _session(self, header: ua.RequestHeader) -> Session:
+        """Return this channel's session, if the request names it: there is no way to the session of another."""
+        if self.session is None or header.AuthenticationToken != self.session.auth_token:
+            raise ServiceError(_Codes.BadSessionIdInvalid)
+        return self.session
+
+    # --- before the login
+
+    async def _answer_first(self, kind: int, header: ua.RequestHeader, body: Bounded) -> Any:
+        if kind == _Ids.GetEndpointsRequest_Encoding_DefaultBinary:
+            params = decoded(ua.GetEndpointsParameters, body)
+            return ua.GetEndpointsResponse(Endpoints=await self._core.get_endpoints(params, self.sockname))
+        if kind == _Ids.FindServersRequest_Encoding_DefaultBinary:
+            params = decoded(ua.FindServersParameters, body)
+            return ua.FindServersResponse(Servers=self._core.find_servers(params, sockname=self.sockname))
+        if kind == _Ids.CreateSessionRequest_Encoding_DefaultBinary:
+            return await self._create_session(decoded(ua.CreateSessionParameters, body))
+        session = self._session(header)
+        if kind == _Ids.CloseSessionRequest_Encoding_DefaultBinary:
+            self.end("session closed by the client")
+            return ua.CloseSessionResponse()
+        params = decoded(ua.ActivateSessionParameters, body)
+        return await self._activate(session, params)
+
+    async def _create_session(self, params: ua.CreateSessionParameters) -> ua.CreateSessionResponse:
+        """Answer CreateSession, and prove that we have the key of our certificate (OPC 10000-4, section 5.7.2)."""
+        if self.session is not None:
+            raise ServiceError(_Codes.BadTooManySessions)
+        door.check_create(self._common, self.channel, params)
+        session = Session(self._core, self._common, self._own.key, str(self.name))
+        result = await session.create_session(params, sockname=self.sockname)
+        policy = self.channel.security_policy
+        result.ServerCertificate = policy.host_certificate
+        signed = (policy.peer_certificate or b"") + (params.ClientNonce or b"")
+        result.ServerSignature.Signature = policy.asymmetric_cryptography.signature(signed)
+        result.ServerSignature.Algorithm = policy.AsymmetricSignatureURI
+        self.session = session
+        return ua.CreateSessionResponse(Parameters=result)
+
+    async def _activate(self, session: Session, params: ua.ActivateSessionParameters) -> ua.ActivateSessionResponse:
+        self.is_logging_in = True
+        try:
+            result = await login.activate(self._common, session, self.channel, self._address, params)
+        finally:
+            self.is_logging_in = False
+        return ua.ActivateSessionResponse(Parameters=result)
+
+    # --- publishing
+
+    async def _publish(
+        self, session: Session, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Bounded
+    ) -> None:
+        """Answer with what a subscription waits to send, or keep the request until there is something."""
+        params = decoded(ua.PublishParameters, body)
+        count, results = session.publish(params.SubscriptionAcknowledgements)
+        request = PublishRequestData(requesthdr=header, seqhdr=sequence, results=results)
+        while self._publish_results_subs:
+            number = next(iter(self._publish_results_subs))
+            del self._publish_results_subs[number]
+            subscription = session.subscription_service.subscriptions.get(number)
+            if subscription is not None and await subscription.publish_results(request):
+                return
+        if len(self._publish_requests) >= self.publish_request_limit(count):
+            self._evict_publish_request()
+        self._publish_requests.append(request)
+
+    def report(self) -> None:
+        """Add what was sent and got since the last report to the integration's traffic."""
+        if self.session is not None and self._is_in:
+            before, self._reported = self._reported, self.counts.copy()
+            self._common.tally.add(self.session.caller.grant.integration_id, self.counts.since(before))
+
+    def refuse(self, refused: Refused) -> None:
+        """End the session, and refuse from now on whatever is asked for: one connection is one login try."""
+        self._refused = refused
+        self.end(str(refused))
+
+    def end(self, reason: str) -> None:
+        """End the session, if there is one; another may be created."""
+        self.report()
+        session, self.session = self.session, None
+        self._publish_requests.clear()
+        self._publish_results_subs.clear()
+        if session is not None:
+            session.end(reason)
+
+
+_BEFORE_LOGIN = frozenset(
+    {
+        _Ids.GetEndpointsRequest_Encoding_DefaultBinary,
+        _Ids.FindServersRequest_Encoding_DefaultBinary,
+        _Ids.CreateSessionRequest_Encoding_DefaultBinary,
+        _Ids.ActivateSessionRequest_Encoding_DefaultBinary,
+        _Ids.CloseSessionRequest_Encoding_DefaultBinary,
+    }
+)

@@ -1,0 +1,280 @@
+"""OPC UA over TCP: asyncua's address space and services behind a door of our own.
+
+Each connection is a Shell (its socket) with a Processor (its channel, its session).  One periodic sweep takes care of
+everything that has to do with time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from asyncua import Server
+
+from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.opcua import certificate, figures
+from protocols.opcua.common import Common, Switches
+from protocols.opcua.core import Core
+from protocols.opcua.decoding import tighten
+from protocols.opcua.doors import most_connections, open_door, url
+from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
+from protocols.opcua.journal import Journal
+from protocols.opcua.limits import Limits
+from protocols.opcua.processor import Processor
+from protocols.opcua.session import Session
+from protocols.opcua.shell import STOPPING, Shell
+from protocols.opcua.space import Space, StandardSpace
+from protocols.opcua.tally import Crowd, Tally
+from protocols.opcua.trust import TrustFolder
+
+_log = logging.getLogger("protocols.opcua")
+
+NOT_ALLOWED = "security policy None is not allowed any more"
+NOT_TRUSTED = "the client's certificate is not trusted any more"
+
+_STOP_PATIENCE = 1.0  # seconds for the sockets to close
+_RENEWAL = 86_400.0  # seconds between two looks at the certificate
+
+
+class OpcUaServer:
+    """Lets OPC UA clients in; see `protocols.contract.Server`.
+
+    `folder` keeps the certificates and the cache of the address space.  `hosts` are the names and addresses that
+    clients may call this machine.  `clock` tells the time of day, in UTC.
+    """
+
+    def __init__(
+        self,
+        *,
+        authenticate: Authenticate,
+        presence: Presence,
+        folder: Path,
+        clock: Callable[[], datetime],
+        limits: Limits | None = None,
+        values: Space | None = None,
+        hosts: Sequence[str] = ("localhost",),
+        switches: Switches | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._authenticate = authenticate
+        self._presence = presence
+        self._folder = folder
+        self._hosts = tuple(hosts)
+        self._clock = clock
+        self._space = values or StandardSpace()
+        self._switches = switches or Switches()
+        self._doors: list[asyncio.Server] = []
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._all_closed = asyncio.Event()
+        self._stopping = False
+
+    async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
+        """Build the address space, and accept clients.  Raises CertificateError."""
+        self._loop = asyncio.get_running_loop()
+        logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # it tells at length what any peer makes it tell
+        tighten()
+        self.own = certificate.prepare(self._folder, self._hosts, self._clock())
+        self.common = self._make_common()
+        self._crowd: Crowd[Shell] = Crowd(self._limits, most_connections(self._limits))
+        self._core = Core(self._limits, self._folder)
+        self._url = url(listeners)
+        await self._start_core()
+        await self._space.start(self._server, grants)
+        for listener in listeners.get("tcp", ()):
+            self._doors.append(await open_door(listener, lambda: Shell(self)))
+        self._next_renewal = self._loop.time() + _RENEWAL
+        self._sweep_later()
+
+    # --- what the contract asks for
+
+    def disconnect(self, integration_ids: Collection[int], reason: str, *, forget: bool) -> None:
+        """Close every connection of these integrations now; `forget` also drops their nodes."""
+        wanted = set(integration_ids)
+        for shell, session in self._sessions():
+            if session.caller.grant.integration_id in wanted:
+                shell.close(reason)
+        if forget:
+            self._space.forget(wanted)
+
+    def kick(self, connection_ids: Collection[str], reason: str) -> None:
+        """Close these connections now, where they are still open."""
+        wanted = set(connection_ids)
+        for shell, session in self._sessions():
+            if session.presence_id in wanted:
+                shell.close(reason)
+
+    def permit(self, grants: Mapping[int, Grant]) -> None:
+        """Hold open connections of these integrations to other permissions from now on."""
+        changed = [session for _, session in self._sessions() if session.caller.grant.integration_id in grants]
+        for session in changed:
+            session.caller.grant = grants[session.caller.grant.integration_id]
+        self._space.permit(grants)
+        for session in changed:
+            session.revoke()
+
+    def connections(self, integration_id: int) -> list[ConnectionInfo]:
+        """Return what is known of the open connections of an integration."""
+        return [
+            figures.describe(session, shell.processor)
+            for shell, session in self._sessions()
+            if session.caller.grant.integration_id == integration_id
+        ]
+
+    def traffic(self) -> dict[int, Traffic]:
+        """Return the traffic of each integration that had any since the last call."""
+        for shell, _ in self._sessions():
+            shell.processor.report()
+        return self.common.tally.take()
+
+    def usage(self) -> list[Usage]:
+        """Return the limits."""
+        return figures.usage(self.common, len(self._crowd.all))
+
+    async def stop(self) -> None:
+        """Stop accepting, and close every connection."""
+        self._stopping = True
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        while self._doors:
+            self._doors.pop().close()
+        for shell in list(self._crowd.all):
+            shell.close(STOPPING)
+        if self._crowd.all:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
+        await self._space.stop()
+        await self._server.stop()
+
+    # --- what an operator may change
+
+    @property
+    def switches(self) -> Switches:
+        return self._switches
+
+    def allow_none(self, allowed: bool) -> None:
+        """Allow security policy None, or not: then it is for discovery, and who uses it has to go."""
+        self._switches.allow_none = allowed
+        self._offer()
+        if not allowed:
+            for shell, _ in self._sessions():
+                if not shell.processor.channel.is_secured:
+                    shell.close(NOT_ALLOWED)
+
+    def allow_plaintext(self, allowed: bool) -> None:
+        """Allow passwords that nothing encrypts, from the next login on."""
+        self._switches.allow_plaintext = allowed
+        self._offer()
+
+    def require_trust(self, required: bool) -> None:
+        """Ask for trusted certificates on secured channels, or not."""
+        self._switches.require_trust = required
+        self._check_trust()
+
+    # --- what the sockets need
+
+    def open(self, shell: Shell, transport: asyncio.Transport, address: str) -> Processor:
+        """Begin a connection; another one may have to go for it, or itself."""
+        self._crowd.add(shell, address)
+        self._all_closed.clear()
+        self._loop.call_soon(self._make_room, shell)
+        return Processor(self._core, self.common, self.own, transport, address)
+
+    def lost(self, shell: Shell) -> None:
+        """Forget a connection whose socket is closed."""
+        self._crowd.remove(shell)
+        if not self._crowd.all:
+            self._all_closed.set()
+
+    def settled(self, shell: Shell, *, logged_in: bool) -> None:
+        """Note that a connection has logged in, or has no session any more."""
+        if logged_in:
+            self._crowd.settle(shell)
+        else:
+            self._crowd.unsettle(shell)
+
+    # --- inside
+
+    def _make_common(self) -> Common:
+        trust = TrustFolder(self._folder, self._limits.rejected_certificates, self._limits.rejected_per_address)
+        trust.prepare()
+        return Common(
+            self._authenticate,
+            self._presence,
+            self._limits,
+            self._space,
+            self._switches,
+            trust,
+            self._clock,
+            self._loop,
+            Journal(self._limits.log_lines, self._loop.time()),
+            Tally(),
+        )
+
+    async def _start_core(self) -> None:
+        self._server = Server(iserver=self._core)
+        self._server.name = NAME
+        self._server.product_uri = PRODUCT_URI
+        self._server.manufacturer_name = NAME
+        self._server._application_uri = self.own.application_uri
+        await self._server.init()
+        self._core.certificate, self._core.private_key = self.own.certificate, self.own.key
+        self._offer()
+        await self._core.start()
+
+    def _offer(self) -> None:
+        self._core.endpoints = endpoints(self.own, self._url, self._switches)
+
+    def _sessions(self) -> Iterator[tuple[Shell, Session]]:
+        """Yield the connections that are logged in; each may be closed meanwhile."""
+        for shell in list(self._crowd.all):
+            session = shell.processor.session
+            if not shell.closed and session is not None and session.is_activated():
+                yield shell, session
+
+    def _make_room(self, newest: Shell) -> None:
+        if self._stopping:
+            newest.close(STOPPING)
+        while not newest.closed and (found := self._crowd.excess(newest)) is not None:
+            limit, shell = found
+            self.common.hits.add(limit)
+            self.common.journal.note(shell.address, f"turned away, {limit.replace('_', ' ')} reached")
+            self._crowd.remove(shell)
+            shell.close(limit)
+
+    def _sweep_later(self) -> None:
+        self._sweep_timer = self._loop.call_later(self._limits.sweep_interval, self._sweep)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for shell in list(self._crowd.all):
+            shell.check(now)
+        self._check_trust()
+        self.common.journal.sweep(now)
+        if now >= self._next_renewal:
+            self._next_renewal = now + _RENEWAL
+            self._renew()
+        self._sweep_later()
+
+    def _renew(self) -> None:
+        try:
+            own = certificate.prepare(self._folder, self._hosts, self._clock())
+        except certificate.CertificateError as error:
+            _log.error("the OPC UA certificate cannot be read, the last one holds: %s", error)
+            return
+        if own.fingerprint != self.own.fingerprint:
+            self.own = own
+            self._offer()
+
+    def _check_trust(self) -> None:
+        """Close connections whose certificate is not trusted any more."""
+        if not self._switches.require_trust:
+            return
+        for shell, _ in self._sessions():
+            used = shell.processor.channel.certificate
+            if used is not None and not self.common.trust.is_trusted(used):
+                shell.close(NOT_TRUSTED)

@@ -1,0 +1,272 @@
+"""One session: asyncua's own, which asks the space before it touches a node, and knows its own subscriptions only.
+
+A session ends with its connection.  What stock asyncua keeps for a client that may come back (OPC 10000-4, section 6.7)
+would be online without anybody there, out of reach of who kicks, and worth stealing; clients that lose their connection
+make a new session, as they have to after a restart of the server.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asyncua import ua
+from asyncua.common.utils import ServiceError, create_nonce
+from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.internal_session import InternalSession, SessionState
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from protocols.contract import Grant
+from protocols.opcua.browsing import Pages
+from protocols.opcua.common import Common
+from protocols.opcua.space import NOT_PERMITTED, Caller
+from protocols.opcua.subscriptions import Subscription, Subscriptions
+from protocols.opcua.weight import weigh
+
+if TYPE_CHECKING:
+    from protocols.opcua.core import Core
+
+_Codes = ua.StatusCodes
+_VALUE = ua.AttributeIds.Value
+_USER = User(role=UserRole.User)
+_ADMIN = User(role=UserRole.Admin)
+_NAME = 500  # characters of what a client calls itself
+
+
+class Session(InternalSession):
+    """A session of a client, from CreateSession on; `caller` is there from ActivateSession on."""
+
+    subscription_service: Subscriptions
+    iserver: Core
+    caller: Caller
+
+    def __init__(self, core: Core, common: Common, key: rsa.RSAPrivateKey, name: str) -> None:
+        super().__init__(core, core.aspace, core.subscription_service, name)
+        self.external = True
+        # Whoever knows the token can act as the session, so that it must not be guessed.
+        self.auth_token = ua.NodeId(os.urandom(32), 0, ua.NodeIdType.ByteString)
+        self.session_id = ua.NodeId(uuid.uuid4(), 1, ua.NodeIdType.Guid)
+        self.key = key
+        self.application_name = self.application_uri = ""
+        self.presence_id = ""
+        self._common = common
+        self._pages = Pages(common.limits)
+
+    @property
+    def client_id(self) -> str:
+        return self.application_name or self.application_uri
+
+    @property
+    def is_closed(self) -> bool:
+        return bool(self.state == SessionState.Closed)
+
+    async def create_session(self, params: ua.CreateSessionParameters, sockname: Any = None) -> ua.CreateSessionResult:
+        """Answer CreateSession."""
+        client = params.ClientDescription
+        self.application_name = ((client.ApplicationName.Text if client.ApplicationName else None) or "")[:_NAME]
+        self.application_uri = (client.ApplicationUri or "")[:_NAME]
+        if not params.RequestedSessionTimeout > 0:  # none, or not a number
+            params.RequestedSessionTimeout = self.iserver.max_session_timeout_ms
+        result = await super().create_session(params, sockname)
+        result.MaxRequestMessageSize = self._common.limits.max_message
+        return result
+
+    def renew_nonce(self) -> None:
+        """Make what was encrypted for this login worthless for the next."""
+        self.nonce = create_nonce(32)
+
+    def begin(self, grant: Grant, presence_id: str, address: str) -> None:
+        """Take up a session whose login is accepted."""
+        self.state = SessionState.Activated
+        self.caller = Caller(grant, self.client_id, address)
+        self.presence_id = presence_id
+
+    def end(self, reason: str) -> None:
+        """End the session, with all that it has, now."""
+        was_activated = self.is_activated()
+        self.state = SessionState.Closed
+        self.subscription_service.drop(self.session_id)
+        if was_activated:
+            self._common.leave(self)
+            self._common.presence.disconnected(self.presence_id, reason)
+
+    def revoke(self) -> None:
+        """End what is monitored and may not be read any more."""
+        for subscription in self.subscriptions():
+            items = subscription.monitored_item_srv
+            for mid, node_id in items.node_ids():
+                if not self._common.space.may_read(self.caller, node_id):
+                    items.revoke(mid)
+
+    # --- subscriptions
+
+    def subscriptions(self) -> list[Subscription]:
+        """Return the session's own subscriptions."""
+        return self.subscription_service.of([self.session_id])
+
+    async def create_subscription(
+        self, params: ua.CreateSubscriptionParameters, callback: Any, request_callback: Any = None
+    ) -> ua.CreateSubscriptionResult:
+        limits = self._common.limits
+        too_many = len(self._of_integration()) >= limits.subscriptions
+        if too_many or len(self.subscriptions()) >= limits.session_subscriptions:
+            self._common.hits.add("subscriptions")
+            raise ServiceError(_Codes.BadTooManySubscriptions)
+        return await super().create_subscription(params, callback, request_callback)
+
+    def modify_subscription(self, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
+        self._own(params)
+        return super().modify_subscription(params)
+
+    async def set_publishing_mode(self, params: ua.SetPublishingModeParameters) -> list[ua.StatusCode]:
+        return [
+            (await self.subscription_service.set_publishing_mode(_one(params, number)))[0]
+            if self._is_own(number)
+            else ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
+            for number in params.SubscriptionIds
+        ]
+
+    async def delete_subscriptions(self, ids: list[int]) -> list[ua.StatusCode]:
+        return [
+            (await self.subscription_service.delete_subscriptions([number]))[0]
+            if self._is_own(number)
+            else ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
+            for number in ids
+        ]
+
+    async def transfer_subscriptions(
+        self, params: ua.TransferSubscriptionsParameters, callback: Callable[..., Any]
+    ) -> list[ua.TransferResult]:
+        """Refuse to take over subscriptions: those of a session that has ended are gone, all others are in use."""
+        code = ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
+        return [ua.TransferResult(StatusCode=code) for _ in params.SubscriptionIds]
+
+    def publish(self, acks: Any = None) -> tuple[int, list[ua.StatusCode]]:
+        own = self.subscriptions()
+        if not own:
+            raise ServiceError(_Codes.BadNoSubscription)
+        by_id = {one.data.SubscriptionId: one for one in own}
+        results = []
+        for ack in acks or []:
+            found = by_id.get(ack.SubscriptionId)
+            if found is not None:
+                found.publish([ack.SequenceNumber])
+            results.append(ua.StatusCode(_Codes.Good if found else _Codes.BadSubscriptionIdInvalid))
+        return len(own), results
+
+    def republish(self, params: ua.RepublishParameters) -> ua.NotificationMessage:
+        found = self._own(params)._not_acknowledged_results.get(params.RetransmitSequenceNumber)
+        if found is None:
+            raise ServiceError(_Codes.BadMessageNotAvailable)
+        return found.NotificationMessage
+
+    async def create_monitored_items(
+        self, params: ua.CreateMonitoredItemsParameters
+    ) -> list[ua.MonitoredItemCreateResult]:
+        self._own(params)
+        count = sum(one.item_count for one in self._of_integration())
+        if count + len(params.ItemsToCreate) > self._common.limits.monitored_items:
+            self._common.hits.add("monitored_items")
+            raise ServiceError(_Codes.BadTooManyMonitoredItems)
+        go_on = self.subscription_service.create_monitored_items
+        return await self._common.space.create_monitored_items(self.caller, params, go_on)
+
+    async def modify_monitored_items(
+        self, params: ua.ModifyMonitoredItemsParameters
+    ) -> list[ua.MonitoredItemModifyResult]:
+        self._own(params)
+
+        async def go_on(asked: ua.ModifyMonitoredItemsParameters) -> Any:
+            return self.subscription_service.modify_monitored_items(asked)
+
+        return await self._common.space.modify_monitored_items(self.caller, params, go_on)
+
+    async def set_monitoring_mode(self, params: ua.SetMonitoringModeParameters) -> list[ua.StatusCode]:
+        self._own(params)
+        return list(await super().set_monitoring_mode(params))
+
+    async def delete_monitored_items(self, params: ua.DeleteMonitoredItemsParameters) -> list[ua.StatusCode]:
+        self._own(params)
+        return list(self.subscription_service.delete_monitored_items(params))
+
+    # --- nodes
+
+    async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
+        async def go_on(asked: ua.ReadParameters) -> Any:
+            return self.iserver.attribute_service.read(asked)
+
+        results = await self._common.space.read(self.caller, params, go_on)
+        self.caller.values_read += sum(one.AttributeId == _VALUE for one in params.NodesToRead)
+        if weigh(results) > self._common.limits.max_message:
+            raise ServiceError(_Codes.BadResponseTooLarge)
+        return results
+
+    async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
+        async def go_on(asked: ua.WriteParameters) -> Any:
+            return await self.iserver.attribute_service.write(asked, user=_USER)
+
+        self.caller.values_written += sum(one.AttributeId == _VALUE for one in params.NodesToWrite)
+        return await self._common.space.write(self.caller, params, go_on)
+
+    async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
+        async def go_on(asked: ua.BrowseParameters) -> Any:
+            return self.iserver.view_service.browse(asked)
+
+        async def whole(asked: ua.BrowseParameters) -> list[ua.BrowseResult]:
+            return await self._common.space.browse(self.caller, asked, go_on)
+
+        return await self._pages.browse(params, whole)
+
+    async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
+        return self._pages.next(parameters)
+
+    async def translate_browsepaths_to_nodeids(self, params: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+        async def go_on(asked: list[ua.BrowsePath]) -> Any:
+            return self.iserver.view_service.translate_browsepaths_to_nodeids(asked)
+
+        return await self._common.space.translate_browsepaths(self.caller, params, go_on)
+
+    async def add_nodes(self, params: list[ua.AddNodesItem]) -> list[ua.AddNodesResult]:
+        async def go_on(asked: list[ua.AddNodesItem]) -> Any:
+            return self.iserver.node_mgt_service.add_nodes(asked, _ADMIN)
+
+        return await self._common.space.add_nodes(self.caller, params, go_on)
+
+    async def delete_nodes(self, params: ua.DeleteNodesParameters) -> list[ua.StatusCode]:
+        async def go_on(asked: ua.DeleteNodesParameters) -> Any:
+            return self.iserver.node_mgt_service.delete_nodes(asked, _ADMIN)
+
+        return await self._common.space.delete_nodes(self.caller, params, go_on)
+
+    async def add_references(self, params: list[ua.AddReferencesItem]) -> list[ua.StatusCode]:
+        return [NOT_PERMITTED for _ in params]
+
+    async def delete_references(self, params: list[ua.DeleteReferencesItem]) -> list[ua.StatusCode]:
+        return [NOT_PERMITTED for _ in params]
+
+    async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
+        return await self._common.space.call(self.caller, params, self.iserver.method_service.call)
+
+    async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        go_on = self.iserver.history_manager.read_history
+        return await self._common.space.history_read(self.caller, params, go_on)
+
+    # ---
+
+    def _own(self, params: Any) -> Subscription:
+        return self.subscription_service.own(params.SubscriptionId, self.session_id)
+
+    def _is_own(self, number: int) -> bool:
+        found = self.subscription_service.subscriptions.get(number)
+        return found is not None and found.session_id == self.session_id
+
+    def _of_integration(self) -> list[Subscription]:
+        """Return the subscriptions of all sessions of the integration."""
+        sessions = self._common.sessions.get(self.caller.grant.integration_id, ())
+        return self.subscription_service.of(one.session_id for one in sessions)
+
+
+def _one(params: ua.SetPublishingModeParameters, number: int) -> ua.SetPublishingModeParameters:
+    return ua.SetPublishingModeParameters(PublishingEnabled=params.PublishingEnabled, SubscriptionIds=[number])

@@ -1,0 +1,294 @@
+"""What one client may ask for, and that others do not notice."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+from asyncua import ua
+
+from tests.protocols.opcua.attacks import STATE
+from tests.protocols.opcua.opcua_wire import Closed, Fault, fault
+
+CURRENT_TIME = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
+
+
+def hits(running, name: str) -> int:
+    return {usage.name: usage.exceeded for usage in running.do(running.server.usage)}[f"OPCUA_{name.upper()}"]
+
+
+def test_a_client_that_does_not_log_in_is_closed(start) -> None:
+    running = start(connect_timeout=0.2)
+    silent, hesitant = running.wire(), running.wire().open().create_session()
+    assert silent.is_closed() and hesitant.is_closed()
+    assert hits(running, "connect_timeout") == 2
+
+
+def test_a_client_that_closed_its_session_is_closed_too(start) -> None:
+    running = start(connect_timeout=0.3)
+    client = running.client()
+    time.sleep(0.4)
+    client.ask(ua.CloseSessionRequest())
+    assert client.is_closed()
+
+
+def test_the_oldest_silent_socket_gives_way(start) -> None:
+    running = start(max_connections=3)
+    member = running.client()
+    silent = [running.wire().hello() for _ in range(2)]
+    running.client("bob").value(STATE)
+    assert silent[0].is_closed() and not silent[1].is_closed(0.1)
+    member.value(STATE)
+
+
+def test_an_address_has_its_share(start) -> None:
+    running = start(max_connections_per_address=2)
+    members = [running.client(), running.client()]
+    with pytest.raises((Closed, Fault)):
+        running.client()
+    assert hits(running, "max_connections_per_address") == 1
+    for member in members:
+        member.value(STATE)
+
+
+def test_an_integration_has_its_share_and_others_do_not_notice(start) -> None:
+    running = start(max_connections_per_integration=2)
+    first, _ = running.client(), running.client()
+    assert fault(running.wire().log_in) == ua.StatusCodes.BadTooManySessions
+    assert hits(running, "max_connections_per_integration") == 1
+    running.client("bob").value(STATE)
+    first.close()
+    running.presence.wait_for(4)
+    running.client().value(STATE)
+
+
+def test_an_integration_has_its_share_of_subscriptions(start) -> None:
+    running = start(subscriptions=3)
+    first, second, other = running.client(), running.client(), running.client("bob")
+    kept = first.subscribe()
+    second.subscribe()
+    second.subscribe()
+    assert fault(first.subscribe) == ua.StatusCodes.BadTooManySubscriptions
+    other.subscribe()
+    request = ua.DeleteSubscriptionsRequest()
+    request.Parameters.SubscriptionIds = [kept.SubscriptionId, 1]
+    codes = [code.value for code in first.ask(request).Results]
+    assert codes == [ua.StatusCodes.Good, ua.StatusCodes.BadSubscriptionIdInvalid]
+    first.subscribe()
+
+
+def test_an_integration_has_its_share_of_monitored_items(start) -> None:
+    running = start(monitored_items=3)
+    first, other = running.client(), running.client("bob")
+    number = first.subscribe().SubscriptionId
+    first.monitor(number, STATE, CURRENT_TIME)
+    assert fault(lambda: first.monitor(number, STATE, STATE)) == ua.StatusCodes.BadTooManyMonitoredItems
+    other.monitor(other.subscribe().SubscriptionId, STATE, STATE, STATE)
+    assert hits(running, "monitored_items") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [(0.0, 50.0), (-1.0, 50.0), (math.nan, 50.0), (math.inf, 3_600_000.0), (250.0, 250.0)]
+)
+def test_a_publishing_interval_is_brought_within_bounds(start, asked: float, given: float) -> None:
+    assert start().client().subscribe(asked).RevisedPublishingInterval == given
+
+
+def test_an_idle_subscription_is_answered_often_enough_to_keep_its_session(start) -> None:
+    revised = start().client().subscribe(1_000)
+    assert revised.RevisedMaxKeepAliveCount * revised.RevisedPublishingInterval <= 10_000
+    assert revised.RevisedLifetimeCount >= 3 * revised.RevisedMaxKeepAliveCount
+
+
+def test_one_request_asks_for_so_much_and_no_more(start) -> None:
+    client = start(operations=5).client()
+    request = ua.ReadRequest()
+    item = ua.ReadValueId(NodeId=STATE, AttributeId=ua.AttributeIds.Value)
+    request.Parameters.NodesToRead = [item] * 5
+    assert len(client.ask(request).Results) == 5
+    request.Parameters.NodesToRead = [item] * 6
+    assert fault(lambda: client.ask(request)) == ua.StatusCodes.BadTooManyOperations
+    request.Parameters.NodesToRead = []
+    assert fault(lambda: client.ask(request)) == ua.StatusCodes.BadNothingToDo
+    limit = ua.NodeId(ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead)
+    assert client.value(limit) == 5
+
+
+def test_a_message_has_so_many_bytes_and_no_more(start) -> None:
+    client = start(max_message=100_000).client()
+    assert client.write(STATE, "x" * 90_000).value == ua.StatusCodes.BadUserAccessDenied
+    with pytest.raises((Fault, Closed)):
+        client.write(STATE, "x" * 100_001)
+    assert client.is_closed()
+
+
+def test_before_the_login_a_message_is_small(start) -> None:
+    client = start().wire().open()
+    with pytest.raises((Fault, Closed)):
+        client.create_session(name="x" * 200_000)
+    assert client.is_closed()
+
+
+def test_a_message_has_so_many_elements_and_no_more(start) -> None:
+    client = start(elements=3_000).client()
+    assert client.write(STATE, ["x"] * 1_000).value == ua.StatusCodes.BadUserAccessDenied
+    assert fault(lambda: client.write(STATE, ["x"] * 2_000)) == ua.StatusCodes.BadEncodingLimitsExceeded
+    client.value(STATE)
+
+
+def test_an_answer_has_so_many_bytes_and_no_more(start) -> None:
+    """Reading one node a thousand times makes a small request a large answer."""
+    client = start(max_message=20_000).client()
+    request = ua.ReadRequest()
+    names = ua.NodeId(ua.ObjectIds.Server_ServerCapabilities_OperationLimits)
+    item = ua.ReadValueId(NodeId=names, AttributeId=ua.AttributeIds.DisplayName)
+    request.Parameters.NodesToRead = [item] * 700
+    assert fault(lambda: client.ask(request)) == ua.StatusCodes.BadResponseTooLarge
+    client.value(STATE)
+
+
+def test_few_requests_are_answered_before_a_login(start) -> None:
+    client = start(first_requests=5).wire().open()
+    for _ in range(4):
+        client.ask(ua.GetEndpointsRequest())
+    code = fault(lambda: client.ask(ua.GetEndpointsRequest()))
+    assert code == ua.StatusCodes.BadTcpNotEnoughResources
+    assert client.is_closed()
+
+
+def test_a_client_that_does_not_read_is_not_answered_further(start) -> None:
+    """What it asks for waits in its own socket, not in our memory."""
+    running = start()
+    client = running.client()
+    for _ in range(20_000):
+        client.send(client.packed(_browse(ua.ObjectIds.BaseEventType)))
+    processor = next(iter(running.server._crowd.all)).processor
+    before = -1
+    while processor.counts.messages_out != before:
+        before = processor.counts.messages_out
+        time.sleep(0.2)
+    assert before < 20_000
+    assert processor._transport.get_write_buffer_size() < 200_000
+    running.client("bob").value(STATE)
+
+
+def test_browsing_goes_on_in_pieces(start) -> None:
+    client = start().client()
+    request = _browse(ua.ObjectIds.Server)
+    (whole,) = client.ask(request).Results
+    request.Parameters.RequestedMaxReferencesPerNode = 3
+    (piece,) = client.ask(request).Results
+    found = list(piece.References)
+    while piece.ContinuationPoint:
+        assert len(piece.References) == 3
+        more = ua.BrowseNextRequest()
+        more.Parameters.ContinuationPoints = [piece.ContinuationPoint]
+        more.Parameters.ReleaseContinuationPoints = False
+        (piece,) = client.ask(more).Parameters.Results
+        found += piece.References
+    assert found == whole.References and len(found) > 3
+
+
+def test_a_session_keeps_few_pieces_waiting(start) -> None:
+    client = start(continuation_points=2).client()
+    request = _browse(ua.ObjectIds.Server)
+    request.Parameters.RequestedMaxReferencesPerNode = 1
+    first, _ = client.ask(request).Results[0], client.ask(request).Results[0]
+    assert client.ask(request).Results[0].StatusCode.value == ua.StatusCodes.BadNoContinuationPoints
+    release = ua.BrowseNextRequest()
+    release.Parameters.ContinuationPoints = [first.ContinuationPoint]
+    release.Parameters.ReleaseContinuationPoints = True
+    client.ask(release)
+    assert client.ask(request).Results[0].StatusCode.is_good()
+    release.Parameters.ContinuationPoints = [b"made up", None]
+    codes = [result.StatusCode.value for result in client.ask(release).Parameters.Results]
+    assert codes == [ua.StatusCodes.BadContinuationPointInvalid] * 2
+
+
+def test_all_nodes_of_one_request_share_one_answer(start) -> None:
+    client = start(references=10).client()
+    request = _browse(ua.ObjectIds.Server)
+    request.Parameters.NodesToBrowse *= 5
+    results = client.ask(request).Results
+    assert sum(len(result.References) for result in results) == 10
+    assert all(result.ContinuationPoint for result in results)
+
+
+def test_a_path_to_and_fro_does_not_multiply(start) -> None:
+    client = start().client()
+    there = ua.RelativePathElement(TargetName=ua.QualifiedName("Server"), IsInverse=False)
+    back = ua.RelativePathElement(TargetName=ua.QualifiedName("Objects"), IsInverse=True)
+    request = ua.TranslateBrowsePathsToNodeIdsRequest()
+    path = ua.BrowsePath(StartingNode=ua.NodeId(ua.ObjectIds.ObjectsFolder))
+    path.RelativePath.Elements = [there, back] * 100
+    request.Parameters.BrowsePaths = [path]
+    (result,) = client.ask(request).Results
+    assert [target.TargetId for target in result.Targets] == [ua.NodeId(ua.ObjectIds.ObjectsFolder)]
+
+
+def test_a_filter_that_cannot_be_used_is_refused_alone(start) -> None:
+    client = start().client()
+    number = client.subscribe().SubscriptionId
+    (wrong,) = client.monitor(number, STATE, Filter=ua.EventFilter())
+    assert wrong.StatusCode.value == ua.StatusCodes.BadMonitoredItemFilterUnsupported
+    (right,) = client.monitor(number, STATE, Filter=ua.DataChangeFilter(DeadbandType=1, DeadbandValue=1.0))
+    assert right.StatusCode.is_good()
+
+
+def test_what_waits_is_sent_in_answers_of_the_size_asked_for(start) -> None:
+    client = start().client()
+    request = ua.CreateSubscriptionRequest()
+    request.Parameters.RequestedPublishingInterval, request.Parameters.MaxNotificationsPerPublish = 50, 2
+    request.Parameters.PublishingEnabled = True
+    number = client.ask(request).Parameters.SubscriptionId
+    client.monitor(number, *[STATE] * 5)
+    sizes, more = [], True
+    while more:
+        result = client.publish()
+        sizes += [len(part.MonitoredItems) for part in result.NotificationMessage.NotificationData]
+        more = result.MoreNotifications or not sizes
+    assert sizes == [2, 2, 1]
+
+
+def test_what_was_not_acknowledged_can_be_asked_for_again(start) -> None:
+    client = start().client()
+    client.monitor(client.subscribe().SubscriptionId, STATE)
+    result = client.publish()
+    request = ua.RepublishRequest()
+    request.Parameters.SubscriptionId = result.SubscriptionId
+    request.Parameters.RetransmitSequenceNumber = result.NotificationMessage.SequenceNumber
+    assert client.ask(request).NotificationMessage.NotificationData
+    request.Parameters.RetransmitSequenceNumber = 99
+    assert fault(lambda: client.ask(request)) == ua.StatusCodes.BadMessageNotAvailable
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        ua.RegisterServerRequest,
+        ua.RegisterServer2Request,
+        ua.FindServersOnNetworkRequest,
+        ua.HistoryUpdateRequest,
+        ua.QueryFirstRequest,
+    ],
+)
+def test_what_is_not_served_is_refused(start, service: type) -> None:
+    running = start()
+    assert fault(lambda: running.wire().open().ask(service())) == ua.StatusCodes.BadSessionIdInvalid
+    assert fault(lambda: running.client().ask(service())) == ua.StatusCodes.BadServiceUnsupported
+
+
+def test_a_request_with_the_token_of_another_session_is_refused(start) -> None:
+    running = start()
+    client, other = running.client(), running.client("bob")
+    client.token = other.token
+    assert fault(lambda: client.value(STATE)) == ua.StatusCodes.BadSessionIdInvalid
+
+
+def _browse(number: int) -> ua.BrowseRequest:
+    request = ua.BrowseRequest()
+    description = ua.BrowseDescription(NodeId=ua.NodeId(number), BrowseDirection=ua.BrowseDirection.Both)
+    description.ResultMask = 63
+    request.Parameters.NodesToBrowse = [description]
+    return request
