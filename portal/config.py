@@ -13,7 +13,7 @@ from portal.limits import LIMITS
 
 SECRET_LENGTH = 16
 PASSWORD_LENGTH = 8
-LISTENERS = {"MQTT_PORT": 1883, "MQTT_TLS_PORT": 8883, "MQTT_WS_PORT": 8083, "MQTT_WSS_PORT": 8084}
+LISTENERS = {"MQTT_PORT": 1883, "MQTT_TLS_PORT": 8883, "MQTT_WS_PORT": 8083, "MQTT_WSS_PORT": 8084, "OPCUA_PORT": 4840}
 
 
 class SettingError(Exception):
@@ -33,6 +33,7 @@ class Settings:
     mqtt_tls_port: int | None
     mqtt_ws_port: int | None
     mqtt_wss_port: int | None
+    opcua_port: int | None
     mqtt_web: bool
     mqtt_sync: str  # how a commit of the broker's store reaches the disk: "full" or "normal"
     tls_certificate: Path | None
@@ -45,7 +46,7 @@ class Settings:
     guesses_per_username: int
     guess_window: int  # minutes
     ban_minutes: int
-    mqtt_limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the broker's names
+    limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the settings' names
 
     @property
     def ports(self) -> dict[str, int]:
@@ -55,8 +56,13 @@ class Settings:
             "mqtt-tls": self.mqtt_tls_port,
             "mqtt-ws": self.mqtt_ws_port,
             "mqtt-wss": self.mqtt_wss_port,
+            "opcua": self.opcua_port,
         }
         return {name: port for name, port in every.items() if port is not None}
+
+    def limits_of(self, protocol: str) -> dict[str, float]:
+        """Return the limits of a server that are set, by its own names for them."""
+        return {LIMITS[name].field: value for name, value in self.limits.items() if LIMITS[name].protocol == protocol}
 
     @property
     def needs_certificate(self) -> bool:
@@ -81,6 +87,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         mqtt_tls_port=ports["MQTT_TLS_PORT"],
         mqtt_ws_port=ports["MQTT_WS_PORT"],
         mqtt_wss_port=ports["MQTT_WSS_PORT"],
+        opcua_port=ports["OPCUA_PORT"],
         mqtt_web=_switch(environ, "MQTT_WEB"),
         mqtt_sync=_choice(environ, "MQTT_SYNC", "full", "normal"),
         tls_certificate=certificate,
@@ -93,7 +100,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         guesses_per_username=_guesses(environ, "GUESSES_PER_USERNAME"),
         guess_window=_count(environ, "GUESS_WINDOW", 10, least=1, most=1440),
         ban_minutes=_count(environ, "BAN_MINUTES", 10, least=1, most=1440),
-        mqtt_limits=_limits(environ),
+        limits=_limits(environ),
     )
 
 
@@ -134,12 +141,12 @@ def _listener(environ: Mapping[str, str], name: str, default: int) -> int | None
 
 
 def _limits(environ: Mapping[str, str]) -> dict[str, float]:
-    """Return the limits of the broker that are set; it has a default for each of the others."""
+    """Return the limits that are set; the servers have defaults for the others."""
     found = {}
     for limit in LIMITS.values():
         if text := environ.get(limit.setting, "").strip():
             try:
-                found[limit.field] = limit.parse(text)
+                found[limit.setting] = limit.parse(text)
             except ValueError as error:
                 raise SettingError(f"{limit.setting}: {error}") from None
     return found

@@ -7,16 +7,13 @@ web worker has nothing to do with the connection any more.
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from portal import unix
 from portal.config import Settings
 
 NAME = "web.sock"
-BACKLOG = 4096
 PATH = b"/mqtt"
 MOST = 64 * 1024  # bytes that go along with a socket
 
@@ -43,7 +40,10 @@ class Courier:
         """Give a socket away with what was read of it; the caller closes its own copy.  Raises `Away`."""
         message = b"%s\n%s" % (self._address(peer, request).encode(), request)
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as courier, _short(self._folder) as path:
+            with (
+                socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as courier,
+                unix.short(self._folder, NAME) as path,
+            ):
                 courier.setblocking(False)
                 courier.connect(path)
                 socket.send_fds(courier, [message], [client.fileno()])
@@ -62,24 +62,8 @@ class Courier:
 
 
 def listen(data_dir: Path) -> socket.socket:
-    """Return the socket at which the protocols worker takes clients over; one that was left behind is replaced."""
-    with _short(data_dir) as path:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        (data_dir / NAME).unlink(missing_ok=True)
-        listener.bind(path)
-    (data_dir / NAME).chmod(0o600)
-    listener.listen(BACKLOG)
-    return listener
-
-
-@contextmanager
-def _short(folder: Path) -> Iterator[str]:
-    """Name the Unix socket in a folder: an address of one has 107 bytes at most, paths of folders may have more."""
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{NAME}"
-    finally:
-        os.close(descriptor)
+    """Return the socket at which the protocols worker takes clients over."""
+    return unix.listen(data_dir, NAME, socket.SOCK_SEQPACKET)
 
 
 def _values(request: bytes | bytearray, name: bytes) -> list[bytes]:

@@ -26,7 +26,7 @@ KINDS = {
             "Devices and gateways that publish and subscribe",
             "mqtt",
         ),
-        Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", None),
+        Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", "opcua"),
         Kind("http", "HTTP", "braces", "Scripts and services that call the REST API", None),
         Kind("vrpc", "VRPC", "code-square", "Custom code and libraries, callable from outside", None),
         Kind(

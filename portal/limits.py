@@ -1,4 +1,4 @@
-"""The limits of the MQTT broker that a setting can change: what each bounds, and what may be set."""
+"""The limits of the protocol servers that a setting can change: what each bounds, and what may be set."""
 
 from __future__ import annotations
 
@@ -31,8 +31,12 @@ class Limit:
 
     @property
     def field(self) -> str:
-        """Return the name that the broker has for it."""
-        return self.setting.removeprefix("MQTT_").lower()
+        """Return the name that the server has for it."""
+        return self.setting.partition("_")[2].lower()
+
+    @property
+    def protocol(self) -> str:
+        return self.setting.partition("_")[0].lower()
 
     def parse(self, text: str) -> float | int:
         """Return the value of a setting; raises `ValueError` that says what is allowed."""
@@ -95,5 +99,28 @@ LIMITS = {
         Limit("MQTT_TOPIC_ALIASES", "", 0, 65_535, _CLIENT, "Topic aliases in each direction"),
         Limit("MQTT_MAX_KEEP_ALIVE", "whole seconds", 0, 65_535, _CLIENT, "Longest keep alive", "any"),
         Limit("MQTT_STORED_SESSIONS", "", 0, 1_000_000, _INTEGRATION, "Sessions kept for clients that are away"),
+        Limit("OPCUA_MAX_CONNECTIONS", "", 1, 1_000_000, _ALL, "Open connections"),
+        Limit("OPCUA_MAX_CONNECTIONS_PER_ADDRESS", "", 1, 1_000_000, _ADDRESS, "Open connections from one address"),
+        Limit(
+            "OPCUA_MAX_CONNECTIONS_PER_INTEGRATION",
+            "",
+            1,
+            1_000_000,
+            _INTEGRATION,
+            "Open connections of one integration",
+        ),
+        Limit("OPCUA_CONNECT_TIMEOUT", "seconds", 1, 300, _CLIENT, "Time for a client to log in after it connected"),
+        Limit("OPCUA_SESSION_TIMEOUT", "seconds", 5, 3600, _CLIENT, "Time after which a silent session ends"),
+        Limit("OPCUA_MAX_MESSAGE", "bytes", 64 * KIB, 64 * MIB, _CLIENT, "Largest message"),
+        Limit("OPCUA_SUBSCRIPTIONS", "", 1, 1_000_000, _INTEGRATION, "Subscriptions"),
+        Limit("OPCUA_MONITORED_ITEMS", "", 1, 10_000_000, _INTEGRATION, "Monitored items"),
+        Limit("OPCUA_PUBLISHING_INTERVAL", "seconds", 0, 60, _CLIENT, "Shortest publishing interval"),
+        Limit("OPCUA_NODES", "", 1, 1_000_000, _INTEGRATION, "Nodes, folders among them"),
+        Limit("OPCUA_NODES_TOTAL", "", 1, 10_000_000, _ALL, "Nodes"),
+        Limit("OPCUA_VALUE_BYTES", "bytes", 1 * KIB, 16 * MIB, _CLIENT, "One value"),
+        Limit("OPCUA_VALUES_BYTES", "bytes", 64 * KIB, 16 * GIB, _INTEGRATION, "Bytes of all values and names"),
+        Limit("OPCUA_VALUES_TOTAL_BYTES", "bytes", 1 * MIB, 256 * GIB, _ALL, "Bytes of all values and names"),
+        Limit("OPCUA_HISTORY_VALUES", "", 0, 100_000, _CLIENT, "Values in the history of one node", "none"),
+        Limit("OPCUA_HISTORY_TOTAL_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of all history"),
     )
 }

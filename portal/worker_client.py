@@ -1,40 +1,67 @@
-"""Questions to the protocols worker that a page needs answered now; without an answer it shows what the database knows.
+"""Questions to the protocol servers that a page needs answered now; without an answer it shows what the database knows.
 
-The way is gunicorn's dirty client.  Without gunicorn, while the worker is away, and of other nodes, there is no answer.
+Each part of the protocols worker answers at a Unix socket of its own in DATA_DIR (see `protocols.answers`): one
+connection for each question, with a JSON text in each direction.  While a part is away, and of other nodes, there is
+no answer.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-import os
+import socket
 import time
+from pathlib import Path
 from typing import Any
 
-from gunicorn.dirty.client import DirtyClient
-from gunicorn.dirty.errors import DirtyError
+from flask import current_app
+
+from portal import unix
 
 log = logging.getLogger(__name__)
 
-APP = "protocols.worker:ProtocolsWorker"
-SOCKET = "GUNICORN_DIRTY_SOCKET"  # the environment variable in which gunicorn names the arbiter's socket
+MQTT, OPCUA = "mqtt", "opcua"  # the parts
 TIMEOUT = 1.0  # seconds; the worker itself gives up a little earlier
 PAUSE = 3.0  # seconds in which nobody asks again after there was no answer, so that no web thread waits for nothing
 
-_silent_until = 0.0
+_silent_until: dict[str, float] = {}
 
 
-def ask(action: str, *args: Any, timeout: float = TIMEOUT) -> Any:
-    """Return what an action of the worker answers, or None."""
-    global _silent_until
-    path = os.environ.get(SOCKET)
-    if path is None or time.monotonic() < _silent_until:
+class Refused(Exception):
+    """What was asked for cannot be done; the message says why, to a person."""
+
+
+def socket_name(part: str) -> str:
+    """Return the name of the socket at which a part answers."""
+    return f"{part}.sock"
+
+
+def ask(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> Any:
+    """Return what an action of a part answers, or None.  Raises `Refused`."""
+    if time.monotonic() < _silent_until.get(part, 0.0):
         return None
-    client = DirtyClient(path, timeout)  # one for each question: a kept one may lead to an arbiter that is no more
     try:
-        return client.execute(APP, action, *args)
-    except DirtyError as error:
-        _silent_until = time.monotonic() + PAUSE
-        log.warning("the protocols worker did not answer %r: %s", action, error)
+        answer = _exchange(part, {"action": action, "arguments": arguments}, timeout)
+    except (OSError, ValueError) as error:
+        _silent_until[part] = time.monotonic() + PAUSE
+        log.warning("the %s part of the protocols worker did not answer %r: %s", part, action, error or "silence")
         return None
-    finally:
-        client.close()
+    if "refused" in answer:
+        raise Refused(answer["refused"])
+    return answer.get("answer")
+
+
+def _exchange(part: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
+    folder: Path = current_app.extensions["gatehouse_settings"].data_dir
+    until = time.monotonic() + timeout
+    with socket.socket(socket.AF_UNIX) as connection, unix.short(folder, socket_name(part)) as path:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        connection.sendall(json.dumps(question).encode())
+        connection.shutdown(socket.SHUT_WR)
+        received = bytearray()
+        while data := connection.recv(65_536):
+            received += data
+            connection.settimeout(max(0.001, until - time.monotonic()))
+    found: dict[str, Any] = json.loads(received)
+    return found

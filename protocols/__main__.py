@@ -9,14 +9,13 @@ import sys
 
 from portal import certificate, clock, config, db, ports
 from portal.config import SettingError
-from protocols import process
+from protocols import parts, process
 from protocols.runtime import Runtime
 
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    process.end_with_any_thread()
     os.umask(0o077)
     try:
         settings = config.load()
@@ -25,7 +24,10 @@ def main() -> int:
         db.database.close_all()
         if settings.needs_certificate:
             certificate.prepare(settings, clock.now())
-        runtime = Runtime(settings, ports.bind(settings.host, settings.ports))
+        listeners = ports.bind(settings.host, settings.ports)
+        companions = parts.companions(settings, listeners, Runtime)
+        process.end_with_any_thread()
+        runtime = Runtime(settings, listeners)
     except SettingError as error:
         sys.stderr.write(f"gatehouse: {error}\n")
         return 1
@@ -34,6 +36,8 @@ def main() -> int:
     runtime.start()
     signal.sigwait(signals)
     runtime.stop()
+    for companion in companions:
+        companion.stop()
     return 0
 
 

@@ -7,11 +7,15 @@ import gc
 import logging
 import os
 import resource
+import signal
 import threading
+import time
 
 log = logging.getLogger(__name__)
 
 GC_THRESHOLDS = (10_000, 10, 1_000)  # allocations, then collections of the younger generation
+
+PARENT_CHECK = 0.5  # seconds
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 LARGE_BLOCK = 8 * 1024 * 1024  # bytes
@@ -38,6 +42,17 @@ def _end(failed: threading.ExceptHookArgs) -> None:
     fault = failed.exc_value
     log.critical("thread %s failed; ending this worker", name, exc_info=fault)
     os._exit(os.EX_SOFTWARE)
+
+
+def follow_parent() -> None:
+    """End this process when its parent is gone: who comes in its place needs the ports and the data folder."""
+    threading.Thread(target=_follow, args=(os.getppid(),), name="parent", daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def raise_file_limit() -> None:

@@ -13,24 +13,22 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
-from typing import IO, Any
+from typing import IO
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, bans, certificate, clock, db, handover, presence, traffic
+from portal import activity, bans, certificate, clock, db, handover, presence, traffic, unix, worker_client
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
-from protocols import process
+from protocols import parts, process
+from protocols.answers import Answers
 from protocols.contract import ConnectionInfo
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
-from protocols.mqtt.keeper import StoreKeeper
-from protocols.mqtt.limits import Limits
-from protocols.mqtt.server import MqttServer
 from protocols.servers import Servers
 from protocols.warden import Warden
 
@@ -49,16 +47,17 @@ SHOWN_FILTER = 256  # characters
 
 
 class Runtime:
-    """Everything that runs in the protocols worker."""
+    """Everything that runs in one part of the protocols worker; the main part also keeps house."""
 
-    def __init__(self, settings: Settings, listeners: Mapping[str, socket.socket]) -> None:
+    def __init__(self, settings: Settings, listeners: Mapping[str, socket.socket], part: str = parts.MAIN) -> None:
         self._settings = settings
-        self._listeners = listeners
-        self._lock = lock_data_dir(settings)
+        self._listeners = parts.of(part, listeners)
+        self._part = part
+        self._lock = lock_data_dir(settings, part)
         process.raise_file_limit()
         process.give_back_memory()
         db.init(settings, synchronous="normal")
-        self._node_id = _node_id(settings)
+        self._node_id = _node_id(settings, part)
         self._gate = Gate(Sealer(settings.secret_key))
         self._guard = Guard(Rules.of(settings))
         self._warden = Warden(self._guard)
@@ -69,7 +68,10 @@ class Runtime:
         self._kicks = presence.Kicks(self._node_id)
         self._ledger = Ledger()
         self._jobs = _scheduler()
-        self._certificate = certificate.Keeper(settings) if settings.needs_certificate else None
+        self._is_main = part == parts.MAIN
+        follows_certificate = self._is_main and settings.needs_certificate
+        self._certificate = certificate.Keeper(settings) if follows_certificate else None
+        self._answers = Answers(_answering(settings, part), {"connections": self.connections, "usage": self.usage})
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -80,15 +82,17 @@ class Runtime:
             time.sleep(RETRY)
         self._book.start()
         self._warden.start()
-        for protocol, listeners in self._by_protocol().items():
-            self._start_server(protocol, listeners)
+        if transports := self._transports():
+            self._start_server(transports)
         self._watcher.start()
         self._start_jobs()
+        self._answers.start()
         process.collect_rarely()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
 
     def stop(self) -> None:
         """Close every connection, write the last of presence, and end the threads; takes at most 5 s."""
+        self._answers.stop(STOP)
         self._jobs.shutdown(wait=False)
         self._stopping.set()
         self._watcher.join(STOP)
@@ -118,29 +122,23 @@ class Runtime:
         except db.Unavailable as error:
             log.error("the node could not sign off: %s", error)
 
-    def _by_protocol(self) -> dict[str, dict[str, list[socket.socket]]]:
-        """Return the listeners by protocol and transport: "mqtt-tls" is MQTT over TLS, "mqtt" that over TCP."""
-        found: dict[str, dict[str, list[socket.socket]]] = {}
-        for name, listener in self._listeners.items():
-            protocol, _, transport = name.partition("-")
-            found.setdefault(protocol, {})[transport or "tcp"] = [listener]
-        if self._settings.mqtt_web:
-            found.setdefault("mqtt", {})["web"] = [handover.listen(self._settings.data_dir)]
+    def _transports(self) -> dict[str, list[socket.socket]]:
+        """Return the listeners by transport."""
+        found = {name.partition("-")[2] or "tcp": [listener] for name, listener in self._listeners.items()}
+        if self._is_main and self._settings.mqtt_web:
+            found["web"] = [handover.listen(self._settings.data_dir)]
         return found
 
-    def _start_server(self, protocol: str, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
-        server = SERVERS[protocol](
-            authenticate=Entrance(self._gate, self._guard, self._book),
-            presence=self._book,
-            limits=Limits(**dict[str, Any](self._settings.mqtt_limits)),
-            keeper=StoreKeeper(self._settings.data_dir / "mqtt.db", synchronous=self._settings.mqtt_sync),
-            tls=self._certificate.current if self._certificate is not None else None,
-        )
-        self._servers.start(protocol, server, listeners, {entry.id: grant(entry) for entry in self._gate.entries()})
+    def _start_server(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+        entrance = Entrance(self._gate, self._guard, self._book)
+        server = parts.MAKERS[self._part](parts.Tools(self._settings, entrance, self._book, self._certificate))
+        grants = {entry.id: grant(entry) for entry in self._gate.entries()}
+        self._servers.start(self._part, server, listeners, grants)
 
     def _start_jobs(self) -> None:
-        self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
-        self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
+        if self._is_main:
+            self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
+            self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
         self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
         if self._certificate is not None:
             self._jobs.add_job(self._certificate.refresh, "interval", seconds=RENEWAL)
@@ -231,9 +229,6 @@ class Runtime:
             self._ledger.clear()
 
 
-SERVERS = {"mqtt": MqttServer}
-
-
 def _as_dict(info: ConnectionInfo) -> dict[str, object]:
     """Return plain values, which can be sent to another process; no client decides how many."""
     values: dict[str, object] = {field.name: getattr(info, field.name) for field in fields(info)}
@@ -250,9 +245,14 @@ def _scheduler() -> BackgroundScheduler:
     )
 
 
-def lock_data_dir(settings: Settings) -> IO[str]:
+def _answering(settings: Settings, part: str) -> socket.socket:
+    """Return the socket at which a part answers the pages."""
+    return unix.listen(settings.data_dir, worker_client.socket_name(part), socket.SOCK_STREAM)
+
+
+def lock_data_dir(settings: Settings, part: str = parts.MAIN) -> IO[str]:
     """Hold the data folder: two workers on one folder would take each other's connections for leftovers."""
-    file = (settings.data_dir / "protocols.lock").open("w")
+    file = (settings.data_dir / ("protocols.lock" if part == parts.MAIN else f"protocols-{part}.lock")).open("w")
     for _ in range(20):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -263,7 +263,9 @@ def lock_data_dir(settings: Settings) -> IO[str]:
     raise SettingError(f"DATA_DIR: another protocols worker runs on {settings.data_dir}")
 
 
-def _node_id(settings: Settings) -> str:
+def _node_id(settings: Settings, part: str) -> str:
+    """Return what the node of a part is called: for the database each part is a node of its own."""
     path = settings.data_dir / "node-id"
     write_once(path, secrets.token_hex(8))
-    return path.read_text("ascii").strip()
+    machine = path.read_text("ascii").strip()
+    return machine if part == parts.MAIN else f"{machine}-{part}"

@@ -11,6 +11,7 @@ from typing import Any
 from flask import g
 
 from portal import activity, bans, chart, clock, presence, traffic, worker_client
+from portal.kinds import KINDS
 from portal.models import Activity, Ban, Connection, Integration
 
 SHOWN_CONNECTIONS = 50
@@ -77,5 +78,6 @@ def _figures(integration: Integration, connections: list[Connection]) -> Figures
     if len(connections) > MOST_ASKED:
         return None
     wanted = [connection.id for connection in connections[:SHOWN_CONNECTIONS]]
-    found = worker_client.ask("connections", integration.id, wanted)
+    part = KINDS[integration.type].door or worker_client.MQTT
+    found = worker_client.ask(part, "connections", integration.id, wanted)
     return None if found is None else {row["connection_id"]: row for row in found}

@@ -102,7 +102,9 @@ def _running() -> dict[str, Any]:
 
 def _limits() -> dict[str, Any]:
     """Return the limits as the servers of this machine report them; None where nobody answers."""
-    usage = worker_client.ask("usage") if presence.nodes_up(clock.now()) else None
+    parts = (worker_client.MQTT, worker_client.OPCUA) if presence.nodes_up(clock.now()) else ()
+    answers = [worker_client.ask(part, "usage") for part in parts]
+    usage = [row for answer in answers for row in answer or ()] or None
     return {"usage": None if usage is None else sorted((Used(**row) for row in usage), key=_place)}
 
 

@@ -1,0 +1,110 @@
+"""A part of the protocols worker in a process of its own, made again when it ends.
+
+A keeper process is forked while this one has a single thread, and forks the part, again and again if need be: a
+process with threads can not be forked safely, and what was loaded before the fork is shared by all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+LOOK = 0.5  # seconds between two looks at the parent
+PATIENCE = 4.0  # seconds for the part to end
+PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before it is made again; longer if it never lasts
+LASTS = 30.0  # seconds after which it has lasted
+
+ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+
+
+class Companion:
+    """One part; `work` runs in its process, and returns when a signal in `ENDING` has come."""
+
+    def __init__(self, name: str, work: Callable[[], None]) -> None:
+        self.name = name
+        self._work = work
+        self._keeper = 0
+
+    def start(self) -> None:
+        """Fork the keeper.  This process must have one thread."""
+        parent = os.getpid()
+        self._keeper = os.fork()
+        if not self._keeper:
+            _leave(lambda: self._keep(parent))
+
+    def stop(self) -> None:
+        """Have the part end, and wait for it."""
+        try:
+            os.kill(self._keeper, signal.SIGTERM)
+            until = time.monotonic() + PATIENCE + 1
+            while os.waitpid(self._keeper, os.WNOHANG) == (0, 0) and time.monotonic() < until:
+                time.sleep(0.02)
+        except (ProcessLookupError, ChildProcessError):  # somebody has ended it
+            pass
+
+    def _keep(self, parent: int) -> None:
+        _take_signals()
+        failures = 0
+        while True:
+            began = time.monotonic()
+            part = os.fork()
+            if not part:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+                _leave(self._work)
+            status = _wait(part, parent)
+            if status is None:
+                return
+            log.error("the %s part of the protocols worker ended (%d), and is started again", self.name, status)
+            failures = 0 if time.monotonic() - began > LASTS else failures + 1
+            if signal.sigtimedwait(ENDING, min(PAUSE * 2**failures / 2, LONGEST_PAUSE)) is not None:
+                return
+
+
+def _take_signals() -> None:
+    """Wait for signals instead of being interrupted; forget what the process that was forked did with them."""
+    signal.set_wakeup_fd(-1)
+    for one in (*ENDING, signal.SIGABRT, signal.SIGUSR1, signal.SIGCHLD):
+        signal.signal(one, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGCHLD})
+
+
+def _wait(part: int, parent: int) -> int | None:
+    """Return the exit status of a part that ended by itself; None once it was ended, or has to go with the parent."""
+    while True:
+        found = signal.sigtimedwait({*ENDING, signal.SIGCHLD}, LOOK)
+        pid, status = os.waitpid(part, os.WNOHANG)
+        if (found is not None and found.si_signo in ENDING) or os.getppid() != parent:
+            if not pid:
+                _end(part)
+            return None
+        if pid:
+            return os.waitstatus_to_exitcode(status)
+
+
+def _end(part: int) -> None:
+    os.kill(part, signal.SIGTERM)
+    until = time.monotonic() + PATIENCE
+    while os.waitpid(part, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            os.kill(part, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _leave(work: Callable[[], None]) -> None:
+    """Do the work of a forked process, and end it without what its parent had planned for its own end."""
+    status = os.EX_SOFTWARE
+    try:
+        work()
+        status = os.EX_OK
+    except Exception:
+        log.exception("a part of the protocols worker failed")
+    finally:
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)

@@ -1,0 +1,112 @@
+"""The parts of the protocols worker, each a process of its own: which listeners it has, and how its server is made.
+
+OPC UA is a part by itself because its server is busy in Python for milliseconds: in one process it would hold up
+every message of MQTT (see decision 38).
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from portal import addresses, certificate, clock
+from portal.config import Settings
+from protocols import process
+from protocols.companion import ENDING, Companion
+from protocols.contract import Authenticate, Presence, Server
+
+MAIN = "mqtt"  # the part that also keeps house, and always runs
+OTHERS = ("opcua",)
+
+Listeners = Mapping[str, socket.socket]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a server is made of."""
+
+    settings: Settings
+    authenticate: Authenticate
+    presence: Presence
+    certificate: certificate.Keeper | None
+
+
+class Runs(Protocol):
+    """`protocols.runtime.Runtime`."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def of(part: str, listeners: Listeners) -> dict[str, socket.socket]:
+    """Return the listeners of a part: "mqtt-tls" is MQTT over TLS, "mqtt" that over TCP."""
+    return {name: one for name, one in listeners.items() if name.partition("-")[0] == part}
+
+
+def companions(
+    settings: Settings, listeners: Listeners, run: Callable[[Settings, Listeners, str], Runs]
+) -> list[Companion]:
+    """Start the parts that have listeners, beside the main one.  This process must have one thread."""
+    wanted = [part for part in OTHERS if of(part, listeners)]
+    made = [Companion(part, partial(_work, settings, of(part, listeners), part, run)) for part in wanted]
+    for companion in made:
+        companion.start()
+    return made
+
+
+def _work(settings: Settings, listeners: Listeners, part: str, run: Callable[..., Runs]) -> None:
+    """Run a part until it is ended; its process has `protocols.companion` blocked the signals for."""
+    process.end_with_any_thread()
+    process.follow_parent()
+    running = run(settings, listeners, part)
+    running.start()
+    signal.sigwait(ENDING)
+    running.stop()
+
+
+def make_mqtt(tools: Tools) -> Server:
+    """Return the MQTT broker."""
+    from protocols.mqtt.keeper import StoreKeeper
+    from protocols.mqtt.limits import Limits
+    from protocols.mqtt.server import MqttServer
+
+    settings = tools.settings
+    return MqttServer(
+        authenticate=tools.authenticate,
+        presence=tools.presence,
+        limits=Limits(**dict[str, Any](settings.limits_of("mqtt"))),
+        keeper=StoreKeeper(settings.data_dir / "mqtt.db", synchronous=settings.mqtt_sync),
+        tls=tools.certificate.current if tools.certificate is not None else None,
+    )
+
+
+def make_opcua(tools: Tools) -> Server:
+    """Return the OPC UA server.  Its part alone loads asyncua, which takes 40 MB."""
+    from protocols.opcua.limits import Limits
+    from protocols.opcua.server import OpcUaServer
+    from protocols.opcua.values.limits import ValueLimits
+    from protocols.opcua.values.space import ValueSpace
+
+    settings = tools.settings
+    limits = settings.limits_of("opcua")
+    return OpcUaServer(
+        authenticate=tools.authenticate,
+        presence=tools.presence,
+        folder=settings.data_dir / "opcua",
+        clock=clock.now,
+        limits=_made(Limits, limits),
+        values=ValueSpace(settings.data_dir / "opcua.db", _made(ValueLimits, limits), clock.now),
+        hosts=["localhost", *addresses.of_machine()],
+    )
+
+
+def _made(kind: type[Any], limits: Mapping[str, float]) -> Any:
+    return kind(**{name: value for name, value in limits.items() if name in kind.__dataclass_fields__})
+
+
+MAKERS: dict[str, Callable[[Tools], Server]] = {"mqtt": make_mqtt, "opcua": make_opcua}
