@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from asyncua import ua
+from asyncua.ua.uaprotocol_auto import VariableAttributes  # what is decoded; ua.VariableAttributes is a subclass
 
 from protocols.opcua.values import kinds, naming
 from protocols.opcua.values.errors import Refused
@@ -43,6 +44,8 @@ def add(nodes: Nodes, reader: Reader, item: ua.AddNodesItem, now: datetime) -> N
 
 def delete(nodes: Nodes, reader: Reader, node_id: ua.NodeId) -> None:
     """Delete a node of the reader's own, with everything below it; raise Refused."""
+    if node_id.NamespaceIndex != naming.NAMESPACE or node_id == naming.ROOT:
+        raise Refused(ua.StatusCodes.BadUserAccessDenied)
     node = find(reader, node_id)
     if node is None:
         raise Refused(ua.StatusCodes.BadNodeIdUnknown)
@@ -90,9 +93,11 @@ def _name(reader: Reader, parent: Node, item: ua.AddNodesItem) -> str:
 
 def _first_value(given: Any) -> tuple[ua.DataValue, kinds.Kind | None]:
     """Return the first value of a variable, and its kind where its data type says it and the value does not."""
-    if not isinstance(given, ua.VariableAttributes):
+    if not isinstance(given, VariableAttributes):
         raise Refused(ua.StatusCodes.BadNodeAttributesInvalid)
-    value, wanted = given.Value, _built_in(given.DataType)
+    specified = given.SpecifiedAttributes
+    value = given.Value if specified & ua.NodeAttributesMask.Value else None
+    wanted = _built_in(given.DataType) if specified & ua.NodeAttributesMask.DataType else ua.VariantType.Null
     if value is None or value.VariantType == ua.VariantType.Null:
         kind = kinds.Kind(wanted, max(given.ValueRank, kinds.SCALAR) or 1) if wanted in kinds.KEPT else None
         return ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData)), kind
