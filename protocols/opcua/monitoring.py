@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from asyncua import ua
 from asyncua.server.monitored_item_service import MonitoredItemData, MonitoredItemService, MonitoredItemValues
+from asyncua.ua import uaprotocol_auto
 
 _Codes = ua.StatusCodes
+_DataChangeFilter = uaprotocol_auto.DataChangeFilter  # what is decoded; ua.DataChangeFilter is a subclass of it
 
 
 class _Values(MonitoredItemValues):
@@ -107,6 +109,6 @@ def _wrong_filter(attribute: int, wanted: ua.MonitoringParameters) -> int | None
         wanted.Filter = None
     if attribute == ua.AttributeIds.EventNotifier:
         return None if isinstance(wanted.Filter, ua.EventFilter) else int(_Codes.BadEventFilterInvalid)
-    if wanted.Filter is None or isinstance(wanted.Filter, ua.DataChangeFilter):
+    if wanted.Filter is None or isinstance(wanted.Filter, _DataChangeFilter):
         return None
     return int(_Codes.BadMonitoredItemFilterUnsupported)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asyncua import ua
+from asyncua.ua.uaprotocol_auto import DataChangeFilter  # what is decoded; ua.DataChangeFilter is a subclass
 
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.kinds import NUMBERS, Kind
@@ -37,7 +38,7 @@ def read_filter(wanted: Any, kind: Kind | None, is_value: bool) -> Filter:
         return Filter()
     if not is_value:
         raise Refused(ua.StatusCodes.BadFilterNotAllowed)
-    if not isinstance(wanted, ua.DataChangeFilter):
+    if not isinstance(wanted, DataChangeFilter):
         raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
     if wanted.DeadbandType == ua.DeadbandType.None_:
         return Filter(wanted.Trigger)

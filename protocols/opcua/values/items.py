@@ -119,7 +119,10 @@ class Items(MonitoredItems):
 
     def tell(self, item: Item, value: ua.DataValue) -> None:
         """Queue a value for the next answer; beyond the item's queue, or the subscription's room, another goes."""
-        queue: list[ua.MonitoredItemNotification] = self.isub._triggered_datachanges.setdefault(item.id, [])
+        queues: dict[int, list[ua.MonitoredItemNotification]] = self.isub._triggered_datachanges
+        if not queues:
+            self._queued = 0
+        queue = queues.setdefault(item.id, [])
         shown = ranges.shown(value, item.asked.IndexRange, item.times)
         if queue and (len(queue) >= item.most or self._is_full()):
             self._hits.add("queue")

@@ -231,5 +231,5 @@ def _ring_record(node: Node) -> Record:
 def _ring(record: Record, most: int) -> Ring:
     ring = Ring()
     for value in record.values:
-        ring.add(value, kinds.measure(value.Value) if value.Value is not None else 0, most)
+        ring.add(value, kinds.measure(value.Value), most)
     return ring

@@ -83,6 +83,8 @@ def measure(variant: ua.Variant) -> int:
     """Return how much room a value takes on the wire; raise Refused for one that cannot be sent again."""
     if not variant.is_array and variant.VariantType in FIXED:
         return FIXED[variant.VariantType]
+    if variant.VariantType is Type.Null:
+        return 0
     try:
         return len(ua_binary.variant_to_binary(variant))
     except (ua.UaError, struct.error, TypeError, ValueError, AttributeError, OverflowError, IndexError, KeyError):

@@ -163,9 +163,9 @@ class Nodes:
             value.SourceTimestamp = now
         node.value = value
         node.writes += 1
-        self._keeper.changed(node)
         if self.limits.history_values:
             self._remember(node, value, size)
+        self._keeper.changed(node)
         if node.watchers:
             self._tell(node, value)
 
@@ -173,7 +173,7 @@ class Nodes:
         """Return a node as it was kept; nobody is told, and nothing is refused."""
         node = self._made(folder, name, is_kept=False)
         node.kind, node.value = kind, value
-        if value is not None and value.Value is not None and value.Value.VariantType is not ua.VariantType.Null:
+        if value is not None:
             self._grow(node, kinds.measure(value.Value))
         return node
 

@@ -153,6 +153,10 @@ class Bed:
         self._clients.append(client)
         return client
 
+    def forget_client(self, client: Client) -> None:
+        """Leave a client alone that has gone."""
+        self._clients.remove(client)
+
     def permit(self, *grants: Grant) -> None:
         """Change permissions, as the portal does."""
         by_id = {grant.integration_id: grant for grant in grants}
