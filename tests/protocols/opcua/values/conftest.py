@@ -7,7 +7,8 @@ import inspect
 from pathlib import Path
 
 import pytest
-from values_bed import Bed, standard_nodes
+
+from tests.protocols.opcua.values.values_bed import Bed, standard_nodes
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from values_pure import NOW, make_nodes, reader, value
 
 from protocols.contract import Grant
 from protocols.opcua.values.reader import Reader
 from protocols.opcua.values.topics import Access
+from tests.protocols.opcua.values.values_pure import NOW, make_nodes, reader, value
 
 NAMES = ["x", "line/x", "line/deep/x", "other"]
 

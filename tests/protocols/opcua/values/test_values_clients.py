@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 from asyncua import ua
-from values_bed import ADA, BOB, Bed, Listener, eventually, node, refusal
 
 from protocols.contract import Grant
+from tests.protocols.opcua.values.values_bed import ADA, BOB, Bed, Listener, eventually, node, refusal
 
 T = ua.VariantType
 WHEN = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from asyncua import ua
-from values_pure import NOW, later, make_nodes, refused, value
 
 from protocols.opcua.values.errors import Unreadable
 from protocols.opcua.values.face import Face, NodeInfo
 from protocols.opcua.values.nodes import Nodes
+from tests.protocols.opcua.values.values_pure import NOW, later, make_nodes, refused, value
 
 
 @pytest.fixture

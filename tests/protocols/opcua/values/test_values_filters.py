@@ -6,11 +6,11 @@ import math
 
 import pytest
 from asyncua import ua
-from values_pure import NOW, later, refused, value
 
 from protocols.opcua.values.filters import Filter, read_filter
 from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.ranges import part, shown
+from tests.protocols.opcua.values.values_pure import NOW, later, refused, value
 
 T = ua.VariantType
 Trigger = ua.DataChangeTrigger

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from asyncua import ua
-from values_pure import NOW, later, make_nodes, refused, value
 
 from protocols.opcua.values.history import COST, NO_TIME, Question, Ring, select
+from tests.protocols.opcua.values.values_pure import NOW, later, make_nodes, refused, value
 
 
 def ring(*seconds: float, most: int = 100) -> Ring:

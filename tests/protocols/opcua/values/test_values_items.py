@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from asyncua import Client, Node, ua
-from values_bed import Bed, Listener, eventually, node
 
 from protocols.opcua.values.limits import ValueLimits
+from tests.protocols.opcua.values.values_bed import Bed, Listener, eventually, node
 
 T = ua.VariantType
 SLOW = 3_600_000  # milliseconds: nothing is sent in the course of a test, unless it is asked for

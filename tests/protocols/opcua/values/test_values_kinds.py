@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 from asyncua import ua
-from values_pure import refused
 
 from protocols.opcua.values.kinds import FIXED, KEPT, NUMBERS, SCALAR, Kind, fit, kind_of, measure
+from tests.protocols.opcua.values.values_pure import refused
 
 T = ua.VariantType
 BOUNDS = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from values_pure import NOW, make_nodes, reader, refused, value
 
 from protocols.opcua.values import naming
 from protocols.opcua.values.limits import ValueLimits
+from tests.protocols.opcua.values.values_pure import NOW, make_nodes, reader, refused, value
 
 USERNAMES = ["a", "a/b", "a/b/c", "a%2Fb", "a%", "%2F", "a:b@c", "a b", "Integrations", "publish", "a;s=b", "ä"]
 NAMES = ["c", "b/c", "b", "%2Fb/c", "publish1", "b%2Fc"]

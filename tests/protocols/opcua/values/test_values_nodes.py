@@ -6,12 +6,12 @@ import random
 
 import pytest
 from asyncua import ua
-from values_pure import NOW, later, make_nodes, refused, value
 
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.tree import OVERHEAD, Node
+from tests.protocols.opcua.values.values_pure import NOW, later, make_nodes, refused, value
 
 _NO_ROOM = (ua.StatusCodes.BadTooManyOperations, ua.StatusCodes.BadOutOfMemory, ua.StatusCodes.BadNodeIdExists)
 

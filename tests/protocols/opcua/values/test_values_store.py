@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from asyncua import ua
-from values_pure import NOW, later, value
 
 from protocols.opcua.values import records
 from protocols.opcua.values.keeper import StoreKeeper
@@ -19,6 +18,7 @@ from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.records import Record
+from tests.protocols.opcua.values.values_pure import NOW, later, value
 
 T = ua.VariantType
 USERNAMES = {1: "a", 2: "b/c"}
