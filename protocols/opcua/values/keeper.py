@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from protocols.opcua.values.tree import Node
 INTERVAL = 0.1  # seconds between two batches, at least
 _REST = 4  # times as long as the last batch took, so that the store never takes more than a fifth of a core
 _BATCH = 2 << 20  # bytes that nodes take, of which each takes 512 at least
+_PACE = 4 << 20  # bytes of nodes in a second, so that large values that change all the time do not wear a disk out
 _HISTORY_INTERVAL = 5.0  # seconds between two batches that hold history
 _LAST_HISTORY = 16 << 20  # bytes of history that are written at the end
 _UNREADABLE = (ua.UaError, struct.error, ValueError, TypeError, KeyError, AttributeError)
@@ -42,20 +44,26 @@ class NoKeeper:
 
 
 class StoreKeeper:
-    """Keeps everything in one file.  `load` comes first, then `start`."""
+    """Keeps everything in one file.  `open` and `load` come first, then `start`.
+
+    A record gets its number when it is written for the first time, and a node knows it once that is committed: what
+    was never committed needs no deletion.
+    """
 
     def __init__(self, path: Path, history_pace: int) -> None:
         self._store = Store(path)
         self._history_pace = history_pace
         self._number = 0
-        self._changed: dict[int, Node] = {}
-        self._rings: dict[int, Node] = {}
+        self._changed: dict[Node, None] = {}
+        self._rings: dict[Node, None] = {}
         self._gone: dict[int, None] = {}
-        self._under_way: tuple[dict[int, Node], dict[int, Node], dict[int, None]] | None = None
+        self._under_way = _UnderWay()
         self._is_waiting = False
         self._pause = INTERVAL
         self._since_history = 0.0
+        self._recoveries = 0
         self._found: list[tuple[int, Record]] = []
+        self._nodes: Nodes | None = None
         self._later: Later | None = None
 
     @property
@@ -63,44 +71,30 @@ class StoreKeeper:
         """Say whether nothing can be written at present."""
         return self._store.is_failing
 
-    @property
-    def is_idle(self) -> bool:
+    def is_idle(self, *, but_history: bool = False) -> bool:
         """Say whether everything is written."""
-        return not (self._changed or self._rings or self._gone or self._under_way)
+        under_way = self._under_way
+        waiting = self._changed or self._gone or under_way.nodes or under_way.gone or under_way.rings
+        return not waiting and (but_history or not self._rings)
 
     def open(self) -> list[Record]:
         """Return what was kept; blocks, and may run on any thread."""
-        found = []
         for number, data in self._store.open():
             self._number = max(self._number, number)
             try:
-                found.append((number, records.decode(data)))
+                self._found.append((number, records.decode(data)))
             except _UNREADABLE:
                 self._gone[number] = None
-        self._found = found
-        return [record for _, record in found]
+        return [record for _, record in self._found]
 
     def load(self, nodes: Nodes, usernames: dict[int, str]) -> None:
         """Have the nodes of these integrations again; what was kept of others is dropped."""
+        self._nodes = nodes
         found, self._found = self._found, []
         for number, record in sorted(found, key=lambda one: one[1].what):  # the nodes before their history
             username = usernames.get(record.integration_id)
-            if username is None or not self._load(nodes, username, number, record):
+            if username is None or not _load(nodes, username, number, record):
                 self._gone[number] = None
-
-    def _load(self, nodes: Nodes, username: str, number: int, record: Record) -> bool:
-        folder = nodes.adopt(record.integration_id, username)
-        if record.what == records.RING:
-            node = folder.nodes.get(record.name)
-            if node is None:
-                return False
-            node.ring_record = number
-            nodes.restore_history(node, _ring(record, nodes.limits.history_values))
-            return True
-        node = nodes.restore(folder, record.name, record.kind, record.values[0] if record.values else None)
-        node.record, node.writes = number, record.writes
-        node.is_kept = record.what == records.FOLDER
-        return True
 
     def start(self, later: Later, soon: Soon) -> None:
         """Start writing: `later` runs a function on the loop after some seconds, `soon` may be called anywhere."""
@@ -112,33 +106,28 @@ class StoreKeeper:
     def stop(self) -> None:
         """Write what is not written yet, and close the file; takes a second at most."""
         self._later = None
-        if self._under_way is not None:
-            self._take_back()
+        self._take_back()
         self._store.stop(self._batch(sys.maxsize, _LAST_HISTORY), 1.0)
 
     # --- what the nodes call
 
     def changed(self, node: Node) -> None:
         """Keep a node as it is when the next batch is made."""
-        if not node.record:
-            node.record, node.ring_record = self._number + 1, self._number + 2
-            self._number += 2
-        self._changed[node.record] = node
+        self._changed[node] = None
         if node.ring is not None:
-            self._rings[node.ring_record] = node
+            self._rings[node] = None
         if not self._is_waiting:
             self._wait()
 
     def dropped(self, node: Node) -> None:
         """Forget a node."""
-        if not node.record:
-            return
+        self._changed.pop(node, None)
+        self._rings.pop(node, None)
         for number in (node.record, node.ring_record):
-            self._changed.pop(number, None)
-            self._rings.pop(number, None)
             if number:
                 self._gone[number] = None
-        if not self._is_waiting:
+        node.record = node.ring_record = 0
+        if self._gone and not self._is_waiting:
             self._wait()
 
     # --- batches
@@ -146,7 +135,7 @@ class StoreKeeper:
     def _wait(self) -> None:
         if self._later is not None:
             self._is_waiting = True
-            self._pause = max(INTERVAL, _REST * self._store.took)
+            self._pause = max(INTERVAL, _REST * self._store.took, self._under_way.weight / _PACE)
             self._later(self._pause, self._hand_over)
 
     def _hand_over(self) -> None:
@@ -166,42 +155,101 @@ class StoreKeeper:
         nodes = _take(self._changed, room, _weight)
         rings = _take(self._rings, history_room, _ring_weight)
         gone, self._gone = self._gone, {}
-        self._under_way = nodes, rings, gone
-        puts = {number: _record(node) for number, node in nodes.items()}
-        puts.update((number, _ring_record(node)) for number, node in rings.items())
+        under_way = self._under_way = _UnderWay(
+            {node.record or self._next(): node for node in nodes},
+            {node.ring_record or self._next(): node for node in rings},
+            gone,
+            sum(map(_weight, nodes)),
+        )
+        puts = {number: _record(node) for number, node in under_way.nodes.items()}
+        puts.update((number, _ring_record(node)) for number, node in under_way.rings.items())
         return Batch(puts, list(gone))
 
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
     def _done(self) -> None:
-        self._under_way = None
+        under_way, self._under_way = self._under_way, _UnderWay(weight=self._under_way.weight)
+        for number, node in under_way.nodes.items():
+            if _is_there(node):
+                node.record = number
+            else:
+                self._gone[number] = None
+        for number, node in under_way.rings.items():
+            if _is_there(node):
+                node.ring_record = number
+            else:
+                self._gone[number] = None
         self._is_waiting = False
-        if self._changed or self._gone or self._rings:
+        self._look_for_losses()
+        if not self.is_idle():
             self._wait()
 
     def _failed(self) -> None:
-        if self._under_way is not None:
-            self._take_back()
+        self._take_back()
         self._is_waiting = False
+        self._look_for_losses()
         self._wait()
 
     def _take_back(self) -> None:
         """Have to write again what was under way, unless it was dropped since."""
-        nodes, rings, gone = self._under_way or ({}, {}, {})
-        self._under_way = None
-        self._gone = {**gone, **self._gone}
-        self._changed = {**_without(nodes, self._gone), **self._changed}
-        self._rings = {**_without(rings, self._gone), **self._rings}
+        under_way, self._under_way = self._under_way, _UnderWay()
+        self._changed = {**dict.fromkeys(filter(_is_there, under_way.nodes.values())), **self._changed}
+        self._rings = {**dict.fromkeys(filter(_is_there, under_way.rings.values())), **self._rings}
+        self._gone = {**under_way.gone, **self._gone}
+
+    def _look_for_losses(self) -> None:
+        """Write everything anew after the file was found damaged."""
+        if self._recoveries == self._store.recoveries or self._nodes is None:
+            return
+        self._recoveries = self._store.recoveries
+        for folder in self._nodes.folders.values():
+            for node in folder.nodes.values():
+                if node.is_variable or node.is_kept:
+                    self.changed(node)
 
 
-def _take(pending: dict[int, Node], room: int, weigh: Callable[[Node], int]) -> dict[int, Node]:
+@dataclass(slots=True)
+class _UnderWay:
+    """What was handed to the store and is not answered yet."""
+
+    nodes: dict[int, Node] = field(default_factory=dict)
+    rings: dict[int, Node] = field(default_factory=dict)
+    gone: dict[int, None] = field(default_factory=dict)
+    weight: int = 0  # bytes of the last batch
+
+
+def _load(nodes: Nodes, username: str, number: int, record: Record) -> bool:
+    """Have a node again, or its history; say whether there is such a node."""
+    folder = nodes.adopt(record.integration_id, username)
+    if record.what == records.RING:
+        node = folder.nodes.get(record.name)
+        if node is None:
+            return False
+        node.ring_record = number
+        nodes.restore_history(node, _ring(record, nodes.limits.history_values))
+        return True
+    node = nodes.restore(folder, record.name, record.kind, record.values[0] if record.values else None)
+    node.record, node.writes = number, record.writes
+    node.is_kept = record.what == records.FOLDER
+    return True
+
+
+def _is_there(node: Node) -> bool:
+    return node.folder.nodes.get(node.name) is node
+
+
+def _take(pending: dict[Node, None], room: int, weigh: Callable[[Node], int]) -> list[Node]:
     """Take out the nodes that wait longest, until the room is used."""
-    taken: dict[int, Node] = {}
-    for number, node in pending.items():
+    taken: list[Node] = []
+    for node in pending:
         if room <= 0:
             break
-        taken[number] = node
+        taken.append(node)
         room -= weigh(node)
-    for number in taken:
-        del pending[number]
+    for node in taken:
+        del pending[node]
     return taken
 
 
@@ -211,10 +259,6 @@ def _weight(node: Node) -> int:
 
 def _ring_weight(node: Node) -> int:
     return node.ring.bytes if node.ring is not None else 0
-
-
-def _without(nodes: dict[int, Node], gone: Collection[int]) -> dict[int, Node]:
-    return {number: node for number, node in nodes.items() if number not in gone}
 
 
 def _record(node: Node) -> Record:

@@ -6,7 +6,7 @@ from typing import Any
 
 from asyncua import ua
 
-from protocols.opcua.values import history, management, ranges
+from protocols.opcua.values import history, management, naming, ranges
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.reader import Reader
@@ -29,6 +29,8 @@ def read(reader: Reader, params: ua.HistoryReadParameters, limits: ValueLimits) 
 def _read_one(
     reader: Reader, asked: ua.HistoryReadValueId, params: ua.HistoryReadParameters, limits: ValueLimits, room: int
 ) -> tuple[ua.HistoryReadResult, int]:
+    if asked.NodeId.NamespaceIndex != naming.NAMESPACE:
+        raise Refused(ua.StatusCodes.BadHistoryOperationUnsupported)
     node = management.find(reader, asked.NodeId)
     if node is None:
         raise Refused(ua.StatusCodes.BadNodeIdUnknown)

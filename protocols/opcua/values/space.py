@@ -81,7 +81,8 @@ class ValueSpace:
             grant = grants.get(items.reader.grant.integration_id)
             if grant is not None:
                 items.reader.follow(grant)
-                items.look()
+        for items in self._all_items():  # of others too: a new username is another topic
+            items.look()
 
     def forget(self, integration_ids: set[int]) -> None:
         """Drop the nodes of integrations that were deleted."""

@@ -57,6 +57,7 @@ class Store:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="opcua-store", daemon=True)
         self.is_failing = False  # nothing can be written at present
+        self.recoveries = 0  # of a damaged file, which may have lost records that were committed
         self.commits = 0
         self.took = 0.0  # seconds, for the last batch
 
@@ -116,8 +117,8 @@ class Store:
             self._fail(error)
             return False
         if self.is_failing:
-            self.is_failing = False
             _log.warning("%s can be written again", self._path.name)
+            self.is_failing = False
         self.commits += 1
         return True
 
@@ -137,10 +138,10 @@ class Store:
 
     def _fail(self, error: sqlite3.Error | OSError) -> None:
         if not self.is_failing:
-            self.is_failing = True
             _log.error(
                 "%s cannot be written (%s): values are kept in memory only, until it can", self._path.name, error
             )
+            self.is_failing = True
         if self._db is not None and salvage.is_damage(error):
             self._db.close()
             self._db = None
@@ -153,6 +154,7 @@ class Store:
             )
         salvage.recover(self._path, records.is_whole)
         self._is_known = True
+        self.recoveries += 1
         return self._connect()
 
     def _connect(self) -> sqlite3.Connection:

@@ -58,7 +58,7 @@ class Node:
         self.size = 0  # bytes of its value
         self.ring: Ring | None = None
         self.watchers: list[Watcher] | None = None
-        self.record = 0  # numbers of the keeper
+        self.record = 0  # its number in the store, and that of its history; 0 where there is none
         self.ring_record = 0
 
     @property
