@@ -134,7 +134,7 @@ def _argument_attributes(folder: Folder) -> _Attributes:
 
 _OF_METHODS = {
     naming.METHOD: _method_attributes,
-    f"{naming.METHOD}/{method.ARGUMENTS}": _argument_attributes,
+    method.ARGUMENTS_NAME: _argument_attributes,
 }
 
 

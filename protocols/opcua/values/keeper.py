@@ -24,7 +24,7 @@ from protocols.opcua.values.tree import Node
 
 INTERVAL = 0.1  # seconds between two batches, at least
 _REST = 4  # times as long as the last batch took, so that the store never takes more than a fifth of a core
-_BATCH = 2 << 20  # bytes that nodes take, of which each takes 512 at least
+_BATCH = 2 << 20  # bytes that nodes take, of which each takes 768 at least
 _PACE = 4 << 20  # bytes of nodes in a second, so that large values that change all the time do not wear a disk out
 _HISTORY_INTERVAL = 5.0  # seconds between two batches that hold history
 _LAST_HISTORY = 16 << 20  # bytes of history that are written at the end

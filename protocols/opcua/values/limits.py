@@ -16,7 +16,7 @@ class ValueLimits:
     The first ones are settings: OPCUA_ and the name in capitals.
     """
 
-    nodes: int = 5_000  # of one integration, folders among them
+    nodes: int = 10_000  # of one integration, folders among them
     nodes_total: int = 100_000
     value_bytes: int = 256 * KIB  # of one value
     values_bytes: int = 16 * MIB  # of one integration: its values, its names, and what a node takes anyway

@@ -9,6 +9,7 @@ from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.tree import Folder
 
 ARGUMENTS = "InputArguments"
+ARGUMENTS_NAME = f"{naming.METHOD}/{ARGUMENTS}"
 
 _NAME = ua.Argument(
     Name="name",
@@ -32,7 +33,7 @@ def node_id(folder: Folder) -> ua.NodeId:
 
 def arguments_id(folder: Folder) -> ua.NodeId:
     """Return the node id of the property that describes the arguments."""
-    return naming.node_id(naming.identifier(folder.escaped, f"{naming.METHOD}/{ARGUMENTS}"))
+    return naming.node_id(naming.identifier(folder.escaped, ARGUMENTS_NAME))
 
 
 def read_arguments(arguments: list[ua.Variant] | None) -> tuple[str, ua.DataValue]:

@@ -14,7 +14,7 @@ from protocols.opcua.values import naming
 from protocols.opcua.values.history import Ring
 from protocols.opcua.values.kinds import Kind
 
-OVERHEAD = 512  # bytes that a node takes, whatever it holds
+OVERHEAD = 768  # bytes that a node takes, whatever it holds
 
 
 class Watcher(Protocol):

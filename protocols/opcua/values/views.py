@@ -64,8 +64,8 @@ class Views:
         if not isinstance(node_id.Identifier, str):
             return None
         folder, name = reader.place(node_id.Identifier)
-        if folder is not None and folder is reader.folder and naming.is_reserved(name):
-            return _of_method(reader) if name == naming.METHOD else _of_arguments(reader)
+        if folder is reader.folder and name in _OF_METHOD:
+            return _OF_METHOD[name](reader)
         node = reader.find(node_id.Identifier)
         return _of_node(node, reader) if node is not None else None
 
@@ -134,6 +134,9 @@ def _of_method(reader: Reader) -> Found:
 def _of_arguments(reader: Reader) -> Found:
     yield _to_type("PropertyType")
     yield _to_method(reader, HAS_PROPERTY, forward=False)
+
+
+_OF_METHOD = {naming.METHOD: _of_method, method.ARGUMENTS_NAME: _of_arguments}
 
 
 def _to_method(

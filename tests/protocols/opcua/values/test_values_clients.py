@@ -397,3 +397,56 @@ async def test_only_the_times_that_are_asked_for_are_returned(bed: Bed) -> None:
         params = ua.ReadParameters(0, ua.TimestampsToReturn[times], [ua.ReadValueId(one.nodeid, ua.AttributeIds.Value)])
         (found,) = await ada.uaclient.read(params)
         assert (found.SourceTimestamp is not None, found.ServerTimestamp is not None) == (source, server)
+
+
+async def test_an_integration_with_a_new_username_keeps_its_nodes(bed: Bed) -> None:
+    ada = await bed.client()
+    await node(ada, "ada/x").write_value(1)
+    del bed.grants["ada"]
+    bed.permit(Grant(1, "ada/new", ("#",), ("#",)))
+    assert await node(ada, "ada/new/x").read_value() == 1
+    assert await node(ada, "ada%2Fnew/x").read_value() == 1
+    assert await refusal(node(ada, "ada/x").read_value()) == "BadNodeIdUnknown"
+
+
+async def test_a_deleted_integration_leaves_nothing_to_others(bed: Bed) -> None:
+    bed.permit(Grant(1, "ada", ("#",), ("#",)))
+    ada, bob = await bed.client(), await bed.client("bob")
+    await node(bob, "bob/x").write_value(1)
+    listener = Listener()
+    subscription = await ada.create_subscription(20, listener)
+    await subscription.subscribe_data_change(node(ada, "bob/x"))
+    await eventually(lambda: listener.values == [1])
+    bed.space.forget({2})
+    await eventually(lambda: listener.codes[1:] == ["BadNodeIdUnknown"])
+    assert await refusal(node(ada, "bob/x").read_value()) == "BadNodeIdUnknown"
+    await subscription.delete()
+
+
+async def test_the_limits_show_what_is_used(bed: Bed) -> None:
+    ada = await bed.client()
+    await node(ada, "ada/line/x").write_value("text")
+    assert await refusal(node(ada, "ada/y").write_value(b"x" * 300_000)) == "BadOutOfRange"
+    found = {usage.name: usage for usage in bed.space.usage()}
+    assert (found["OPCUA_NODES"].used, found["OPCUA_NODES_TOTAL"].used) == (2, 2)
+    assert found["OPCUA_VALUE_BYTES"].used is None and found["OPCUA_VALUE_BYTES"].exceeded == 1
+    assert found["OPCUA_VALUES_BYTES"].used == found["OPCUA_VALUES_TOTAL_BYTES"].used > 0
+    assert bed.space.is_keeping
+
+
+async def test_an_encoding_that_is_not_binary_is_refused(bed: Bed) -> None:
+    ada = await bed.client()
+    await node(ada, "ada/x").write_value(1)
+    asked = ua.ReadValueId(ua.NodeId("ada/x", 2), ua.AttributeIds.Value, None, ua.QualifiedName("Default XML"))
+    (found,) = await ada.uaclient.read(ua.ReadParameters(NodesToRead=[asked]))
+    assert found.StatusCode.name == "BadDataEncodingUnsupported"
+
+
+async def test_a_request_may_be_about_standard_nodes_and_others(bed: Bed) -> None:
+    ada = await bed.client()
+    await node(ada, "ada/x").write_value(7)
+    names, servers = (
+        ada.get_node(one) for one in (ua.ObjectIds.Server_NamespaceArray, ua.ObjectIds.Server_ServerArray)
+    )
+    found = await ada.read_values([names, node(ada, "ada/x"), servers])
+    assert (found[0][2], found[1]) == ("urn:gatehouse:integrations", 7) and found[2]
