@@ -58,14 +58,22 @@ _OF_VARIABLES: dict[ua.AttributeIds, _Getter] = {
 }
 
 
+_GETTERS = {**_OF_OBJECTS, **_OF_VARIABLES}
+
+
+def why_not(node: Node, attribute: ua.AttributeIds, reader: Reader) -> int:
+    """Return the StatusCode with which an attribute cannot be read, or 0."""
+    if attribute not in (_OF_VARIABLES if node.is_variable else _OF_OBJECTS):
+        return int(ua.StatusCodes.BadAttributeIdInvalid)
+    if attribute == _A.Value and not reader.may_read(node):
+        return int(ua.StatusCodes.BadUserAccessDenied)
+    return 0
+
+
 def read(node: Node, attribute: ua.AttributeIds, reader: Reader) -> ua.DataValue:
     """Return an attribute of a node that exists for this reader."""
-    getter = (_OF_VARIABLES if node.is_variable else _OF_OBJECTS).get(attribute)
-    if getter is None:
-        return refusal(ua.StatusCodes.BadAttributeIdInvalid)
-    if attribute == _A.Value and not reader.may_read(node):
-        return refusal(ua.StatusCodes.BadUserAccessDenied)
-    return getter(node, reader)
+    code = why_not(node, attribute, reader)
+    return refusal(code) if code else _GETTERS[attribute](node, reader)
 
 
 def read_method(folder: Folder, name: str, attribute: ua.AttributeIds) -> ua.DataValue:

@@ -84,10 +84,14 @@ class Item:
         """Tell what there is now."""
         self.last = None
         if self.mode == ua.MonitoringMode.Reporting:
-            is_there = self.node.folder.nodes.get(self.node.name, self.node.folder.root) is self.node
-            value = attributes.read(self.node, self.asked.AttributeId, self.items.reader) if is_there else _DELETED
-            self.last = value
-            self.items.tell(self, value)
+            self.last = self._now()
+            self.items.tell(self, self.last)
+
+    def _now(self) -> ua.DataValue:
+        if self.is_hidden:
+            return _HIDDEN
+        is_there = self.node.folder.nodes.get(self.node.name, self.node.folder.root) is self.node
+        return attributes.read(self.node, self.asked.AttributeId, self.items.reader) if is_there else _DELETED
 
     def look(self) -> None:
         """Tell the value again, or that it may not be read any more, if that has changed."""
@@ -164,9 +168,8 @@ class Items(MonitoredItems):
         node = self.reader.find(asked.NodeId.Identifier)
         if node is None:
             raise Refused(ua.StatusCodes.BadNodeIdUnknown)
-        value = attributes.read(node, asked.AttributeId, self.reader)
-        if value.StatusCode.value in (ua.StatusCodes.BadAttributeIdInvalid, ua.StatusCodes.BadUserAccessDenied):
-            raise Refused(value.StatusCode.value)
+        if code := attributes.why_not(node, asked.AttributeId, self.reader):
+            raise Refused(code)
         if asked.IndexRange:
             ranges.parse(asked.IndexRange)
         result, mdata = self._make_monitored_item_common(params)

@@ -275,5 +275,5 @@ def _ring_record(node: Node) -> Record:
 def _ring(record: Record, most: int) -> Ring:
     ring = Ring()
     for value in record.values:
-        ring.add(value, kinds.measure(value.Value), most)
+        ring.add(value, kinds.measure(value.Value) + kinds.burden(value.Value), most)
     return ring

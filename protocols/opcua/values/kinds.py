@@ -59,6 +59,27 @@ _OTHERS = (
     Type.LocalizedText,
     Type.ExtensionObject,
 )
+# Bytes that an element of an array takes in memory beside those on the wire.
+_ELEMENT = {
+    Type.Boolean: 8,
+    **dict.fromkeys(NUMBERS, 32),
+    Type.String: 64,
+    Type.ByteString: 64,
+    Type.DateTime: 56,
+    Type.Guid: 128,
+}
+_OBJECT = 256  # of any other type
+_UNENCODABLE = (
+    ua.UaError,
+    struct.error,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 KEPT = frozenset(FIXED) | frozenset(_OTHERS)  # not: Variant in Variant, DataValue, DiagnosticInfo
 
 
@@ -87,8 +108,42 @@ def measure(variant: ua.Variant) -> int:
         return 0
     try:
         return len(ua_binary.variant_to_binary(variant))
-    except (ua.UaError, struct.error, TypeError, ValueError, AttributeError, OverflowError, IndexError, KeyError):
+    except _UNENCODABLE:
         raise Refused(ua.StatusCodes.BadTypeMismatch, "the elements of a value are not of its type") from None
+
+
+def burden(variant: ua.Variant) -> int:
+    """Return how much more room a value takes in memory than on the wire; of a scalar, a node has it anyway."""
+    if not variant.is_array:
+        return 0
+    return _count(variant.Value) * _ELEMENT.get(variant.VariantType, _OBJECT)
+
+
+def _count(value: Any) -> int:
+    """Return how many elements an array has; one inside another counts as one more."""
+    if not value:
+        return 0
+    if isinstance(value[0], list | tuple):
+        return len(value) + sum(map(_count, value))
+    return len(value)
+
+
+def seal(variant: ua.Variant) -> ua.Variant:
+    """Return a value with its structures as bytes: what is in them is not looked at, and takes no more room."""
+    if variant.VariantType is not Type.ExtensionObject:
+        return variant
+    try:
+        sealed = _each(variant.Value, _sealed)
+    except _UNENCODABLE:
+        raise Refused(ua.StatusCodes.BadTypeMismatch, "a structure that cannot be sent again") from None
+    return ua.Variant(sealed, variant.VariantType, variant.Dimensions, variant.is_array)
+
+
+def _sealed(structure: Any) -> ua.ExtensionObject:
+    if isinstance(structure, ua.ExtensionObject):
+        return structure
+    encoding = ua.typeid_by_extension_objects[type(structure)]
+    return ua.ExtensionObject(encoding, ua_binary.struct_to_binary(structure))
 
 
 def fit(variant: ua.Variant, kind: Kind) -> ua.Variant:

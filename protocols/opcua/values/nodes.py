@@ -151,9 +151,16 @@ class Nodes:
 
     def write(self, node: Node, value: ua.DataValue, now: datetime) -> None:
         """Write a value that a client, or the portal, states; raise Refused if it does not fit."""
-        size = self._normalise(node, value)
-        if size != node.size or node.value is None:
-            self._check_size(node, size)
+        wire = self._normalise(node, value)
+        if wire > self.limits.value_bytes:
+            self.hits.add("value_bytes")
+            raise Refused(
+                ua.StatusCodes.BadOutOfRange, f"a value has {wire} bytes, more than {self.limits.value_bytes}"
+            )
+        size = wire + kinds.burden(value.Value)
+        if size > node.size:
+            self._check_room(node.folder, 0, size - node.size)
+        self._grow(node, size - node.size)
         if node.kind is None and value.Value.VariantType is not ua.VariantType.Null:
             node.kind = kinds.kind_of(value.Value)
         value.ServerTimestamp = now
@@ -174,7 +181,7 @@ class Nodes:
         node = self._made(folder, name, is_kept=False)
         node.kind, node.value = kind, value
         if value is not None:
-            self._grow(node, kinds.measure(value.Value))
+            self._grow(node, kinds.measure(value.Value) + kinds.burden(value.Value))
         return node
 
     def restore_history(self, node: Node, ring: Ring) -> None:
@@ -184,7 +191,7 @@ class Nodes:
         self._shorten()
 
     def _normalise(self, node: Node, value: ua.DataValue) -> int:
-        """Make a value one of its node's kind; return its size."""
+        """Make a value one of its node's kind; return its size on the wire."""
         status = value.StatusCode
         if status is None:
             value.StatusCode = GOOD
@@ -196,6 +203,8 @@ class Nodes:
             kinds.kind_of(variant)
         elif variant.VariantType is not kind.type or variant.is_array or kind.rank != kinds.SCALAR:
             variant = value.Value = kinds.fit(variant, kind)
+        if variant.VariantType is ua.VariantType.ExtensionObject:
+            variant = value.Value = kinds.seal(variant)
         if variant.is_array and variant.Value is None:
             variant.Value = []
         return kinds.measure(variant)
@@ -205,17 +214,7 @@ class Nodes:
         if value.StatusCode is not None and value.StatusCode.value & _BAD:
             return 0
         kinds.kind_of(value.Value)
-        return kinds.measure(value.Value)
-
-    def _check_size(self, node: Node, size: int) -> None:
-        if size > self.limits.value_bytes:
-            self.hits.add("value_bytes")
-            raise Refused(
-                ua.StatusCodes.BadOutOfRange, f"a value has {size} bytes, more than {self.limits.value_bytes}"
-            )
-        if size > node.size:
-            self._check_room(node.folder, 0, size - node.size)
-        self._grow(node, size - node.size)
+        return kinds.measure(value.Value) + kinds.burden(value.Value)
 
     def _grow(self, node: Node, by: int) -> None:
         node.size += by

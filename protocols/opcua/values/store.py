@@ -88,6 +88,8 @@ class Store:
     def stop(self, last: Batch | None, timeout: float) -> None:
         """Write a last batch if that is possible, end the thread and close the file."""
         self._stopping.set()
+        if self._thread.ident is None:  # it was never started
+            return
         if last is not None:
             self._jobs.put(last)
         self._jobs.put(None)

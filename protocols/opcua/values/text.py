@@ -50,7 +50,7 @@ def _show_one(value: Any) -> str:
     for kind, show_kind in _SHOWN:
         if isinstance(value, kind):
             return show_kind(value)
-    return str(value)
+    return type(value).__name__
 
 
 def _show_bytes(value: bytes) -> str:
@@ -66,12 +66,14 @@ def _show_time(value: datetime) -> str:
 
 
 _SHOWN: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (type(None), lambda value: "null"),
     (bool, lambda value: "true" if value else "false"),
     (int, str),
     (float, repr),
     (str, _show_text),
     (bytes, _show_bytes),
     (datetime, _show_time),
+    (uuid.UUID, str),
     (ua.LocalizedText, lambda value: _show_text(value.Text or "")),
     (ua.NodeId, lambda value: _show_text(value.to_string())),
     (ua.QualifiedName, lambda value: f"{value.NamespaceIndex}:{_show_text(value.Name or '')}"),

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from asyncua import ua
 
-from protocols.opcua.values.kinds import FIXED, KEPT, NUMBERS, SCALAR, Kind, fit, kind_of, measure
+from protocols.opcua.values.kinds import FIXED, KEPT, NUMBERS, SCALAR, Kind, burden, fit, kind_of, measure, seal
 from tests.protocols.opcua.values.values_pure import refused
 
 T = ua.VariantType
@@ -107,3 +107,26 @@ def test_other_sizes_are_measured() -> None:
     assert measure(ua.Variant("ü" * 10)) == 1 + 4 + 20
     assert measure(ua.Variant([1.0] * 100)) == 1 + 4 + 800
     assert kind_of(ua.Variant(None, T.String)).rank == SCALAR
+
+
+@pytest.mark.parametrize(
+    ("element", "variant_type"),
+    [(True, T.Boolean), (300, T.Int16), (1.5, T.Double), ("x", T.String), (ua.NodeId(5), T.NodeId), ([1, 2], T.Int32),
+     ([], T.Int32)],
+)  # fmt: skip
+def test_what_an_array_takes_in_memory_is_counted(element: object, variant_type: T) -> None:
+    assert burden(ua.Variant([element] * 500, variant_type, is_array=True)) >= 8 * 500
+
+
+def test_what_a_scalar_takes_is_not() -> None:
+    assert burden(ua.Variant("text")) == burden(ua.Variant()) == 0
+
+
+def test_structures_are_sealed_and_read_as_they_were_written() -> None:
+    known, unknown = ua.Range(1.0, 2.0), ua.ExtensionObject(ua.NodeId(4711, 9), b"\1")
+    before = ua.Variant([known, unknown, None], T.ExtensionObject)
+    sealed = seal(before)
+    assert all(isinstance(one, ua.ExtensionObject) or one is None for one in sealed.Value)
+    assert ua.ua_binary.variant_to_binary(sealed) == ua.ua_binary.variant_to_binary(before)
+    assert seal(ua.Variant(1.0)) == ua.Variant(1.0)
+    assert refused(lambda: seal(ua.Variant(object(), T.ExtensionObject))) == "BadTypeMismatch"

@@ -128,6 +128,15 @@ def test_bytes_of_one_integration_and_of_all_are_bounded() -> None:
     assert counted(nodes) == (nodes.count, nodes.bytes)
 
 
+def test_an_array_of_objects_takes_more_room_than_its_bytes_on_the_wire() -> None:
+    nodes = make_nodes(values_bytes=200_000)
+    folder = nodes.adopt(1, "a")
+    nodes.publish(folder, "bytes", value(b"x" * 10_000), NOW)
+    elements = [ua.NodeId(5)] * 1_000  # of two bytes each
+    assert refused(lambda: nodes.publish(folder, "ids", value(elements), NOW)) == "BadOutOfMemory"
+    assert counted(nodes) == (nodes.count, nodes.bytes) == (1, folder.bytes)
+
+
 def test_deleted_integrations_leave_nothing() -> None:
     nodes = make_nodes()
     for number, name in ((1, "a"), (2, "b")):
