@@ -24,6 +24,8 @@ class ValueLimits:
     history_values: int = 100  # of one node; 0 keeps none
     history_total_bytes: int = 64 * MIB  # beyond it, those who keep most lose their oldest
 
+    reserve_nodes: int = 100  # that each integration may have, even if all others have filled the total
+    reserve_bytes: int = 256 * KIB
     name_bytes: int = 1_024
     name_levels: int = 32
     history_answer: int = 1_000  # values of one node in one answer

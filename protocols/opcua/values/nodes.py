@@ -223,15 +223,16 @@ class Nodes:
 
     def _check_room(self, folder: Folder, nodes: int, size: int) -> None:
         limits = self.limits
-        if nodes and len(folder.nodes) + nodes > limits.nodes:
+        count, room = len(folder.nodes) + nodes, folder.bytes + size
+        if nodes and count > limits.nodes:
             self._refuse("nodes", ua.StatusCodes.BadTooManyOperations, "this integration has as many nodes as it may")
-        if nodes and self.count + nodes > limits.nodes_total:
+        if nodes and self.count + nodes > limits.nodes_total and count > limits.reserve_nodes:
             self._refuse("nodes_total", ua.StatusCodes.BadTooManyOperations, "there are as many nodes as there may be")
-        if folder.bytes + size > limits.values_bytes:
+        if room > limits.values_bytes:
             self._refuse(
                 "values_bytes", ua.StatusCodes.BadOutOfMemory, "the values of this integration take all its room"
             )
-        if self.bytes + size > limits.values_total_bytes:
+        if self.bytes + size > limits.values_total_bytes and room > limits.reserve_bytes:
             self._refuse("values_total_bytes", ua.StatusCodes.BadOutOfMemory, "all values together take all the room")
 
     def _refuse(self, limit: str, code: int, fact: str) -> None:

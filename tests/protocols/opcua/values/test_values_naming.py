@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from protocols.opcua.values import naming
 from protocols.opcua.values.limits import ValueLimits
@@ -17,6 +19,15 @@ NAMES = ["c", "b/c", "b", "%2Fb/c", "publish1", "b%2Fc"]
 def test_no_two_nodes_of_any_integrations_have_the_same_node_id() -> None:
     found = [naming.identifier(naming.escape(one), name) for one in USERNAMES for name in ["", *NAMES]]
     assert len(set(found)) == len(found)
+
+
+SPELLED = some.text("ab/%2F5", min_size=1, max_size=8)
+
+
+@given(SPELLED, SPELLED, SPELLED, SPELLED)
+def test_a_node_id_says_whose_node_it_is(username: str, name: str, other: str, other_name: str) -> None:
+    same = naming.identifier(naming.escape(username), name) == naming.identifier(naming.escape(other), other_name)
+    assert same == ((username, name) == (other, other_name))
 
 
 def test_a_username_without_slash_or_percent_is_spelled_as_it_is() -> None:

@@ -101,7 +101,7 @@ def test_what_is_refused_changes_nothing() -> None:
 
 
 def test_nodes_of_one_integration_and_of_all_are_bounded() -> None:
-    nodes = make_nodes(nodes=3, nodes_total=5)
+    nodes = make_nodes(nodes=3, nodes_total=5, reserve_nodes=0)
     first, second = nodes.adopt(1, "a"), nodes.adopt(2, "b")
     nodes.publish(first, "x/y", value(1), NOW)
     assert refused(lambda: nodes.publish(first, "u/v", value(1), NOW)) == "BadTooManyOperations", "a folder counts"
@@ -115,7 +115,7 @@ def test_nodes_of_one_integration_and_of_all_are_bounded() -> None:
 
 
 def test_bytes_of_one_integration_and_of_all_are_bounded() -> None:
-    nodes = make_nodes(values_bytes=OVERHEAD + 1_000, values_total_bytes=2 * OVERHEAD + 1_500)
+    nodes = make_nodes(values_bytes=OVERHEAD + 1_000, values_total_bytes=2 * OVERHEAD + 1_500, reserve_bytes=0)
     first, second = nodes.adopt(1, "a"), nodes.adopt(2, "b")
     nodes.publish(first, "x", value(b"x" * 900), NOW)
     assert refused(lambda: nodes.publish(first, "x", value(b"x" * 1_000), NOW)) == "BadOutOfMemory"
@@ -126,6 +126,18 @@ def test_bytes_of_one_integration_and_of_all_are_bounded() -> None:
     nodes.publish(first, "x", value(b""), NOW)
     nodes.publish(second, "x", value(b"x" * 900), NOW)
     assert counted(nodes) == (nodes.count, nodes.bytes)
+
+
+def test_a_little_room_is_left_for_each_when_others_have_taken_all() -> None:
+    nodes = make_nodes(nodes_total=5, reserve_nodes=2, values_total_bytes=10_000, reserve_bytes=4_000)
+    greedy, modest = nodes.adopt(1, "greedy"), nodes.adopt(2, "modest")
+    for number in range(5):
+        nodes.publish(greedy, f"x{number}", value(b"x" * 1_000), NOW)
+    assert refused(lambda: nodes.publish(greedy, "more", value(1), NOW)) == "BadTooManyOperations"
+    nodes.publish(modest, "x", value(b"x" * 2_000), NOW)
+    nodes.publish(modest, "y", value(1), NOW)
+    assert refused(lambda: nodes.publish(modest, "z", value(1), NOW)) == "BadTooManyOperations"
+    assert refused(lambda: nodes.publish(modest, "x", value(b"x" * 3_000), NOW)) == "BadOutOfMemory"
 
 
 def test_an_array_of_objects_takes_more_room_than_its_bytes_on_the_wire() -> None:
@@ -163,7 +175,9 @@ def test_watchers_are_told_and_wait_for_a_deleted_node_to_be_there_again() -> No
 @pytest.mark.parametrize("seed", range(5))
 def test_counts_stay_right_whatever_happens(seed: int) -> None:
     dice = random.Random(seed)
-    nodes = make_nodes(nodes=20, nodes_total=30, values_bytes=20 * OVERHEAD, history_total_bytes=50_000)
+    nodes = make_nodes(
+        nodes=20, nodes_total=30, reserve_nodes=5, values_bytes=20 * OVERHEAD, history_total_bytes=50_000
+    )
     names = ["a", "a/b", "a/b/c", "d/e", "f", "a/g"]
     for _ in range(500):
         folder = nodes.adopt(dice.randrange(3), dice.choice(["p", "q", "r/s"]))
