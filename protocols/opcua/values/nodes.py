@@ -12,6 +12,7 @@ from typing import Protocol
 
 from asyncua import ua
 
+from protocols.contract import Usage
 from protocols.opcua.values import kinds, naming
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.history import Ring
@@ -81,6 +82,22 @@ class Nodes:
         if folder is None:
             return None
         return folder.nodes.get(name) if name else folder.root
+
+    def usage(self) -> list[Usage]:
+        """Return the limits that are settings."""
+        folders = self.folders.values()
+        used: dict[str, int | None] = {
+            "nodes": max((len(folder.nodes) for folder in folders), default=0),
+            "nodes_total": self.count,
+            "value_bytes": None,
+            "values_bytes": max((folder.bytes for folder in folders), default=0),
+            "values_total_bytes": self.bytes,
+            "history_total_bytes": self.ring_bytes,
+        }
+        return [
+            Usage(f"OPCUA_{name.upper()}", count, getattr(self.limits, name), self.hits.counts[name])
+            for name, count in used.items()
+        ]
 
     # --- nodes
 

@@ -94,19 +94,7 @@ class ValueSpace:
 
     def usage(self) -> list[Usage]:
         """Return the limits."""
-        nodes, folders = self.nodes, self.nodes.folders.values()
-        used: dict[str, int | None] = {
-            "nodes": max((len(folder.nodes) for folder in folders), default=0),
-            "nodes_total": nodes.count,
-            "value_bytes": None,
-            "values_bytes": max((folder.bytes for folder in folders), default=0),
-            "values_total_bytes": nodes.bytes,
-            "history_total_bytes": nodes.ring_bytes,
-        }
-        return [
-            Usage(f"OPCUA_{name.upper()}", count, getattr(self.limits, name), nodes.hits.counts[name])
-            for name, count in used.items()
-        ]
+        return self.nodes.usage()
 
     @property
     def is_keeping(self) -> bool:
@@ -126,7 +114,9 @@ class ValueSpace:
             if len(self._readers) >= _READERS:
                 self._readers.clear()
             reader = self._readers[key] = Reader(self.nodes, grant, caller.client_id)
-        elif reader.grant is not grant or self.nodes.folders.get(grant.integration_id) is not reader.folder:
+        elif (reader.grant is not grant and reader.grant != grant) or self.nodes.folders.get(
+            grant.integration_id
+        ) is not reader.folder:
             reader.follow(grant)
         return reader
 
