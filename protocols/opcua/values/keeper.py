@@ -16,7 +16,7 @@ from typing import Any
 from asyncua import ua
 
 from protocols.opcua.values import kinds, records
-from protocols.opcua.values.history import Ring
+from protocols.opcua.values.history import Ring, unpack
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.records import Record
 from protocols.opcua.values.store import Batch, Soon, Store
@@ -230,7 +230,7 @@ def _load(nodes: Nodes, username: str, number: int, record: Record) -> bool:
         node.ring_record = number
         nodes.restore_history(node, _ring(record, nodes.limits.history_values))
         return True
-    node = nodes.restore(folder, record.name, record.kind, record.values[0] if record.values else None)
+    node = nodes.restore(folder, record.name, record.kind, next(iter(record.values), None))
     node.record, node.writes = number, record.writes
     node.is_kept = record.what == records.FOLDER
     return True
@@ -268,8 +268,9 @@ def _record(node: Node) -> Record:
 
 
 def _ring_record(node: Node) -> Record:
-    entries = node.ring.entries if node.ring is not None else ()
-    return Record(records.RING, node.folder.integration_id, node.name, 0, None, records.ring_values(entries))
+    entries = tuple(node.ring.entries) if node.ring is not None else ()
+    # They are unpacked when they are written, beside the loop.
+    return Record(records.RING, node.folder.integration_id, node.name, 0, None, map(unpack, entries))
 
 
 def _ring(record: Record, most: int) -> Ring:

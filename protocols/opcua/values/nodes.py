@@ -6,7 +6,7 @@ taken over: the caller must not change it afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from protocols.opcua.values.tree import OVERHEAD, Folder, Node
 
 GOOD = ua.StatusCode()
 _BAD = 0x80000000
+_ENOUGH = 0.95  # of the room for history, to which it is brought down when there is none left
 _DELETED = ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown)
 
 
@@ -273,16 +274,17 @@ class Nodes:
         self.ring_bytes += by
 
     def _shorten(self) -> None:
-        """Make room: the node that keeps most, of the integration that keeps most, loses its older half."""
-        while self.ring_bytes > self.limits.history_total_bytes:
+        """Make room, and some more: those who keep most, of the integration that keeps most, lose their older half."""
+        if self.ring_bytes <= self.limits.history_total_bytes:
+            return
+        self.hits.add("history_total_bytes")
+        enough = int(self.limits.history_total_bytes * _ENOUGH)
+        while self.ring_bytes > enough:
             folder = max(self.folders.values(), key=lambda one: one.ring_bytes)
-            node = max(_with_history(folder.nodes.values()), key=_ring_bytes)
-            self._grow_history(node, -node.ring.halve() if node.ring is not None else 0)
-            self.hits.add("history_total_bytes")
-
-
-def _with_history(nodes: Iterable[Node]) -> Iterable[Node]:
-    return (node for node in nodes if node.ring is not None)
+            for node in sorted(folder.nodes.values(), key=_ring_bytes, reverse=True):
+                if node.ring is None or self.ring_bytes <= enough:
+                    break
+                self._grow_history(node, -node.ring.halve())
 
 
 def _ring_bytes(node: Node) -> int:

@@ -14,7 +14,6 @@ from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua import ua_binary
 
-from protocols.opcua.values.history import Entry
 from protocols.opcua.values.kinds import Kind
 
 _SUM = struct.Struct("<I")
@@ -33,7 +32,7 @@ class Record:
     name: str
     writes: int = 0
     kind: Kind | None = None
-    values: tuple[ua.DataValue, ...] = ()  # one of a variable; of a history all, oldest first
+    values: Iterable[ua.DataValue] = ()  # one of a variable; of a history all, oldest first
 
 
 def encode(record: Record) -> bytes:
@@ -74,8 +73,3 @@ def _decode_values(data: bytes, position: int) -> Iterator[ua.DataValue]:
         position += _SIZE.size
         yield ua_binary.struct_from_binary(ua.DataValue, Buffer(data[position : position + size]))
         position += size
-
-
-def ring_values(entries: Iterable[Entry]) -> tuple[ua.DataValue, ...]:
-    """Return what is stored of a history."""
-    return tuple(value for _, value, _ in entries)

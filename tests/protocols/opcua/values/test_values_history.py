@@ -23,10 +23,10 @@ def found(kept: Ring | None, *asked: object, **more: object) -> list[float]:
 
 def test_the_oldest_goes_first_and_the_bytes_are_counted() -> None:
     kept = ring(*range(10), most=3)
-    assert [one.Value.Value for _, one, _ in kept.entries] == [7, 8, 9]
+    assert [one[5] for one in kept.entries] == [7, 8, 9]
     assert kept.bytes == 3 * (8 + COST)
     assert kept.halve() == 2 * (8 + COST)
-    assert [one.Value.Value for _, one, _ in kept.entries] == [9]
+    assert [one[5] for one in kept.entries] == [9]
 
 
 @pytest.mark.parametrize(
