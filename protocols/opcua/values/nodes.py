@@ -1,0 +1,291 @@
+"""The values of all integrations: what may be written, created and deleted, and how much of it there may be.
+
+Nothing here asks for permissions, or knows the time: see `Reader`, and each call's `now`.  A value that is written is
+taken over: the caller must not change it afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
+
+from asyncua import ua
+
+from protocols.contract import Usage
+from protocols.opcua.values import kinds, naming
+from protocols.opcua.values.errors import Refused
+from protocols.opcua.values.history import Ring
+from protocols.opcua.values.kinds import Kind
+from protocols.opcua.values.limits import Hits, ValueLimits
+from protocols.opcua.values.tree import OVERHEAD, Folder, Node
+
+GOOD = ua.StatusCode()
+_BAD = 0x80000000
+_ENOUGH = 0.95  # of the room for history, to which it is brought down when there is none left
+_DELETED = ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown)
+
+
+class Keeping(Protocol):
+    """Whatever brings nodes and values through a restart."""
+
+    def changed(self, node: Node) -> None:
+        """Keep a node as it is now."""
+        ...
+
+    def dropped(self, node: Node) -> None:
+        """Forget a node."""
+        ...
+
+
+class Nodes:
+    """The folders of all integrations, and the rules for what is in them."""
+
+    def __init__(self, limits: ValueLimits, keeper: Keeping) -> None:
+        self.limits = limits
+        self.hits = Hits()
+        self.folders: dict[int, Folder] = {}
+        self.by_username: dict[str, Folder] = {}  # as node ids spell it
+        self.count = 0
+        self.bytes = 0
+        self.ring_bytes = 0
+        self._keeper = keeper
+
+    # --- folders
+
+    def adopt(self, integration_id: int, username: str) -> Folder:
+        """Return the folder of an integration; its username may be new."""
+        folder = self.folders.get(integration_id)
+        if folder is None:
+            folder = self.folders[integration_id] = Folder(integration_id, username)
+        elif folder.username != username:
+            if self.by_username.get(folder.escaped) is folder:
+                del self.by_username[folder.escaped]
+            folder.rename(username)
+        self.by_username[folder.escaped] = folder
+        return folder
+
+    def forget(self, integration_ids: Collection[int]) -> None:
+        """Drop the folders of these integrations with all that is in them."""
+        for integration_id in integration_ids:
+            folder = self.folders.pop(integration_id, None)
+            if folder is None:
+                continue
+            for node in list(folder.root.below()):
+                self._remove(node)
+            if self.by_username.get(folder.escaped) is folder:
+                del self.by_username[folder.escaped]
+
+    def find(self, identifier: str) -> Node | None:
+        """Return the node of a node id's identifier."""
+        first, _, name = identifier.partition("/")
+        folder = self.by_username.get(first)
+        if folder is None:
+            return None
+        return folder.nodes.get(name) if name else folder.root
+
+    def usage(self) -> list[Usage]:
+        """Return the limits that are settings."""
+        folders = self.folders.values()
+        used: dict[str, int | None] = {
+            "nodes": max((len(folder.nodes) for folder in folders), default=0),
+            "nodes_total": self.count,
+            "value_bytes": None,
+            "values_bytes": max((folder.bytes for folder in folders), default=0),
+            "values_total_bytes": self.bytes,
+            "history_total_bytes": self.ring_bytes,
+        }
+        return [
+            Usage(f"OPCUA_{name.upper()}", count, getattr(self.limits, name), self.hits.counts[name])
+            for name, count in used.items()
+        ]
+
+    # --- nodes
+
+    def make_folder(self, folder: Folder, name: str) -> Node:
+        """Return an empty folder, which stays; raise Refused if the name is taken, or there is no room."""
+        self._check_free(folder, name)
+        return self._made(folder, name)
+
+    def create(self, folder: Folder, name: str, value: ua.DataValue, now: datetime) -> Node:
+        """Return a new variable; raise Refused if the name is taken, or there is no room."""
+        self._check_free(folder, name)
+        return self.publish(folder, name, value, now)
+
+    def publish(self, folder: Folder, name: str, value: ua.DataValue, now: datetime) -> Node:
+        """Write a value to a node, which is created if it is missing; raise Refused, and create nothing."""
+        node = folder.nodes.get(name)
+        if node is None:
+            naming.check_name(name, self.limits)
+            self._check_room(folder, folder.missing(name), OVERHEAD + 2 * len(name) + self._weigh(value))
+            node = self._made(folder, name, is_kept=False)
+            try:
+                self.write(node, value, now)
+            except Refused:
+                self.delete(node)
+                raise
+            return node
+        self.write(node, value, now)
+        return node
+
+    def delete(self, node: Node) -> None:
+        """Delete a node with everything below it, and folders above it that nobody asked for and are empty now."""
+        for one in [*node.below(), node]:
+            self._remove(one)
+        parent = node.parent
+        while parent is not None and parent.name and not (parent.children or parent.is_kept or parent.is_variable):
+            self._remove(parent)
+            parent = parent.parent
+
+    def _check_free(self, folder: Folder, name: str) -> None:
+        naming.check_name(name, self.limits)
+        node = folder.nodes.get(name)
+        if node is not None and (node.is_variable or node.is_kept):
+            raise Refused(ua.StatusCodes.BadNodeIdExists, f"there is a node {name!r} already")
+        self._check_room(folder, folder.missing(name), OVERHEAD + 2 * len(name))
+
+    def _made(self, folder: Folder, name: str, *, is_kept: bool = True) -> Node:
+        nodes, weight = len(folder.nodes), folder.bytes
+        node = folder.make(name)
+        self.count += len(folder.nodes) - nodes
+        self.bytes += folder.bytes - weight
+        node.is_kept = node.is_kept or is_kept
+        if is_kept:
+            self._keeper.changed(node)
+        return node
+
+    def _remove(self, node: Node) -> None:
+        self.count -= 1
+        self.bytes -= node.weight
+        if node.ring is not None:
+            self._grow_history(node, -node.ring.bytes)
+            node.ring = None
+        node.folder.remove(node)
+        self._keeper.dropped(node)
+        if node.watchers:
+            self._tell(node, ua.DataValue(StatusCode=_DELETED))
+
+    # --- values
+
+    def write(self, node: Node, value: ua.DataValue, now: datetime) -> None:
+        """Write a value that a client, or the portal, states; raise Refused if it does not fit."""
+        wire = self._normalise(node, value)
+        if wire > self.limits.value_bytes:
+            self.hits.add("value_bytes")
+            raise Refused(
+                ua.StatusCodes.BadOutOfRange, f"a value has {wire} bytes, more than {self.limits.value_bytes}"
+            )
+        size = wire + kinds.burden(value.Value)
+        if size > node.size:
+            self._check_room(node.folder, 0, size - node.size)
+        self._grow(node, size - node.size)
+        if node.kind is None and value.Value.VariantType is not ua.VariantType.Null:
+            node.kind = kinds.kind_of(value.Value)
+        value.ServerTimestamp = now
+        # asyncua reads and writes picoseconds and the server's time in the wrong order: none are ever sent.
+        value.SourcePicoseconds = value.ServerPicoseconds = None
+        if value.SourceTimestamp is None:
+            value.SourceTimestamp = now
+        node.value = value
+        node.writes += 1
+        if self.limits.history_values:
+            self._remember(node, value, size)
+        self._keeper.changed(node)
+        if node.watchers:
+            self._tell(node, value)
+
+    def restore(self, folder: Folder, name: str, kind: Kind | None, value: ua.DataValue | None) -> Node:
+        """Return a node as it was kept; nobody is told, and nothing is refused."""
+        node = self._made(folder, name, is_kept=False)
+        node.kind, node.value = kind, value
+        if value is not None:
+            self._grow(node, kinds.measure(value.Value) + kinds.burden(value.Value))
+        return node
+
+    def restore_history(self, node: Node, ring: Ring) -> None:
+        """Take over the history that was kept of a node."""
+        node.ring = ring
+        self._grow_history(node, ring.bytes)
+        self._shorten()
+
+    def _normalise(self, node: Node, value: ua.DataValue) -> int:
+        """Make a value one of its node's kind; return its size on the wire."""
+        status = value.StatusCode
+        if status is None:
+            value.StatusCode = GOOD
+        elif status.value & _BAD:  # of a bad value, there is only the status (Part 4, 7.11)
+            value.Value = ua.Variant()
+            return 0
+        variant, kind = value.Value, node.kind
+        if kind is None:
+            kinds.kind_of(variant)
+        elif variant.VariantType is not kind.type or variant.is_array or kind.rank != kinds.SCALAR:
+            variant = value.Value = kinds.fit(variant, kind)
+        if variant.VariantType is ua.VariantType.ExtensionObject:
+            variant = value.Value = kinds.seal(variant)
+        if variant.is_array and variant.Value is None:
+            variant.Value = []
+        return kinds.measure(variant)
+
+    def _weigh(self, value: ua.DataValue) -> int:
+        """Return how much room the value of a new node will take."""
+        if value.StatusCode is not None and value.StatusCode.value & _BAD:
+            return 0
+        kinds.kind_of(value.Value)
+        return kinds.measure(value.Value) + kinds.burden(value.Value)
+
+    def _grow(self, node: Node, by: int) -> None:
+        node.size += by
+        node.folder.bytes += by
+        self.bytes += by
+
+    def _check_room(self, folder: Folder, nodes: int, size: int) -> None:
+        limits = self.limits
+        count, room = len(folder.nodes) + nodes, folder.bytes + size
+        if nodes and count > limits.nodes:
+            self._refuse("nodes", ua.StatusCodes.BadTooManyOperations, "this integration has as many nodes as it may")
+        if nodes and self.count + nodes > limits.nodes_total and count > limits.reserve_nodes:
+            self._refuse("nodes_total", ua.StatusCodes.BadTooManyOperations, "there are as many nodes as there may be")
+        if room > limits.values_bytes:
+            self._refuse(
+                "values_bytes", ua.StatusCodes.BadOutOfMemory, "the values of this integration take all its room"
+            )
+        if self.bytes + size > limits.values_total_bytes and room > limits.reserve_bytes:
+            self._refuse("values_total_bytes", ua.StatusCodes.BadOutOfMemory, "all values together take all the room")
+
+    def _refuse(self, limit: str, code: int, fact: str) -> None:
+        self.hits.add(limit)
+        raise Refused(code, fact)
+
+    def _tell(self, node: Node, value: ua.DataValue) -> None:
+        for watcher in list(node.watchers or ()):
+            watcher.changed(node, value)
+
+    # --- history
+
+    def _remember(self, node: Node, value: ua.DataValue, size: int) -> None:
+        if node.ring is None:
+            node.ring = Ring()
+        self._grow_history(node, node.ring.add(value, size, self.limits.history_values))
+        self._shorten()
+
+    def _grow_history(self, node: Node, by: int) -> None:
+        node.folder.ring_bytes += by
+        self.ring_bytes += by
+
+    def _shorten(self) -> None:
+        """Make room, and some more: those who keep most, of the integration that keeps most, lose their older half."""
+        if self.ring_bytes <= self.limits.history_total_bytes:
+            return
+        self.hits.add("history_total_bytes")
+        enough = int(self.limits.history_total_bytes * _ENOUGH)
+        while self.ring_bytes > enough:
+            folder = max(self.folders.values(), key=lambda one: one.ring_bytes)
+            for node in sorted(folder.nodes.values(), key=_ring_bytes, reverse=True):
+                if node.ring is None or self.ring_bytes <= enough:
+                    break
+                self._grow_history(node, -node.ring.halve())
+
+
+def _ring_bytes(node: Node) -> int:
+    return node.ring.bytes if node.ring is not None else 0
