@@ -8,7 +8,6 @@ either refused here, or its session is there to be closed.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from asyncua import ua
 
@@ -67,7 +66,7 @@ def _login(common: Common, session: Session, channel: Channel, address: str, tok
     stated = credentials.read(token, session.nonce, session.key, may_be_plain=may_be_plain)
     login = Login("opcua", stated.username, stated.password, session.client_id, address, transport="tcp")
     if stated.fault is not None:
-        common.authenticate(replace(login, password=None))
+        common.authenticate(login._replace(password=None))
         raise stated.fault
     return login
 
