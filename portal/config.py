@@ -13,6 +13,7 @@ from portal.limits import LIMITS
 
 SECRET_LENGTH = 16
 PASSWORD_LENGTH = 8
+SWITCHES = ("OPCUA_ALLOW_NONE", "OPCUA_ALLOW_PLAINTEXT", "OPCUA_REQUIRE_TRUST")
 LISTENERS = {"MQTT_PORT": 1883, "MQTT_TLS_PORT": 8883, "MQTT_WS_PORT": 8083, "MQTT_WSS_PORT": 8084, "OPCUA_PORT": 4840}
 
 
@@ -46,6 +47,7 @@ class Settings:
     guesses_per_username: int
     guess_window: int  # minutes
     ban_minutes: int
+    switches: Mapping[str, bool] = field(default_factory=dict)  # those that the environment decides, by their settings
     limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the settings' names
 
     @property
@@ -100,6 +102,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         guesses_per_username=_guesses(environ, "GUESSES_PER_USERNAME"),
         guess_window=_count(environ, "GUESS_WINDOW", 10, least=1, most=1440),
         ban_minutes=_count(environ, "BAN_MINUTES", 10, least=1, most=1440),
+        switches={name: _switch(environ, name) for name in SWITCHES if environ.get(name, "").strip()},
         limits=_limits(environ),
     )
 

@@ -86,6 +86,8 @@ def create(
             created_at=now,
             created_by=actor.name,
             revision=revision,
+            publish_filters=KINDS[type].topics,
+            subscribe_filters=KINDS[type].topics,
         )
         _record("integration.created", integration, actor, KINDS[type].label)
     return integration

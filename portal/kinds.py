@@ -14,6 +14,7 @@ class Kind:
     icon: str
     summary: str
     door: str | None
+    topics: tuple[str, ...] = ("#",)  # that a new one may publish and subscribe to
 
 
 KINDS = {
@@ -26,7 +27,7 @@ KINDS = {
             "Devices and gateways that publish and subscribe",
             "mqtt",
         ),
-        Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", "opcua"),
+        Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", "opcua", ("%u/#",)),
         Kind("http", "HTTP", "braces", "Scripts and services that call the REST API", None),
         Kind("vrpc", "VRPC", "code-square", "Custom code and libraries, callable from outside", None),
         Kind(

@@ -206,4 +206,11 @@ class Revision(Table):
         return dict(database.execute_sql("SELECT name, value FROM revision").fetchall())
 
 
-TABLES = (Account, Integration, Node, Connection, Traffic, Activity, Ban, KnownLogin, Revision)
+class Switch(Table):
+    """How an operator has left a switch of the protocol servers."""
+
+    name = pw.TextField(primary_key=True)
+    on = pw.BooleanField()
+
+
+TABLES = (Account, Integration, Node, Connection, Traffic, Activity, Ban, KnownLogin, Revision, Switch)

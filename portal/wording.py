@@ -33,6 +33,15 @@ WORDINGS = {
     "integration.activated": Wording("unlock", "good", "changes", "activated"),
     "integration.deactivated": Wording("lock", "bad", "changes", "deactivated"),
     "integration.deleted": Wording("trash3", "bad", "changes", "deleted"),
+    "switch.on": Wording("toggle-on", "plain", "changes", "switched on: {detail}"),
+    "switch.off": Wording("toggle-off", "plain", "changes", "switched off: {detail}"),
+    "certificate.trusted": Wording("patch-check", "good", "changes", "client certificate trusted, {detail}"),
+    "certificate.distrusted": Wording(
+        "patch-minus", "bad", "changes", "client certificate not trusted any more, {detail}"
+    ),
+    "certificate.deleted": Wording("trash3", "plain", "changes", "client certificate deleted, {detail}"),
+    "node.created": Wording("plus-lg", "plain", "changes", "node {detail} created"),
+    "node.deleted": Wording("trash3", "bad", "changes", "node {detail} deleted"),
     "account.created": Wording("person-plus", "plain", "changes", "account {detail} added"),
     "account.password-changed": Wording("key", "plain", "changes", "password of {detail} changed"),
     "account.login": Wording("person-check", "good", "logins", "logged in to the portal"),

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from protocols.contract import Refused
+
 log = logging.getLogger(__name__)
 
 PATIENCE = 1.0  # seconds for a question to arrive and its answer to be taken
@@ -18,10 +20,6 @@ LONGEST = 1024 * 1024  # bytes of a question
 THREADS = 4
 
 Action = Callable[..., object]
-
-
-class Refused(Exception):
-    """What was asked for cannot be done; the message is for the person who asked."""
 
 
 class Answers:

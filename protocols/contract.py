@@ -7,7 +7,7 @@ the portal.  Both handed-in objects may be called from any thread, never block, 
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -122,6 +122,10 @@ class Usage:
     exceeded: int
 
 
+class Refused(Exception):
+    """What a page asked of a server cannot be done; the message is for the person who asked."""
+
+
 class Server(Protocol):
     """One protocol server; all its methods run on its own event loop's thread."""
 
@@ -154,6 +158,17 @@ class Server(Protocol):
 
     def usage(self) -> list[Usage]:
         """Return the limits."""
+        ...
+
+    def switch(self, switches: Mapping[str, bool]) -> None:
+        """Follow what an operator has switched, by the settings' names; those of other servers are ignored."""
+        ...
+
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what pages may ask of this server alone, by name; what is returned must fit into JSON.
+
+        Each runs on the server's own loop.  Raises `Refused`.
+        """
         ...
 
     async def stop(self) -> None:

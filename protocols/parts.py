@@ -33,6 +33,7 @@ class Tools:
     authenticate: Authenticate
     presence: Presence
     certificate: certificate.Keeper | None
+    switches: Mapping[str, bool]
 
 
 class Runs(Protocol):
@@ -87,6 +88,7 @@ def make_mqtt(tools: Tools) -> Server:
 
 def make_opcua(tools: Tools) -> Server:
     """Return the OPC UA server.  Its part alone loads asyncua, which takes 40 MB."""
+    from protocols.opcua.common import Switches
     from protocols.opcua.limits import Limits
     from protocols.opcua.server import OpcUaServer
     from protocols.opcua.values.limits import ValueLimits
@@ -94,6 +96,8 @@ def make_opcua(tools: Tools) -> Server:
 
     settings = tools.settings
     limits = settings.limits_of("opcua")
+    switches = Switches()
+    switches.follow(tools.switches)
     return OpcUaServer(
         authenticate=tools.authenticate,
         presence=tools.presence,
@@ -102,6 +106,7 @@ def make_opcua(tools: Tools) -> Server:
         limits=_made(Limits, limits),
         values=ValueSpace(settings.data_dir / "opcua.db", _made(ValueLimits, limits), clock.now),
         hosts=["localhost", *addresses.of_machine()],
+        switches=switches,
     )
 
 

@@ -9,16 +9,17 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
+from functools import partial
 from typing import IO
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, bans, certificate, clock, db, handover, presence, traffic, unix, worker_client
+from portal import activity, bans, certificate, clock, db, handover, presence, switches, traffic, unix, worker_client
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
@@ -71,7 +72,8 @@ class Runtime:
         self._is_main = part == parts.MAIN
         follows_certificate = self._is_main and settings.needs_certificate
         self._certificate = certificate.Keeper(settings) if follows_certificate else None
-        self._answers = Answers(_answering(settings, part), {"connections": self.connections, "usage": self.usage})
+        self._switches = switches.Follower(settings)
+        self._actions: dict[str, Callable[..., object]] = {"connections": self.connections, "usage": self.usage}
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -86,6 +88,7 @@ class Runtime:
             self._start_server(transports)
         self._watcher.start()
         self._start_jobs()
+        self._answers = Answers(_answering(self._settings, self._part), self._actions)
         self._answers.start()
         process.collect_rarely()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
@@ -131,9 +134,14 @@ class Runtime:
 
     def _start_server(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
         entrance = Entrance(self._gate, self._guard, self._book)
-        server = parts.MAKERS[self._part](parts.Tools(self._settings, entrance, self._book, self._certificate))
+        with db.connected():
+            stand = switches.read(self._settings)
+        tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand)
+        server = parts.MAKERS[self._part](tools)
         grants = {entry.id: grant(entry) for entry in self._gate.entries()}
         self._servers.start(self._part, server, listeners, grants)
+        for name, act in server.actions().items():
+            self._actions[name] = partial(self._act, act)
 
     def _start_jobs(self) -> None:
         if self._is_main:
@@ -169,6 +177,8 @@ class Runtime:
         """Take over what these counters say has changed."""
         if not self._gate.is_current(revisions):
             self._apply(self._gate.refresh())
+        if (stand := self._switches.look(revisions)) is not None:
+            self._servers.tell(lambda server: server.switch(stand))
         if kicked := self._kicks.look(revisions):
             self._servers.tell(lambda server: server.kick(kicked, DISCONNECTED))
 
@@ -189,6 +199,10 @@ class Runtime:
         wanted = set(connection_ids)
         found = self._servers.ask(lambda server: server.connections(integration_id))
         return [_as_dict(info) for infos in found for info in infos if info.connection_id in wanted]
+
+    def _act(self, act: Callable[..., object], *arguments: object) -> object:
+        """Return what an action of the server answers.  Raises TimeoutError and `contract.Refused`."""
+        return self._servers.ask(lambda server: act(*arguments))[0]
 
     def usage(self) -> list[dict[str, object]]:
         """Return the limits of all servers.  Raises TimeoutError."""

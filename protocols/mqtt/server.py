@@ -109,6 +109,13 @@ class MqttServer:
         """Return the limits."""
         return figures.usage(self._broker)
 
+    def switch(self, switches: Mapping[str, bool]) -> None:
+        """There is nothing to switch."""
+
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """Pages ask nothing else."""
+        return {}
+
     async def stop(self) -> None:
         """Stop accepting and close every connection; their Wills are published."""
         self.stopping = True

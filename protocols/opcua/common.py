@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -26,6 +26,13 @@ class Switches:
     allow_none: bool = True  # policy None, for more than discovery
     allow_plaintext: bool = False  # a password that nothing encrypts
     require_trust: bool = False  # of the client's certificate, on a secured channel
+
+    def follow(self, switches: Mapping[str, bool]) -> None:
+        """Take over how they stand, by the names of their settings: OPCUA_ and the name in capitals."""
+        for setting, on in switches.items():
+            name = setting.removeprefix("OPCUA_").lower()
+            if name in self.__slots__ and name != setting.lower():
+                setattr(self, name, on)
 
 
 @dataclass(slots=True)

@@ -57,6 +57,5 @@ SETTINGS = (
     "max_connections_per_integration",
     "subscriptions",
     "monitored_items",
-    "nodes",
     "publishing_interval",
 )

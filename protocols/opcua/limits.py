@@ -24,7 +24,6 @@ class Limits:
     max_connections_per_integration: int = 2_500  # a connection has one session
     subscriptions: int = 1_000  # per integration
     monitored_items: int = 20_000  # per integration
-    nodes: int = 10_000  # per integration; kept by the space
     publishing_interval: float = 0.05  # the shortest
 
     max_chunk: int = 65_535

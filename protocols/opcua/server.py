@@ -17,7 +17,7 @@ from pathlib import Path
 from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
-from protocols.opcua import certificate, figures
+from protocols.opcua import certificate, certificates, figures
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
 from protocols.opcua.decoding import tighten
@@ -133,7 +133,11 @@ class OpcUaServer:
 
     def usage(self) -> list[Usage]:
         """Return the limits."""
-        return figures.usage(self.common, len(self._crowd.all))
+        return [*figures.usage(self.common, len(self._crowd.all)), *self._space.usage()]
+
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what pages may ask."""
+        return {**certificates.actions(self.common.trust, lambda: self.own), **self._space.actions()}
 
     async def stop(self) -> None:
         """Stop accepting, and close every connection."""
@@ -156,24 +160,17 @@ class OpcUaServer:
     def switches(self) -> Switches:
         return self._switches
 
-    def allow_none(self, allowed: bool) -> None:
-        """Allow security policy None, or not: then it is for discovery, and who uses it has to go."""
-        self._switches.allow_none = allowed
-        self._offer()
-        if not allowed:
-            for shell, _ in self._sessions():
-                if not shell.processor.channel.is_secured:
-                    shell.close(NOT_ALLOWED)
+    def switch(self, switches: Mapping[str, bool]) -> None:
+        """Allow security policy None and passwords that nothing encrypts, ask for trusted certificates; or not.
 
-    def allow_plaintext(self, allowed: bool) -> None:
-        """Allow passwords that nothing encrypts, from the next login on."""
-        self._switches.allow_plaintext = allowed
+        Without None allowed it is for discovery, and who uses it has to go.
+        """
+        self._switches.follow(switches)
         self._offer()
-
-    def require_trust(self, required: bool) -> None:
-        """Ask for trusted certificates on secured channels, or not."""
-        self._switches.require_trust = required
         self._check_trust()
+        for shell, _ in self._sessions():
+            if not self._switches.allow_none and not shell.processor.channel.is_secured:
+                shell.close(NOT_ALLOWED)
 
     # --- what the sockets need
 

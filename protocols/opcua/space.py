@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from asyncua import Server, ua
 
-from protocols.contract import Grant
+from protocols.contract import Grant, Usage
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -144,6 +144,14 @@ class Space(Protocol):
         """Read the last values."""
         ...
 
+    def usage(self) -> list[Usage]:
+        """Return the limits; see `protocols.contract.Server`."""
+        ...
+
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what pages may ask; see `protocols.contract.Server`."""
+        ...
+
     async def stop(self) -> None:
         """Keep what is to survive; called when everybody has gone, must return within a second."""
         ...
@@ -201,6 +209,14 @@ class StandardSpace:
         """There is no history."""
         code = ua.StatusCode(ua.StatusCodes.BadHistoryOperationUnsupported)
         return [ua.HistoryReadResult(StatusCode=code) for _ in params.NodesToRead]
+
+    def usage(self) -> list[Usage]:
+        """There are no limits."""
+        return []
+
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """Pages ask nothing."""
+        return {}
 
     async def stop(self) -> None:
         """There is nothing to keep."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from asyncua import ua
 
+from protocols import contract
 from protocols.opcua.values import text
-from protocols.opcua.values.errors import Refused
+from protocols.opcua.values.errors import Refused, ValuesError
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.tree import Node
 
@@ -64,6 +65,26 @@ class Face:
         folder = self._nodes.adopt(integration_id, username)
         return describe(self._nodes.create(folder, name, first, self._clock()))
 
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what pages may ask, by name; see `protocols.contract.Server`."""
+
+        def nodes(integration_id: int, prefix: str, limit: int, cursor: str | None) -> dict[str, object]:
+            return asdict(self.nodes(integration_id, prefix=prefix, limit=limit, cursor=cursor))
+
+        def create(integration_id: int, username: str, name: str, data_type: str, value: str) -> dict[str, object]:
+            try:
+                return asdict(self.create(integration_id, username, name, data_type, value))
+            except ValuesError as error:
+                raise contract.Refused(_sentence(error)) from None
+
+        def delete(integration_id: int, name: str) -> None:
+            try:
+                self.delete(integration_id, name)
+            except ValuesError as error:
+                raise contract.Refused(_sentence(error)) from None
+
+        return {"nodes": nodes, "create_node": create, "delete_node": delete}
+
     def delete(self, integration_id: int, name: str) -> None:
         """Delete a node with everything below it.  Raises Refused."""
         folder = self._nodes.folders.get(integration_id)
@@ -71,6 +92,12 @@ class Face:
         if node is None:
             raise Refused(ua.StatusCodes.BadNodeIdUnknown, f"there is no node {name!r}")
         self._nodes.delete(node)
+
+
+def _sentence(error: ValuesError) -> str:
+    """Return a fact as a page says it."""
+    fact = str(error)
+    return f"{fact[:1].upper()}{fact[1:]}."
 
 
 def describe(node: Node) -> NodeInfo:

@@ -96,6 +96,10 @@ class ValueSpace:
         """Return the limits."""
         return self.nodes.usage()
 
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what pages may ask."""
+        return self.face.actions()
+
     @property
     def is_keeping(self) -> bool:
         """Say whether values would survive a restart at present."""

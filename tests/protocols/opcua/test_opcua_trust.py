@@ -102,7 +102,7 @@ def test_connections_say_how_they_are_secured(start, press) -> None:
 def test_policy_none_can_be_switched_off_and_on_while_the_server_runs(start, press) -> None:
     running = start()
     member = running.client()
-    running.do(lambda: running.server.allow_none(False))
+    running.do(lambda: running.server.switch({"OPCUA_ALLOW_NONE": False}))
     assert member.is_closed(), "who uses it has to go"
     client = running.wire().open()
     endpoints = client.ask(ua.GetEndpointsRequest()).Endpoints
@@ -110,7 +110,7 @@ def test_policy_none_can_be_switched_off_and_on_while_the_server_runs(start, pre
     assert client.ask(ua.FindServersRequest()).Servers
     assert fault(client.create_session) == ua.StatusCodes.BadSecurityPolicyRejected
     assert read_once(running.url, press) == 0
-    running.do(lambda: running.server.allow_none(True))
+    running.do(lambda: running.server.switch({"OPCUA_ALLOW_NONE": True}))
     running.client().value(STATE)
 
 
@@ -191,7 +191,7 @@ def test_a_client_whose_trust_is_taken_away_is_cut(start, press, folder: Path) -
         await client.disconnect()
 
     async def require() -> None:
-        running.server.require_trust(True)
+        running.server.switch({"OPCUA_REQUIRE_TRUST": True})
 
     asyncio.run(visit())
     assert running.presence.events[1][2] == "the client's certificate is not trusted any more"
