@@ -11,12 +11,12 @@ from tests.support import databases
 
 
 def load(tmp_path, **environ: str) -> dict[str, float]:
-    return dict(config.load(databases.settings_for(tmp_path, **environ)).mqtt_limits)
+    return dict(config.load(databases.settings_for(tmp_path, **environ)).limits)
 
 
 def test_only_what_is_set_is_handed_on(tmp_path):
     assert load(tmp_path) == {}
-    assert load(tmp_path, MQTT_INFLIGHT="7", MQTT_SUBSCRIPTIONS=" ") == {"inflight": 7}
+    assert load(tmp_path, MQTT_INFLIGHT="7", MQTT_SUBSCRIPTIONS=" ") == {"MQTT_INFLIGHT": 7}
 
 
 @pytest.mark.parametrize(

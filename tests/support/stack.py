@@ -45,6 +45,7 @@ class Stack:
         self.tls_port = processes.free_port()
         self.ws_port = processes.free_port()
         self.wss_port = processes.free_port()
+        self.opcua_port = processes.free_port()
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -55,6 +56,7 @@ class Stack:
             "MQTT_TLS_PORT": str(self.tls_port),
             "MQTT_WS_PORT": str(self.ws_port),
             "MQTT_WSS_PORT": str(self.wss_port),
+            "OPCUA_PORT": str(self.opcua_port),
             "DATA_DIR": str(folder / "data"),
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
