@@ -157,9 +157,11 @@ class Stack:
             return connection.execute(sql).fetchall()
 
     def beats(self) -> bool:
-        """Tell whether the protocols worker's heartbeat is fresh."""
+        """Tell whether the heartbeat of each part of the protocols worker is fresh."""
+        parts = 1 if self.environ["OPCUA_PORT"] == "off" else 2
+        fresh = f"heartbeat_at > started_at AND heartbeat_at > {now_ms() - 5000}"
         try:
-            return bool(self.query(f"SELECT 1 FROM node WHERE heartbeat_at > {now_ms() - 5000}"))  # noqa: S608
+            return len(self.query(f"SELECT 1 FROM node WHERE {fresh}")) >= parts  # noqa: S608
         except sqlite3.OperationalError:
             return False
 
@@ -169,6 +171,11 @@ class Stack:
         children = processes.children(self.process.pid)
         grandchildren = [pid for child in children for pid in processes.children(child)]
         (pid,) = wait_until(lambda: [p for p in grandchildren if processes.alive(p)], 5)
+        return pid
+
+    def opcua_pid(self) -> int:
+        """Return the pid of the OPC UA part: the protocols worker's only grandchild."""
+        (pid,) = [pid for keeper in processes.children(self.worker_pid()) for pid in processes.children(keeper)]
         return pid
 
     # --- the command line
