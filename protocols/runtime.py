@@ -261,7 +261,7 @@ def _scheduler() -> BackgroundScheduler:
 
 def _answering(settings: Settings, part: str) -> socket.socket:
     """Return the socket at which a part answers the pages."""
-    return unix.listen(settings.data_dir, worker_client.socket_name(part), socket.SOCK_STREAM)
+    return unix.listen(settings.data_dir, worker_client.socket_name(part), worker_client.KIND)
 
 
 def lock_data_dir(settings: Settings, part: str = parts.MAIN) -> IO[str]:
