@@ -32,6 +32,10 @@ class Refused(Exception):
     """What was asked for cannot be done; the message says why, to a person."""
 
 
+class Silent(Exception):
+    """Nobody answered; what was asked for may have been done all the same."""
+
+
 def socket_name(part: str) -> str:
     """Return the name of the socket at which a part answers."""
     return f"{part}.sock"
@@ -39,17 +43,27 @@ def socket_name(part: str) -> str:
 
 def ask(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> Any:
     """Return what an action of a part answers, or None.  Raises `Refused`."""
-    if time.monotonic() < _silent_until.get(part, 0.0):
+    try:
+        return have(part, action, *arguments, timeout=timeout)
+    except Silent:
         return None
+
+
+def have(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> Any:
+    """Have a part do something; return its answer, which may be None.  Raises `Refused` and `Silent`."""
+    if time.monotonic() < _silent_until.get(part, 0.0):
+        raise Silent
     try:
         answer = _exchange(part, {"action": action, "arguments": arguments}, timeout)
     except (OSError, ValueError) as error:
         _silent_until[part] = time.monotonic() + PAUSE
         log.warning("the %s part of the protocols worker did not answer %r: %s", part, action, error or "silence")
-        return None
+        raise Silent from None
     if "refused" in answer:
         raise Refused(answer["refused"])
-    return answer.get("answer")
+    if "answer" not in answer:
+        raise Silent
+    return answer["answer"]
 
 
 def _exchange(part: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
