@@ -65,8 +65,22 @@ class Companion:
                 return
             log.error("the %s part of the protocols worker ended (%d), and is started again", self.name, status)
             failures = 0 if time.monotonic() - began > LASTS else failures + 1
-            if signal.sigtimedwait(ENDING, min(PAUSE * 2**failures / 2, LONGEST_PAUSE)) is not None:
+            if not _rest(pause(failures), parent):
                 return
+
+
+def pause(failures: int) -> float:
+    """Return the seconds before a part is made again that has failed so often in a row."""
+    return min(PAUSE * 2.0 ** min(failures - 1, 16), LONGEST_PAUSE)
+
+
+def _rest(seconds: float, parent: int) -> bool:
+    """Wait; return False once there is nothing more to wait for."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if signal.sigtimedwait(ENDING, min(left, LOOK)) is not None or os.getppid() != parent:
+            return False
+    return True
 
 
 def _take_signals() -> None:

@@ -31,6 +31,12 @@ def plant(stack: Stack) -> dict[str, Any]:
     return stack.add("opcua", username="line 1/press")
 
 
+@pytest.fixture(scope="module")
+def portal(stack: Stack) -> Session:
+    """An account's session in the portal."""
+    return Session(stack).log_in()
+
+
 @pytest.fixture(autouse=True)
 def one_after_the_other(stack, plant) -> None:
     """Begin when the clients of the test before are seen to be gone."""
@@ -90,26 +96,26 @@ def test_a_wrong_password_is_refused_and_the_right_one_gets_in_after_it(
 
 @by_mode
 def test_a_client_that_is_disconnected_in_the_portal_is_cut_and_may_come_back(
-    stack, plant, connect, folder, kind, mode, policy
+    stack, portal, plant, connect, folder, kind, mode, policy
 ):
     client = connect(mode, policy)
     client.subscribe("i=2258")
-    took = change(stack, plant, client, f"disconnect/{connection_id(stack, plant)}")
+    took = change(portal, plant, client, f"disconnect/{connection_id(stack, plant)}")
     assert took < CUT_WITHIN
     again = connect(mode, policy)
     again.write(f"{folder}/again", 1.0)
 
 
 @by_mode
-def test_deactivation_cuts_and_keeps_out_and_activation_lets_in(stack, plant, connect, kind, mode, policy):
+def test_deactivation_cuts_and_keeps_out_and_activation_lets_in(stack, portal, plant, connect, kind, mode, policy):
     client = connect(mode, policy)
-    took = change(stack, plant, client, "deactivate")
+    took = change(portal, plant, client, "deactivate")
     try:
         assert took < CUT_WITHIN
         with pytest.raises(Fault, match="BadUserAccessDenied"):
             connect(mode, policy)
     finally:
-        assert Session(stack).log_in().post(f"/integrations/{plant['id']}/activate").status == 303
+        assert portal.post(f"/integrations/{plant['id']}/activate").status == 303
     assert connect(mode, policy).read("i=2259") == 0
 
 
@@ -121,20 +127,20 @@ def test_deactivation_cuts_and_keeps_out_and_activation_lets_in(stack, plant, co
         ("opcua", "edit/username", {"value": "renamed meanwhile, too"}),
     ],
 )
-def test_a_credential_that_is_gone_cuts_its_client_and_keeps_it_out(stack, opcua_programs, kind, path, form):
+def test_a_credential_that_is_gone_cuts_its_client_and_keeps_it_out(stack, portal, opcua_programs, kind, path, form):
     turing = stack.add("opcua")
     client = opcua_programs(kind).connect(stack.opcua_port, turing)
-    assert change(stack, turing, client, path, **form) < CUT_WITHIN
+    assert change(portal, turing, client, path, **form) < CUT_WITHIN
     with pytest.raises(Fault, match="BadUserAccessDenied"):
         opcua_programs(kind).connect(stack.opcua_port, turing)
     client.close()
 
 
-def test_what_a_deleted_integration_wrote_is_not_its_namesakes(stack, opcua_programs):
+def test_what_a_deleted_integration_wrote_is_not_its_namesakes(stack, portal, opcua_programs):
     old = stack.add("opcua", username="opcua namesake")
     client = opcua_programs("asyncua").connect(stack.opcua_port, old)
     client.write("ns=2;s=opcua namesake/secret", 1.0)
-    change(stack, old, client, "delete")
+    change(portal, old, client, "delete")
     new = stack.add("opcua", username="opcua namesake")
     client = opcua_programs("asyncua").connect(stack.opcua_port, new)
     with pytest.raises(Fault, match="BadNodeIdUnknown"):
@@ -142,28 +148,28 @@ def test_what_a_deleted_integration_wrote_is_not_its_namesakes(stack, opcua_prog
     client.close()
 
 
-def test_node_opcua_comes_back_by_itself_with_its_subscription_after_it_was_cut(stack, plant, folder, opcua_programs):
+def test_node_opcua_comes_back_with_its_subscription_after_it_was_cut(stack, portal, plant, folder, opcua_programs):
     client = opcua_programs("node-opcua").connect(stack.opcua_port, plant, "SignAndEncrypt", retry=True)
     client.write(f"{folder}/pressure", 1.0)
     client.subscribe(f"{folder}/pressure")
     client.wait_for(1.0)
-    change(stack, plant, client, f"disconnect/{connection_id(stack, plant)}")
+    change(portal, plant, client, f"disconnect/{connection_id(stack, plant)}")
     client.wait_for_return()
     client.write(f"{folder}/pressure", 2.0)
     client.wait_for(2.0)
     client.close()
 
 
-def test_node_opcua_that_goes_on_trying_is_refused_until_it_is_activated_again(stack, plant, folder, opcua_programs):
+def test_node_opcua_tries_on_and_is_refused_until_it_is_activated_again(stack, portal, plant, folder, opcua_programs):
     client = opcua_programs("node-opcua").connect(stack.opcua_port, plant, retry=True)
     client.write(f"{folder}/valve", 1.0)
     client.subscribe(f"{folder}/valve")
-    session = change(stack, plant, client, "deactivate") and Session(stack).log_in()
+    change(portal, plant, client, "deactivate")
     refused = f"kind = 'login.refused' AND username = '{plant['username']}' AND detail = 'integration is inactive'"
     before = sum(row["count"] for row in stack.activity(refused))
     wait_until(lambda: sum(row["count"] for row in stack.activity(refused)) > before, 10, "another try")
     assert not stack.is_online(plant["username"])
-    assert session.post(f"/integrations/{plant['id']}/activate").status == 303
+    assert portal.post(f"/integrations/{plant['id']}/activate").status == 303
     wait_until(lambda: stack.is_online(plant["username"]), 15, "the client to come back")
     client.write(f"{folder}/valve", 3.0)
     client.wait_for(3.0)
@@ -184,11 +190,10 @@ def test_one_client_writes_and_another_kind_is_notified(stack, plant, folder, op
         client.close()
 
 
-def change(stack: Stack, integration: dict[str, Any], client: Client, path: str, **form: str) -> float:
+def change(portal: Session, integration: dict[str, Any], client: Client, path: str, **form: str) -> float:
     """Make a change at the page while a client is connected; return how long the client stayed."""
-    session = Session(stack).log_in()
     assert client.is_connected
-    answer = session.post(f"/integrations/{integration['id']}/{path}", **form)
+    answer = portal.post(f"/integrations/{integration['id']}/{path}", **form)
     start = time.monotonic()
     assert answer.status == 303, answer.text
     client.wait_for_loss()
