@@ -13,9 +13,11 @@ import sys
 import time
 from collections.abc import Callable
 
+from protocols import process
+
 log = logging.getLogger(__name__)
 
-LOOK = 0.5  # seconds between two looks at the parent
+LOOK = 0.5  # seconds between two looks at the parent, should its end not be told
 PATIENCE = 4.0  # seconds for the part to end
 PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before it is made again; longer if it never lasts
 LASTS = 30.0  # seconds after which it has lasted
@@ -50,6 +52,7 @@ class Companion:
 
     def _keep(self, parent: int) -> None:
         _take_signals()
+        process.end_with_parent()
         failures = 0
         while True:
             began = time.monotonic()
