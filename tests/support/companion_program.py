@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from protocols import companion
+from protocols import companion, process
 from protocols.companion import ENDING, Companion
 
 
@@ -19,6 +19,7 @@ def work() -> None:
     say("part", os.getpid(), os.getppid(), time.monotonic())
     match sys.argv[1]:
         case "stays":
+            process.follow_parent()
             signal.sigwait(ENDING)
         case "deaf":
             signal.pause()  # what ends it is blocked
@@ -32,6 +33,7 @@ def main() -> None:
         setattr(companion, name, float(value))
     made = Companion("test", work)
     made.start()
+    made.watch()
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     say("main", os.getpid())
     signal.sigwait(ENDING)
