@@ -16,10 +16,11 @@ def say(*words: object) -> None:
 
 
 def work() -> None:
+    if sys.argv[1] == "stays":
+        process.follow_parent()
     say("part", os.getpid(), os.getppid(), time.monotonic())
     match sys.argv[1]:
         case "stays":
-            process.follow_parent()
             signal.sigwait(ENDING)
         case "deaf":
             signal.pause()  # what ends it is blocked
