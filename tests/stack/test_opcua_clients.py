@@ -190,6 +190,20 @@ def test_one_client_writes_and_another_kind_is_notified(stack, plant, folder, op
         client.close()
 
 
+def test_without_policy_none_every_kind_still_finds_the_others_and_gets_in(make_stack, opcua_programs):
+    stack = make_stack(OPCUA_ALLOW_NONE="off").start()
+    turing = stack.add("opcua")
+    for kind in KINDS:
+        with pytest.raises(Fault):
+            opcua_programs(kind).connect(stack.opcua_port, turing)
+        client = opcua_programs(kind).connect(stack.opcua_port, turing, "SignAndEncrypt")
+        assert client.read("i=2259") == 0
+        client.close()
+    assert not stack.activity("kind = 'login.refused'")
+    stack.stop()
+    stack.clean_log()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_one_kind_writes_every_kind_reads_as_the_same(stack, plant, folder, opcua_programs, kind):
     values = {
