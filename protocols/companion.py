@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -32,6 +33,7 @@ class Companion:
         self.name = name
         self._work = work
         self._keeper = 0
+        self._stopping = False
 
     def start(self) -> None:
         """Fork the keeper.  This process must have one thread."""
@@ -40,8 +42,28 @@ class Companion:
         if not self._keeper:
             _leave(lambda: self._keep(parent))
 
+    def watch(self) -> None:
+        """Follow the keeper from a thread; to be called when every keeper is forked."""
+        thread = threading.Thread(target=self._watch, name=f"keeper of {self.name}", daemon=True)
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # signals are for other threads
+        try:
+            thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    def _watch(self) -> None:
+        """End this process when the keeper was killed: no other can be forked, so a whole one has to come."""
+        try:
+            found = os.waitid(os.P_PID, self._keeper, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:  # it was waited for
+            return
+        if found is not None and found.si_status != os.EX_OK and not self._stopping:
+            log.critical("the keeper of the %s part ended (%d); ending this worker", self.name, found.si_status)
+            os._exit(os.EX_SOFTWARE)
+
     def stop(self) -> None:
         """Have the part end, and wait for it."""
+        self._stopping = True
         try:
             os.kill(self._keeper, signal.SIGTERM)
             until = time.monotonic() + PATIENCE + 1

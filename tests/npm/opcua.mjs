@@ -9,7 +9,7 @@ import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 
 console.log = console.warn = console.error = () => {}; // what it tells by itself is no answer
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
-const plain = (variant) => (variant.value instanceof Date ? variant.value.toISOString() : variant.value);
+const plain = ({ value }) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
 const good = (status) => {
   if (!status.isGood()) throw new Error(status.name);
 };

@@ -104,8 +104,10 @@ def test_it_ends_with_its_process(run, number):
 def test_it_ends_when_every_process_is_told_to_as_by_a_terminal(run):
     running = run("stays")
     part, keeper, _ = running.part()
-    for pid in (part, keeper, running.process.pid):
+    for pid in (part, keeper):
         os.kill(pid, signal.SIGINT)
+    running.all_end()
+    os.kill(running.process.pid, signal.SIGINT)
     assert running.process.wait(5) == 0
     running.all_end()
 
@@ -123,6 +125,14 @@ def test_it_ends_when_its_process_is_killed(run):
     running.process.kill()
     running.process.wait()
     running.all_end()
+
+
+def test_a_killed_keeper_takes_all_along_and_says_so(run):
+    running = run("stays")
+    _, keeper, _ = running.part()
+    os.kill(keeper, signal.SIGKILL)
+    assert running.process.wait(5) == os.EX_SOFTWARE
+    assert "the keeper of the test part ended (9); ending this worker" in running.log.read_text()
 
 
 def test_a_part_that_fails_says_why_and_is_made_again_after_longer_and_longer_pauses(run):

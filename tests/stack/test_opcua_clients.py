@@ -190,6 +190,42 @@ def test_one_client_writes_and_another_kind_is_notified(stack, plant, folder, op
         client.close()
 
 
+def test_without_policy_none_every_kind_still_finds_the_others_and_gets_in(make_stack, opcua_programs):
+    stack = make_stack(OPCUA_ALLOW_NONE="off").start()
+    turing = stack.add("opcua")
+    for kind in KINDS:
+        with pytest.raises(Fault):
+            opcua_programs(kind).connect(stack.opcua_port, turing)
+        client = opcua_programs(kind).connect(stack.opcua_port, turing, "SignAndEncrypt")
+        assert client.read("i=2259") == 0
+        client.close()
+    assert not stack.activity("kind = 'login.refused'")
+    stack.stop()
+    stack.clean_log()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_one_kind_writes_every_kind_reads_as_the_same(stack, plant, folder, opcua_programs, kind):
+    values = {
+        "Boolean": True,
+        "SByte": -5,
+        "UInt16": 65_535,
+        "Int32": -70_000,
+        "Float": 0.5,
+        "Double": 1e300,
+        "String": "Grüße",
+    }
+    clients = {one: opcua_programs(one).connect(stack.opcua_port, plant) for one in KINDS}
+    for type, value in values.items():
+        clients[kind].write(f"{folder}/{kind} writes/{type}", value, type)
+        clients[kind].write(f"{folder}/{kind} writes/{type}s", [value] * 3, type)
+    for client in clients.values():
+        for type, value in values.items():
+            assert client.read(f"{folder}/{kind} writes/{type}") == value
+            assert client.read(f"{folder}/{kind} writes/{type}s") == [value] * 3
+        client.close()
+
+
 def change(portal: Session, integration: dict[str, Any], client: Client, path: str, **form: str) -> float:
     """Make a change at the page while a client is connected; return how long the client stayed."""
     assert client.is_connected

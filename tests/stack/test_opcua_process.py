@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.test_operation import failed_start
+from tests.stack.test_operation import came_back, failed_start
 from tests.support import clients, processes
 from tests.support.clients import connack, logged_in
 from tests.support.opcua import KINDS, Client, Program
@@ -82,8 +82,7 @@ def test_a_killed_protocols_worker_takes_its_parts_along_and_new_ones_come(make_
     os.kill(old[0], signal.SIGKILL)
     client.wait_for_loss()
     wait_until(lambda: not any(map(processes.alive, old)), 8, "the old processes to end")
-    wait_until(lambda: stack.worker_pid() != old[0], BACK_WITHIN)
-    wait_until(stack.beats, BACK_WITHIN)
+    wait_until(lambda: came_back(stack, old[0]), BACK_WITHIN, "another worker")
     assert connack(stack.mqtt_port, mqtt["username"], mqtt["password"]) == 0
     again = opcua_programs("asyncua").connect(stack.opcua_port, plant)
     assert again.read("ns=2;s=plant/a") == 1.0
@@ -92,12 +91,16 @@ def test_a_killed_protocols_worker_takes_its_parts_along_and_new_ones_come(make_
     assert "Traceback" not in stack.log(), stack.log()
 
 
-def test_a_killed_keeper_leaves_no_process_behind(make_stack):
+def test_a_killed_keeper_takes_the_worker_along_and_all_come_back(make_stack, opcua_programs):
     stack = make_stack().start()
-    keeper, part = stack.opcua_keeper_pid(), stack.opcua_pid()
-    os.kill(keeper, signal.SIGKILL)
-    wait_until(lambda: not processes.alive(part), 8, "the part without a keeper to end")
+    old = [stack.worker_pid(), stack.opcua_keeper_pid(), stack.opcua_pid()]
+    os.kill(old[1], signal.SIGKILL)
+    wait_until(lambda: not any(map(processes.alive, old)), 8, "the old processes to end")
+    wait_until(lambda: came_back(stack, old[0]), BACK_WITHIN, "another worker")
+    client = opcua_programs("asyncua").connect(stack.opcua_port, stack.add("opcua"))
+    client.close()
     stack.stop()
+    assert "Traceback" not in stack.log(), stack.log()
 
 
 def test_sigterm_ends_everything_within_five_seconds_with_clients_connected(make_stack, opcua_programs):

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from protocols import companion
+from protocols import companion, process
 from protocols.companion import ENDING, Companion
 
 
@@ -16,6 +16,8 @@ def say(*words: object) -> None:
 
 
 def work() -> None:
+    if sys.argv[1] == "stays":
+        process.follow_parent()
     say("part", os.getpid(), os.getppid(), time.monotonic())
     match sys.argv[1]:
         case "stays":
@@ -32,6 +34,7 @@ def main() -> None:
         setattr(companion, name, float(value))
     made = Companion("test", work)
     made.start()
+    made.watch()
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     say("main", os.getpid())
     signal.sigwait(ENDING)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import sys
-from datetime import datetime
 from typing import Any
 
 from asyncua import Client, ua
@@ -18,12 +17,8 @@ watches: set[asyncio.Task[None]] = set()
 
 
 def say(**line: Any) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.write(json.dumps(line, default=str) + "\n")
     sys.stdout.flush()
-
-
-def plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 class Handler:
@@ -34,7 +29,7 @@ class Handler:
 
     def datachange_notification(self, node: Any, value: Any, data: Any) -> None:
         status = data.monitored_item.Value.StatusCode
-        say(name=self._name, event="value", value=plain(value) if status.is_good() else status.name)
+        say(name=self._name, event="value", value=value if status.is_good() else status.name)
 
 
 async def connect(name: str, url: str, mode: str, policy: str, **asked: Any) -> None:
@@ -61,7 +56,7 @@ async def watch(name: str, client: Client) -> None:
 
 
 async def read(name: str, node: str) -> Any:
-    return plain(await clients[name].get_node(node).read_value())
+    return await clients[name].get_node(node).read_value()
 
 
 async def write(name: str, node: str, type: str, value: Any) -> None:

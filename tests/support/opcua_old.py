@@ -6,7 +6,6 @@ import json
 import logging
 import sys
 import threading
-from datetime import datetime
 from typing import Any
 
 from opcua import Client, ua
@@ -17,12 +16,8 @@ lock = threading.Lock()
 
 def say(**line: Any) -> None:
     with lock:
-        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.write(json.dumps(line, default=str) + "\n")
         sys.stdout.flush()
-
-
-def plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 class Handler:
@@ -33,7 +28,7 @@ class Handler:
 
     def datachange_notification(self, node: Any, value: Any, data: Any) -> None:
         status = data.monitored_item.Value.StatusCode
-        say(name=self._name, event="value", value=plain(value) if status.is_good() else status.name)
+        say(name=self._name, event="value", value=value if status.is_good() else status.name)
 
 
 def connect(name: str, url: str, mode: str, policy: str, **asked: Any) -> None:
@@ -56,7 +51,7 @@ def watch(name: str, client: Client) -> None:
 
 
 def read(name: str, node: str) -> Any:
-    return plain(clients[name].get_node(node).get_value())
+    return clients[name].get_node(node).get_value()
 
 
 def write(name: str, node: str, type: str, value: Any) -> None:
