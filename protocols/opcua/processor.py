@@ -5,6 +5,7 @@ asyncua's processor, of which the queue of publish requests is used; what is ser
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from asyncua import ua
@@ -13,7 +14,7 @@ from asyncua.common.utils import ServiceError
 from asyncua.server.uaprocessor import PublishRequestData, UaProcessor
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, struct_to_binary
 
-from protocols.opcua import door, login
+from protocols.opcua import door, login, quick
 from protocols.opcua.certificate import ServerCertificate
 from protocols.opcua.channel import Channel
 from protocols.opcua.common import Common
@@ -21,13 +22,14 @@ from protocols.opcua.core import Core
 from protocols.opcua.decoding import Bounded, decoded
 from protocols.opcua.endpoints import policies
 from protocols.opcua.errors import FrameError, Refused, fault
-from protocols.opcua.frames import CLOSE, HELLO, OPEN, Frame
+from protocols.opcua.frames import CLOSE, HELLO, MESSAGE, OPEN, Frame
 from protocols.opcua.services import SERVICES
 from protocols.opcua.session import Session
 from protocols.opcua.tally import Counts
 
 _Codes = ua.StatusCodes
 _Ids = ua.ObjectIds
+_PLAIN_BODY = 24  # where it starts in a message that nothing secures
 
 
 class Processor(UaProcessor):
@@ -64,12 +66,24 @@ class Processor(UaProcessor):
             self._check_first(is_whole=message is not None)
         if message is None:
             return True
-        body = Bounded(bytes(message.body()), self._common.limits.elements)
+        body = bytes(message.body())
         if frame.kind == OPEN:
-            self._open(message, body)
+            self._open(message, self._bounded(body))
         else:
             await self._serve(message.SequenceHeader(), body)
         return True
+
+    def is_quick(self, frame: Frame) -> bool:
+        """Tell whether a frame is a whole Read or Write that can be answered at once, unless the space waits."""
+        return (
+            frame.kind == MESSAGE
+            and frame.data[_PLAIN_BODY : _PLAIN_BODY + 4] in quick.KINDS
+            and self._is_in
+            and not self.channel.is_secured
+        )
+
+    def _bounded(self, body: bytes) -> Bounded:
+        return Bounded(body, self._common.limits.elements)
 
     def send_response(
         self,
@@ -82,17 +96,18 @@ class Processor(UaProcessor):
         if self._transport.is_closing():
             return
         response.ResponseHeader.RequestHandle = requesthandle
-        body = self._encoded(response)
+        self._send(seqhdr, self._encoded(requesthandle, lambda: struct_to_binary(response)), msgtype)
+
+    def _send(self, seqhdr: ua.SequenceHeader, body: bytes, msgtype: bytes = ua.MessageType.SecureMessage) -> None:
         data = self.channel.message_to_binary(body, message_type=msgtype, request_id=seqhdr.RequestId)
         self.counts.messages_out += 1
         self.counts.bytes_out += len(data)
         self._transport.write(data)
 
-    def _encoded(self, response: Any) -> bytes:
+    def _encoded(self, handle: int, encode: Callable[[], bytes]) -> bytes:
         """Return an answer's bytes, or those of what stands for it."""
-        handle = response.ResponseHeader.RequestHandle
         try:
-            body: bytes = struct_to_binary(response)
+            body = encode()
         except Exception as error:
             # A value that cannot be encoded, whoever wrote it, must not end the subscriptions of those who monitor it.
             self._common.journal.fail(self._address, error)
@@ -144,10 +159,16 @@ class Processor(UaProcessor):
     def _is_in(self) -> bool:
         return self.session is not None and self.session.is_activated()
 
-    async def _serve(self, sequence: ua.SequenceHeader, body: Bounded) -> None:
+    async def _serve(self, sequence: ua.SequenceHeader, data: bytes) -> None:
         """Answer one request, with a ServiceFault if need be."""
         self.counts.messages_in += 1
         self.active_at = self._common.now()
+        if self.session is not None and self._is_in and self._refused is None:
+            request = quick.decode(data, self.session.encoded_token)
+            if request is not None:
+                await self._serve_quick(self.session, sequence, request)
+                return
+        body = self._bounded(data)
         try:
             number = nodeid_from_binary(body)
             header = struct_from_binary(ua.RequestHeader, body)
@@ -169,6 +190,27 @@ class Processor(UaProcessor):
             response = fault(header.RequestHandle, _Codes.BadInternalError)
         if response is not None:
             self.send_response(header.RequestHandle, sequence, response)
+
+    async def _serve_quick(self, session: Session, sequence: ua.SequenceHeader, request: quick.Request) -> None:
+        """Answer a Read or a Write."""
+        handle = request.handle
+        try:
+            if request.reads is not None:
+                self._check_operations(request.reads.NodesToRead)
+                values = await session.read(request.reads)
+                body = self._encoded(handle, lambda: quick.answer_read(handle, values, self._common.clock()))
+            else:
+                self._check_operations(request.writes.NodesToWrite)
+                codes = await session.write(request.writes)
+                body = quick.answer_write(handle, codes, self._common.clock())
+        except (ServiceError, ua.uaerrors.UaStatusCodeError) as error:
+            body = struct_to_binary(fault(handle, error.code))
+        except Exception as error:
+            # Of ours or of asyncua; the client is told, and goes on.
+            self._common.journal.fail(self._address, error)
+            body = struct_to_binary(fault(handle, _Codes.BadInternalError))
+        if not self._transport.is_closing():
+            self._send(sequence, body)
 
     async def _answer(
         self, number: ua.NodeId, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Bounded
