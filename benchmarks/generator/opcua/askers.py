@@ -19,7 +19,18 @@ _CODE = slice(_HEAD.stop, _HEAD.stop + 4)
 class Asker:
     """Sends a request, and the next when the answer is there; every answer is compared with the first."""
 
-    __slots__ = ("_good", "_is_write", "_message", "_number", "_part", "_rest", "_send", "_value_at", "receive")
+    __slots__ = (
+        "_good",
+        "_is_write",
+        "_message",
+        "_number",
+        "_part",
+        "_rest",
+        "_send",
+        "_value_at",
+        "descriptor",
+        "receive",
+    )
 
     def __init__(self, session: Session, kind: str, node_id: str) -> None:
         self._is_write = kind == "write"
@@ -38,6 +49,7 @@ class Asker:
         self._value_at = len(self._message) - wire.DOUBLE.size
         self._rest = b""
         self._send = session.link.socket.send
+        self.descriptor = session.link.socket.fileno()
         self.receive = session.link.socket.recv
 
     def ask(self) -> None:
@@ -63,9 +75,9 @@ class Asker:
         return True
 
 
-def ask_until(askers: list[Asker], descriptors: list[int], is_over: Callable[[], bool]) -> int:
-    """Let all ask until it is over; return how many answers there were."""
-    by_descriptor = dict(zip(descriptors, askers, strict=True))
+def ask_until(askers: list[Asker], is_over: Callable[[], bool]) -> int:
+    """Let all ask until it is over, and wait for the last answers; return how many came before."""
+    by_descriptor = {asker.descriptor: asker for asker in askers}
     count = 0
     with select.epoll() as answers:
         for descriptor, asker in by_descriptor.items():
@@ -80,4 +92,7 @@ def ask_until(askers: list[Asker], descriptors: list[int], is_over: Callable[[],
                 if asker.is_answered(asker.receive(4_096)):
                     count += 1
                     asker.ask()
+    for asker in askers:
+        while not asker.is_answered(asker.receive(4_096)):
+            pass
     return count

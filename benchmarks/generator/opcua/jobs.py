@@ -15,8 +15,7 @@ from asyncua import ua
 from benchmarks.generator.clients import Job, LoadError
 from benchmarks.generator.opcua import doors, wire
 from benchmarks.generator.opcua.askers import Asker, ask_until
-from benchmarks.generator.opcua.doors import Door
-from benchmarks.generator.opcua.sessions import PATIENCE, Session, enter
+from benchmarks.generator.opcua.sessions import PATIENCE, Session, entered
 from benchmarks.generator.throughput import Watch
 
 Say = Callable[[Job], None]
@@ -31,53 +30,50 @@ def node(job: Job, number: int) -> str:
 
 async def prepare(job: Job) -> Job:
     """Write each variable once, which creates them where they are not there yet."""
-    (session,) = enter(await doors.find(job), 1)
-    session.write(*(node(job, number) for number in range(job["variables"])))
+    with entered(await doors.find(job), 1) as (session,):
+        session.write(*(node(job, number) for number in range(job["variables"])))
     return {}
 
 
 async def requests(job: Job) -> Job:
     """Read or write for some seconds, each client one value after the other; return how many a second."""
-    askers, descriptors, sessions = await _askers(job)
-    _for(askers, descriptors, WARM_UP)
-    watch = Watch(job["pids"])
-    count = _for(askers, descriptors, job["seconds"])
-    return watch.answer(count, time.monotonic())
+    with entered(await doors.find(job), job["clients"]) as sessions:
+        askers = _askers(job, sessions)
+        _ask_for(askers, WARM_UP)
+        watch = Watch(job["pids"])
+        count = _ask_for(askers, job["seconds"])
+        return watch.answer(count, time.monotonic())
 
 
 async def flood(job: Job, say: Say) -> Job:
     """Read or write until told to end; say when it begins."""
-    askers, descriptors, sessions = await _askers(job)
-    say({})
-    watch = Watch(job["pids"])
-    with select.epoll() as told:
+    with entered(await doors.find(job), job["clients"]) as sessions, select.epoll() as told:
+        askers = _askers(job, sessions)
         told.register(sys.stdin, select.EPOLLIN)
-        count = ask_until(askers, descriptors, lambda: bool(told.poll(0)))
-    return watch.answer(count, time.monotonic())
+        say({})
+        watch = Watch(job["pids"])
+        count = ask_until(askers, lambda: bool(told.poll(0)))
+        return watch.answer(count, time.monotonic())
 
 
-async def _askers(job: Job) -> tuple[list[Asker], list[int], list[Session]]:
-    sessions = enter(await doors.find(job), job["clients"])
-    askers = [Asker(session, job["kind"], node(job, number)) for number, session in enumerate(sessions)]
-    return askers, [session.link.socket.fileno() for session in sessions], sessions
+def _askers(job: Job, sessions: list[Session]) -> list[Asker]:
+    return [Asker(session, job["kind"], node(job, number)) for number, session in enumerate(sessions)]
 
 
-def _for(askers: list[Asker], descriptors: list[int], seconds: float) -> int:
-    """Let all ask for so long, and wait for what is under way."""
+def _ask_for(askers: list[Asker], seconds: float) -> int:
+    """Let all ask for so long; return how many answers there were."""
     until = time.monotonic() + seconds
-    return ask_until(askers, descriptors, lambda: time.monotonic() >= until)
+    return ask_until(askers, lambda: time.monotonic() >= until)
 
 
 async def connects(job: Job) -> Job:
     """Connect clients, some at a time, all of which stay; return how many a second were let in."""
     door = await doors.find(job)
-    enter(door, 3)
+    with entered(door, 3):
+        pass
     watch = Watch(job["pids"])
-    there = enter(door, job["clients"])
-    answer = watch.answer(len(there), time.monotonic())
-    for session in there:
-        session.link.socket.close()
-    return answer
+    with entered(door, job["clients"]) as there:
+        return watch.answer(len(there), time.monotonic())
 
 
 async def hold(job: Job, say: Say) -> Job:
@@ -85,25 +81,27 @@ async def hold(job: Job, say: Say) -> Job:
 
     With "subscribe" each monitors that value too.
     """
-    door = await doors.find(job)
-    sessions = enter(door, job["clients"])
-    if job.get("subscribe"):
-        for session in sessions:
-            session.subscribe(node(job, 0), 50.0)
-    say({"sessions": len(sessions)})
+    with entered(await doors.find(job), job["clients"]) as sessions:
+        if job.get("subscribe"):
+            for session in sessions:
+                session.subscribe(node(job, 0), 50.0)
+        say({"sessions": len(sessions)})
+        return {"lost": _keep(sessions, wire.read(node(job, 0)), job["every"])}
+
+
+def _keep(sessions: list[Session], read: bytes, every: float) -> int:
+    """Let each session read once in a while, until told to end; return how many were lost."""
     lost: set[int] = set()
     by_descriptor = {session.link.socket.fileno(): session for session in sessions}
-    read = wire.read(node(job, 0))
     with select.epoll() as arrivals:
-        arrivals.register(sys.stdin, select.EPOLLIN)
-        for descriptor in by_descriptor:
+        for descriptor in (sys.stdin.fileno(), *by_descriptor):
             arrivals.register(descriptor, select.EPOLLIN)
         start, turn = time.monotonic(), 0
         while True:
-            due = start + turn * job["every"] / len(sessions)
+            due = start + turn * every / len(sessions)
             for descriptor, _ in arrivals.poll(max(0.0, due - time.monotonic())):
                 if descriptor == sys.stdin.fileno():
-                    return {"lost": len(lost)}
+                    return len(lost)
                 if not _goes_on(by_descriptor[descriptor]):
                     arrivals.unregister(descriptor)
                     lost.add(descriptor)
@@ -129,10 +127,17 @@ class Subscriber:
 
     def __init__(self, session: Session, node_id: str, interval: float) -> None:
         self.session = session
-        self.write = wire.write(node_id)[: -wire.DOUBLE.size]
+        self._write = wire.write(node_id)[: -wire.DOUBLE.size]
         self.subscription = session.subscribe(node_id, interval)
         self.value = b""  # that was written
         self.written_at = 0.0
+        self._number = 0
+
+    def begin(self, writer: Session) -> None:
+        """Have a value written that was never there before."""
+        self._number += 1
+        self.value, self.written_at = wire.DOUBLE.pack(self._number + 0.123456789), time.monotonic()
+        wire.check_results(writer.ask(ua.ObjectIds.WriteRequest_Encoding_DefaultBinary, self._write + self.value))
 
     def took(self) -> float | None:
         """Take what has arrived; return the seconds since the write if its notification is there."""
@@ -150,41 +155,32 @@ class Subscriber:
 
 async def latency(job: Job) -> Job:
     """Write at random moments; return the seconds from each write to the notification that another client gets."""
-    door = await doors.find(job)
-    subscribers = _subscribers(door, job)
-    (writer,) = enter(door, 1)
+    with entered(await doors.find(job), job["clients"] + 1) as (writer, *others):
+        subscribers = [Subscriber(one, node(job, number), job["interval"]) for number, one in enumerate(others)]
+        return {"seconds": _write(writer, subscribers, job["pause"], job["writes"])}
+
+
+def _write(writer: Session, subscribers: list[Subscriber], pause: tuple[float, float], count: int) -> list[float]:
+    """Write a value for each subscriber again and again, a random pause after it was seen."""
     draw = random.Random(1)
-    low, high = job["pause"]
-    due = [(time.monotonic() + 0.5 + draw.uniform(0, high), number) for number in range(len(subscribers))]
-    heapq.heapify(due)
     by_descriptor = {one.session.link.socket.fileno(): one for one in subscribers}
-    numbers = {id(one): number for number, one in enumerate(subscribers)}
+    due = [(time.monotonic() + 0.5 + draw.uniform(0, pause[1]), descriptor) for descriptor in by_descriptor]
+    heapq.heapify(due)
     seconds: list[float] = []
-    written = 0
     with select.epoll() as arrivals:
         for descriptor in by_descriptor:
             arrivals.register(descriptor, select.EPOLLIN)
-        while len(seconds) < job["writes"]:
-            pause = max(0.0, due[0][0] - time.monotonic()) if due else 1.0
-            for descriptor, _ in arrivals.poll(pause):
-                one = by_descriptor[descriptor]
-                took = one.took()
+        while len(seconds) < count:
+            for descriptor, _ in arrivals.poll(max(0.0, due[0][0] - time.monotonic()) if due else 1.0):
+                took = by_descriptor[descriptor].took()
                 if took is not None:
                     seconds.append(took)
-                    heapq.heappush(due, (time.monotonic() + draw.uniform(low, high), numbers[id(one)]))
+                    heapq.heappush(due, (time.monotonic() + draw.uniform(*pause), descriptor))
             if any(one.value and time.monotonic() > one.written_at + PATIENCE for one in subscribers):
                 raise LoadError("a notification did not arrive")
             if due and time.monotonic() >= due[0][0]:
-                one = subscribers[heapq.heappop(due)[1]]
-                written += 1
-                one.value, one.written_at = wire.DOUBLE.pack(written + 0.123456789), time.monotonic()
-                wire.check_results(writer.ask(ua.ObjectIds.WriteRequest_Encoding_DefaultBinary, one.write + one.value))
-    return {"seconds": seconds}
-
-
-def _subscribers(door: Door, job: Job) -> list[Subscriber]:
-    sessions = enter(door, job["clients"])
-    return [Subscriber(one, node(job, number), job["interval"]) for number, one in enumerate(sessions)]
+                by_descriptor[heapq.heappop(due)[1]].begin(writer)
+    return seconds
 
 
 def jobs(say: Say) -> dict[str, Callable[[Job], Awaitable[Any]]]:

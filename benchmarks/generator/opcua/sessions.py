@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 
 from asyncua import ua
 
@@ -130,10 +131,27 @@ class _Login:
         return self.session is not None
 
 
-def enter(door: Door, count: int, at_once: int = AT_ONCE) -> list[Session]:
-    """Log in so many times, some at once; all sessions stay."""
+def close(sessions: Iterable[Session]) -> None:
+    """Close their sockets."""
+    for session in sessions:
+        session.link.socket.close()
+
+
+@contextmanager
+def entered(door: Door, count: int, at_once: int = AT_ONCE) -> Iterator[list[Session]]:
+    """Log in so many times, some at once; all sessions stay until the end."""
     under_way: dict[int, _Login] = {}
     there: list[Session] = []
+    try:
+        _enter(door, count, at_once, under_way, there)
+        yield there
+    finally:
+        close(there)
+        for login in under_way.values():
+            login.link.socket.close()
+
+
+def _enter(door: Door, count: int, at_once: int, under_way: dict[int, _Login], there: list[Session]) -> None:
     begun = 0
     with select.epoll() as answers:
         while len(there) < count:
@@ -151,4 +169,3 @@ def enter(door: Door, count: int, at_once: int = AT_ONCE) -> list[Session]:
                     there.append(login.session)
                     answers.unregister(descriptor)
                     del under_way[descriptor]
-    return there
