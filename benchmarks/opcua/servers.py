@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -9,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import load, processes, seed
+from benchmarks.generator.opcua import wire
 from benchmarks.load import Load, LoadFailed
 from benchmarks.peers.installed import NotInstalled
 from benchmarks.peers.node_opcua import NodeOpcUa
 from benchmarks.seed import Credential
-from benchmarks.stack import Gatehouse, Product
+from benchmarks.stack import HOST, READY_WITHIN, Gatehouse, Product
 
 NAMES = (Gatehouse.name, NodeOpcUa.name)
 VARIABLES = 100
@@ -45,6 +47,15 @@ class Server:
             "namespace": self.namespace,
             "variables": VARIABLES,
         }
+
+    def is_there(self) -> bool:
+        """Tell whether it answers HEL: Gatehouse's socket is there before its address space."""
+        try:
+            with socket.create_connection((HOST, self.port), 1) as connection:
+                connection.sendall(wire.hello(f"opc.tcp://{HOST}:{self.port}/"))
+                return connection.recv(4) == b"ACKF"
+        except OSError:
+            return False
 
     @property
     def memory(self) -> int:
@@ -87,5 +98,6 @@ def running() -> Iterator[tuple[list[Server], Credential, list[str]]]:
             stack.enter_context(peer)
             servers.append(Server(peer, user, peer.opcua_port, 1))
         for server in servers:
+            processes.wait_until(server.is_there, READY_WITHIN, f"{server.name} to answer")
             load.run("opcua_prepare", **server.address)
         yield servers, mqtt, notes

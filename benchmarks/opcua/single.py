@@ -81,7 +81,7 @@ def _sessions(table: Table, servers: list[Server], _: Credential, quick: bool) -
 def _offline(table: Table, servers: list[Server], _: Credential, quick: bool) -> None:
     """Kill clients; wait until another process sees that their row is gone."""
     ours = servers[0]
-    kills = 3 if quick else 30
+    kills = 3 if quick else 20
     for text, subscribes in (("", False), (" with a subscription", True)):
         seconds = [_kill(ours, subscribes=subscribes) for _ in range(kills)]
         cells = [
