@@ -93,12 +93,12 @@ class Processor(UaProcessor):
         msgtype: bytes = ua.MessageType.SecureMessage,
     ) -> None:
         """Send an answer that the client can take, or tell it that there is none."""
-        if self._transport.is_closing():
-            return
         response.ResponseHeader.RequestHandle = requesthandle
         self._send(seqhdr, self._encoded(requesthandle, lambda: struct_to_binary(response)), msgtype)
 
     def _send(self, seqhdr: ua.SequenceHeader, body: bytes, msgtype: bytes = ua.MessageType.SecureMessage) -> None:
+        if self._transport.is_closing():
+            return
         data = self.channel.message_to_binary(body, message_type=msgtype, request_id=seqhdr.RequestId)
         self.counts.messages_out += 1
         self.counts.bytes_out += len(data)
@@ -163,58 +163,55 @@ class Processor(UaProcessor):
         """Answer one request, with a ServiceFault if need be."""
         self.counts.messages_in += 1
         self.active_at = self._common.now()
-        if self.session is not None and self._is_in and self._refused is None:
-            request = quick.decode(data, self.session.encoded_token)
-            if request is not None:
-                await self._serve_quick(self.session, sequence, request)
-                return
-        body = self._bounded(data)
         try:
-            number = nodeid_from_binary(body)
-            header = struct_from_binary(ua.RequestHeader, body)
+            known = self._known(data)
+            if known is not None:
+                handle, answer = known[1].handle, self._answer_known(*known)
+            else:
+                body = self._bounded(data)
+                number, header = nodeid_from_binary(body), struct_from_binary(ua.RequestHeader, body)
+                handle, answer = header.RequestHandle, self._answer(number, header, sequence, body)
         except Exception as error:
             raise FrameError(_Codes.BadDecodingError, f"a request that fails: {type(error).__name__}") from None
         try:
-            if self._refused is not None:
-                raise ServiceError(self._refused.code)
-            response = await self._answer(number, header, sequence, body)
+            response = await answer
         except Refused as refused:
-            response = fault(header.RequestHandle, refused.code)
-            self.send_response(header.RequestHandle, sequence, response)
+            response = fault(handle, refused.code)
+            self.send_response(handle, sequence, response)
             raise
         except (ServiceError, ua.uaerrors.UaStatusCodeError) as error:
-            response = fault(header.RequestHandle, error.code)
+            response = fault(handle, error.code)
         except Exception as error:
             # Of ours or of asyncua; the client is told, and goes on.
             self._common.journal.fail(self._address, error)
-            response = fault(header.RequestHandle, _Codes.BadInternalError)
-        if response is not None:
-            self.send_response(header.RequestHandle, sequence, response)
+            response = fault(handle, _Codes.BadInternalError)
+        if isinstance(response, bytes):
+            self._send(sequence, response)
+        elif response is not None:
+            self.send_response(handle, sequence, response)
 
-    async def _serve_quick(self, session: Session, sequence: ua.SequenceHeader, request: quick.Request) -> None:
-        """Answer a Read or a Write."""
+    def _known(self, data: bytes) -> tuple[Session, quick.Request] | None:
+        """Return a Read or a Write that need not go through asyncua's codec."""
+        session = self.session
+        if session is None or not session.is_activated() or self._refused is not None:
+            return None
+        request = quick.decode(data, session.encoded_token)
+        return (session, request) if request is not None else None
+
+    async def _answer_known(self, session: Session, request: quick.Request) -> bytes:
         handle = request.handle
-        try:
-            if request.reads is not None:
-                self._check_operations(request.reads.NodesToRead)
-                values = await session.read(request.reads)
-                body = self._encoded(handle, lambda: quick.answer_read(handle, values, self._common.clock()))
-            else:
-                self._check_operations(request.writes.NodesToWrite)
-                codes = await session.write(request.writes)
-                body = quick.answer_write(handle, codes, self._common.clock())
-        except (ServiceError, ua.uaerrors.UaStatusCodeError) as error:
-            body = struct_to_binary(fault(handle, error.code))
-        except Exception as error:
-            # Of ours or of asyncua; the client is told, and goes on.
-            self._common.journal.fail(self._address, error)
-            body = struct_to_binary(fault(handle, _Codes.BadInternalError))
-        if not self._transport.is_closing():
-            self._send(sequence, body)
+        if request.writes is not None:
+            self._check_operations(request.writes.NodesToWrite)
+            return quick.answer_write(handle, await session.write(request.writes), self._common.clock())
+        self._check_operations(request.reads.NodesToRead)
+        values = await session.read(request.reads)
+        return self._encoded(handle, lambda: quick.answer_read(handle, values, self._common.clock()))
 
     async def _answer(
         self, number: ua.NodeId, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Bounded
     ) -> Any:
+        if self._refused is not None:
+            raise ServiceError(self._refused.code)
         kind: Any = number.Identifier if number.NamespaceIndex == 0 else None
         if kind in _BEFORE_LOGIN:
             return await self._answer_first(kind, header, body)
