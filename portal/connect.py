@@ -43,8 +43,12 @@ class Login:
         return f"-u {shlex.quote(self.username)} -P {secret}"
 
     @property
+    def shown(self) -> str:
+        return self.password or DOTS
+
+    @property
     def script(self) -> str:
-        return f"{{ username: {_script(self.username)}, password: {_script(self.password or DOTS)} }}"
+        return f"{{ username: {script(self.username)}, password: {script(self.shown)} }}"
 
 
 def lines(listener: Listener, trust: Trust | None, login: Login) -> list[Line]:
@@ -77,7 +81,7 @@ def _websocket(listener: Listener, trust: Trust | None, login: Login) -> list[Li
         Line(
             f"{listener.transport}-connect",
             "In a browser or Node, with MQTT.js",
-            f"mqtt.connect({_script(listener.url)}, {login.script})",
+            f"mqtt.connect({script(listener.url)}, {login.script})",
         ),
         Line(
             f"{listener.transport}-subscribe",
@@ -87,5 +91,6 @@ def _websocket(listener: Listener, trust: Trust | None, login: Login) -> list[Li
     ]
 
 
-def _script(text: str) -> str:
+def script(text: str) -> str:
+    """Return a text as JavaScript and Python spell it."""
     return json.dumps(text, ensure_ascii=False)

@@ -41,6 +41,11 @@ KINDS = {
 }
 
 
+def protocol(name: str) -> str:
+    """Return what the protocol of a door is called."""
+    return KINDS[name].label if name in KINDS else name.upper()
+
+
 def not_served(kind: Kind) -> str:
     """Say plainly that clients of this type cannot connect yet."""
     return f"This release has no {kind.label} server yet: clients cannot connect with this type."

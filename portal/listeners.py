@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portal.config import Settings
+from portal.kinds import KINDS
 
 TLS = frozenset({"tls", "wss"})
-SCHEMES = {"tcp": "mqtt", "tls": "mqtts", "ws": "ws", "wss": "wss"}
+SCHEMES = {
+    "mqtt": "mqtt",
+    "mqtt-tls": "mqtts",
+    "mqtt-ws": "ws",
+    "mqtt-wss": "wss",
+    "opcua": "opc.tcp",
+}
 LABELS = {"tcp": "TCP", "tls": "TLS", "ws": "WebSocket", "wss": "WebSocket, TLS", "web": "This portal"}
 PATH = "/mqtt"
 
@@ -24,7 +31,7 @@ class Listener:
 
     @property
     def label(self) -> str:
-        return LABELS[self.transport]
+        return LABELS[self.transport] if self.protocol == "mqtt" else KINDS[self.protocol].label
 
     @property
     def is_websocket(self) -> bool:
@@ -48,7 +55,7 @@ def of(settings: Settings, host: str, web_port: int, *, web_is_secure: bool) -> 
     for name, port in settings.ports.items():
         protocol, _, transport = name.partition("-")
         transport = transport or "tcp"
-        found.append(Listener(protocol, transport, host, port, SCHEMES[transport]))
+        found.append(Listener(protocol, transport, host, port, SCHEMES[name]))
     if settings.mqtt_web:
         found.append(Listener("mqtt", "web", host, web_port, "wss" if web_is_secure else "ws"))
-    return found
+    return sorted(found, key=lambda listener: listener.protocol)

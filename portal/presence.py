@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import peewee as pw
 
 from portal.activity import LoginLog, LoginNote
+from portal.config import Settings
 from portal.db import database, writing
 from portal.models import Connection, Integration, Node, Revision, insert_missing, tuples
 
 FRESH = timedelta(seconds=5)  # a node is up while its heartbeat is not older
+MAIN = "mqtt"  # what the node carries that has no listener of its own: the web's WebSocket, if that
 GONE = timedelta(minutes=1)  # the connections of a node that was silent for longer are deleted
 INSERT_ROWS = 400
 COLUMNS = (
@@ -66,6 +68,19 @@ Event = Connected | Disconnected | LoginNote | Heartbeat
 
 # Every transaction here counts the change first: the counter's row is the one lock that they all take, so that no two
 # of them wait for each other.
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """The protocols whose servers should run and do not, and whether that is all of them."""
+
+    protocols: tuple[str, ...]
+    everything: bool
+
+    @property
+    def version(self) -> str:
+        """Return a word for this state."""
+        return "down" if self.everything else ",".join(self.protocols) or "up"
 
 
 class NodeGone(Exception):
@@ -188,6 +203,20 @@ def nodes_with_connections() -> list[tuple[Node, int]]:
     counts = Connection.select(Connection.node, pw.fn.COUNT(Connection.id)).group_by(Connection.node)
     by_node = {str(row[0]): int(row[1]) for row in tuples(counts)}
     return [(node, by_node.get(node.id, 0)) for node in Node.select().order_by(Node.started_at)]
+
+
+def carries(node: Node) -> frozenset[str]:
+    """Return the protocols that a node serves; without a listener of its own it is the one that also has the web's."""
+    found = {name.partition("-")[0] for name in json.loads(node.listeners)}
+    return frozenset(found or {MAIN})
+
+
+def down(settings: Settings, now: datetime) -> Down:
+    """Tell which protocol servers should run and do not."""
+    expected = {name.partition("-")[0] for name in settings.ports} | ({MAIN} if settings.mqtt_web else set())
+    running = {protocol for node in nodes_up(now) for protocol in carries(node)}
+    missing = tuple(sorted(expected - running))
+    return Down(missing, everything=not running or bool(expected) and not expected & running)
 
 
 def is_up(node: Node, now: datetime) -> bool:

@@ -21,6 +21,7 @@ from portal import unix
 log = logging.getLogger(__name__)
 
 MQTT, OPCUA = "mqtt", "opcua"  # the parts
+KIND = socket.SOCK_STREAM
 TIMEOUT = 1.0  # seconds; the worker itself gives up a little earlier
 PAUSE = 3.0  # seconds in which nobody asks again after there was no answer, so that no web thread waits for nothing
 
@@ -31,6 +32,10 @@ class Refused(Exception):
     """What was asked for cannot be done; the message says why, to a person."""
 
 
+class Silent(Exception):
+    """Nobody answered; what was asked for may have been done all the same."""
+
+
 def socket_name(part: str) -> str:
     """Return the name of the socket at which a part answers."""
     return f"{part}.sock"
@@ -38,23 +43,33 @@ def socket_name(part: str) -> str:
 
 def ask(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> Any:
     """Return what an action of a part answers, or None.  Raises `Refused`."""
-    if time.monotonic() < _silent_until.get(part, 0.0):
+    try:
+        return have(part, action, *arguments, timeout=timeout)
+    except Silent:
         return None
+
+
+def have(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> Any:
+    """Have a part do something; return its answer, which may be None.  Raises `Refused` and `Silent`."""
+    if time.monotonic() < _silent_until.get(part, 0.0):
+        raise Silent
     try:
         answer = _exchange(part, {"action": action, "arguments": arguments}, timeout)
     except (OSError, ValueError) as error:
         _silent_until[part] = time.monotonic() + PAUSE
         log.warning("the %s part of the protocols worker did not answer %r: %s", part, action, error or "silence")
-        return None
+        raise Silent from None
     if "refused" in answer:
         raise Refused(answer["refused"])
-    return answer.get("answer")
+    if "answer" not in answer:
+        raise Silent
+    return answer["answer"]
 
 
 def _exchange(part: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
     folder: Path = current_app.extensions["gatehouse_settings"].data_dir
     until = time.monotonic() + timeout
-    with socket.socket(socket.AF_UNIX) as connection, unix.short(folder, socket_name(part)) as path:
+    with socket.socket(socket.AF_UNIX, KIND) as connection, unix.short(folder, socket_name(part)) as path:
         connection.settimeout(timeout)
         connection.connect(path)
         connection.sendall(json.dumps(question).encode())

@@ -13,9 +13,11 @@ import sys
 import time
 from collections.abc import Callable
 
+from protocols import process
+
 log = logging.getLogger(__name__)
 
-LOOK = 0.5  # seconds between two looks at the parent
+LOOK = 0.5  # seconds between two looks at the parent, should its end not be told
 PATIENCE = 4.0  # seconds for the part to end
 PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before it is made again; longer if it never lasts
 LASTS = 30.0  # seconds after which it has lasted
@@ -50,6 +52,7 @@ class Companion:
 
     def _keep(self, parent: int) -> None:
         _take_signals()
+        process.end_with_parent()
         failures = 0
         while True:
             began = time.monotonic()
@@ -62,8 +65,22 @@ class Companion:
                 return
             log.error("the %s part of the protocols worker ended (%d), and is started again", self.name, status)
             failures = 0 if time.monotonic() - began > LASTS else failures + 1
-            if signal.sigtimedwait(ENDING, min(PAUSE * 2**failures / 2, LONGEST_PAUSE)) is not None:
+            if not _rest(pause(failures), parent):
                 return
+
+
+def pause(failures: int) -> float:
+    """Return the seconds before a part is made again that has failed so often in a row."""
+    return min(PAUSE * 2.0 ** min(failures - 1, 16), LONGEST_PAUSE)
+
+
+def _rest(seconds: float, parent: int) -> bool:
+    """Wait; return False once there is nothing more to wait for."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if signal.sigtimedwait(ENDING, min(left, LOOK)) is not None or os.getppid() != parent:
+            return False
+    return True
 
 
 def _take_signals() -> None:

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 GC_THRESHOLDS = (10_000, 10, 1_000)  # allocations, then collections of the younger generation
 
 PARENT_CHECK = 0.5  # seconds
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 LARGE_BLOCK = 8 * 1024 * 1024  # bytes
@@ -42,6 +43,13 @@ def _end(failed: threading.ExceptHookArgs) -> None:
     fault = failed.exc_value
     log.critical("thread %s failed; ending this worker", name, exc_info=fault)
     os._exit(os.EX_SOFTWARE)
+
+
+def end_with_parent() -> None:
+    """Have SIGTERM come to this process as soon as its parent ends."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def follow_parent() -> None:

@@ -6,7 +6,7 @@ from flask import Flask
 from htmx_flask import Htmx
 
 from portal import clock, figures, kinds, presence, wording
-from portal.views import activity, auth, bans, errors, integrations, listeners, server
+from portal.views import activity, auth, bans, current, errors, integrations, listeners, nodes, opcua, server
 
 
 def init_app(app: Flask) -> None:
@@ -14,20 +14,27 @@ def init_app(app: Flask) -> None:
     Htmx(app)
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(integrations.blueprint)
+    app.register_blueprint(nodes.blueprint)
     app.register_blueprint(activity.blueprint)
     app.register_blueprint(server.blueprint)
     app.register_blueprint(bans.blueprint)
+    app.register_blueprint(opcua.blueprint)
     app.register_blueprint(listeners.blueprint)
     errors.init_app(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         KINDS=kinds.KINDS,
         not_served=kinds.not_served,
+        protocol=kinds.protocol,
         sentence=wording.sentence,
         wording_of=wording.of,
-        any_node_up=lambda: bool(presence.nodes_up(clock.now())),
+        down_now=lambda: presence.down(current.settings(), clock.now()),
         transport=figures.transport,
     )
     app.jinja_env.filters.update(
-        count=figures.count, size=figures.size, duration=figures.duration, messages=figures.messages
+        protocol=kinds.protocol,
+        count=figures.count,
+        size=figures.size,
+        duration=figures.duration,
+        messages=figures.messages,
     )

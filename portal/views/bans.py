@@ -5,12 +5,13 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal import bans, clock, session
 from portal.guard import Rules
+from portal.views.current import settings
 
 blueprint = Blueprint("bans", __name__)
 
@@ -55,5 +56,5 @@ def context() -> dict[str, Any]:
         "bans": found,
         "ban_count": bans.count(now),
         "bans_version": blake2b(seen.encode(), digest_size=8).hexdigest(),
-        "rules": Rules.of(current_app.extensions["gatehouse_settings"]),
+        "rules": Rules.of(settings()),
     }

@@ -8,7 +8,7 @@ from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException, NotFound
 
-from portal import db
+from portal import db, worker_client
 from portal.integrations import NotFound as IntegrationNotFound
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ WORDS = {
     ),
 }
 UNAVAILABLE = "The database cannot be used right now"
+SILENT = "The server that this is asked of does not answer"
 NOTHING_SAVED = "Nothing was changed. Try again in a moment; if it stays, see the log."
 
 
@@ -32,6 +33,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(IntegrationNotFound, _gone)
+    app.register_error_handler(worker_client.Refused, _refused)
+    app.register_error_handler(worker_client.Silent, _silent)
     for unavailable in db.Unavailable:
         app.register_error_handler(unavailable, _unavailable)
 
@@ -48,6 +51,14 @@ def _csrf_error(error: CSRFError) -> Response:
 
 def _gone(error: IntegrationNotFound) -> Response:
     return _page(NotFound.code, "This integration is gone", "It was deleted meanwhile.")
+
+
+def _refused(error: worker_client.Refused) -> Response:
+    return _page(409, "This cannot be done", str(error))
+
+
+def _silent(error: worker_client.Silent) -> Response:
+    return _page(503, SILENT, "Try again in a moment; if it stays, see the log.")
 
 
 def _unavailable(error: Exception) -> Response:

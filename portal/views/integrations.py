@@ -14,8 +14,9 @@ from portal.fields import FieldError
 from portal.integrations import Actor
 from portal.listing import Query
 from portal.models import Integration, Revision
+from portal.views.current import settings
 from portal.views.panel import look
-from portal.views.pieces import Edit, answer, changed, list_context, ways_of, with_headers
+from portal.views.pieces import Edit, answer, changed, list_context, question, ways_of, with_headers
 
 blueprint = Blueprint("integrations", __name__)
 
@@ -27,9 +28,12 @@ def _begin() -> None:
 
     An answer that is built from later rows than its version says is asked for once more; from earlier ones, never.
     """
-    g.nodes = presence.nodes_up(clock.now())
+    now = clock.now()
+    g.down = presence.down(settings(), now)
+    nodes = ",".join(node.id for node in presence.nodes_up(now))
     counters = Revision.values_now()
-    g.version = f"{counters['integrations']}.{counters['presence']}.{','.join(node.id for node in g.nodes)}"
+    g.version = f"{counters['integrations']}.{counters['presence']}.{nodes}"
+    g.switches = counters["switches"]
 
 
 @blueprint.get("/")
@@ -166,8 +170,7 @@ def reveal(id: int) -> ResponseReturnValue:
 def confirm_delete(id: int) -> ResponseReturnValue:
     """Ask before deleting."""
     found = listing.with_connections([integrations.by_id(id)], clock.now())[0]
-    template = "_confirm_delete.html" if request.htmx else "confirm_delete.html"  # type: ignore[attr-defined]
-    return render_template(template, row=found)
+    return question("_confirm_delete.html", row=found)
 
 
 @blueprint.post("/integrations/<int:id>/delete")

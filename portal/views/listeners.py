@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal import certificate, clock, connect, listeners
 from portal.certificate import Certificate
-from portal.config import SettingError, Settings
+from portal.config import SettingError
 from portal.connect import Trust
 from portal.listeners import Listener
+from portal.views.current import settings
 
 blueprint = Blueprint("listeners", __name__)
 
@@ -26,7 +27,7 @@ NO_PAGE = (
 def pem() -> ResponseReturnValue:
     """Hand out the certificate, which is no secret, for clients that are to trust it."""
     try:
-        found = certificate.read(_settings())
+        found = certificate.read(settings())
     except SettingError:
         abort(404)
     headers = {"Content-Disposition": f'attachment; filename="{connect.PEM}"'}
@@ -36,7 +37,7 @@ def pem() -> ResponseReturnValue:
 @blueprint.get(listeners.PATH)
 def mqtt() -> ResponseReturnValue:
     """Tell a browser what is here: a WebSocket for MQTT never gets as far as this (see `portal.handover`)."""
-    if not _settings().mqtt_web:
+    if not settings().mqtt_web:
         abort(404)
     return Response(NO_PAGE, 426, {"Upgrade": "websocket", "Connection": "Upgrade"}, content_type="text/plain")
 
@@ -55,7 +56,7 @@ def context() -> dict[str, Any]:
 def ways(protocol: str | None = None) -> list[Listener]:
     """Return the listeners, of one protocol or of all, as this browser's machine would reach them."""
     host, port = _host_and_port()
-    found = listeners.of(_settings(), host, port, web_is_secure=request.is_secure)
+    found = listeners.of(settings(), host, port, web_is_secure=request.is_secure)
     return [listener for listener in found if protocol in {None, listener.protocol}]
 
 
@@ -67,11 +68,10 @@ def trust() -> Trust | None:
 
 def _certificate() -> tuple[Certificate | None, str]:
     """Return the certificate, if there is one, or why it cannot be shown."""
-    settings = _settings()
-    if not settings.needs_certificate:
+    if not settings().needs_certificate:
         return None, ""
     try:
-        return certificate.read(settings), ""
+        return certificate.read(settings()), ""
     except SettingError as error:
         return None, str(error)
 
@@ -81,8 +81,3 @@ def _host_and_port() -> tuple[str, int]:
     name = request.host
     host, _, port = name.rpartition(":") if name.rpartition(":")[2].isdigit() else (name, "", "")
     return host.strip("[]"), int(port or (443 if request.is_secure else 80))
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["gatehouse_settings"]
-    return settings

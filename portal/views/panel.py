@@ -10,13 +10,14 @@ from typing import Any
 
 from flask import g
 
-from portal import activity, bans, chart, clock, presence, traffic, worker_client
+from portal import activity, bans, chart, clock, opcua, presence, traffic, worker_client
 from portal.kinds import KINDS
 from portal.models import Activity, Ban, Connection, Integration
 
 SHOWN_CONNECTIONS = 50
 MOST_ASKED = 500  # connections; of an integration with more of them, the server would take too long to tell
 SHOWN_ACTIVITY = 20
+SHOWN_NODES = 5
 
 Figures = dict[str, dict[str, Any]]  # what a protocol server knows of a connection, by the connection's id
 
@@ -35,6 +36,7 @@ class Look:
     figures: Figures | None
     buckets: list[traffic.Bucket]
     ban: Ban | None
+    nodes: opcua.Nodes | None = None  # the first ones; None where no server gave an answer
 
     @property
     def shown(self) -> list[Connection]:
@@ -67,9 +69,10 @@ def look(integration: Integration) -> Look:
     figures = _figures(integration, connections)
     buckets = traffic.last_day(integration.id, now)
     ban = bans.of_username(integration.username, now)
-    seen = (g.version, newest and (newest.id, newest.count), figures, buckets, ban and ban.until)
+    nodes = opcua.nodes(integration, limit=SHOWN_NODES) if KINDS[integration.type].door == "opcua" else None
+    seen = (g.version, g.switches, newest and (newest.id, newest.count), figures, buckets, ban and ban.until, nodes)
     version = blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest()
-    return Look(integration, now, version, connections, figures, buckets, ban)
+    return Look(integration, now, version, connections, figures, buckets, ban, nodes)
 
 
 def _figures(integration: Integration, connections: list[Connection]) -> Figures | None:

@@ -5,6 +5,7 @@ It is the piece that asked, by HTMX's target: a row of the table, the panel, or 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -12,12 +13,13 @@ from flask import Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
 
-from portal import clock, connect, listing
+from portal import clock, connect, connect_opcua, listing, switches
 from portal.kinds import KINDS
 from portal.listeners import Listener
 from portal.listing import Query
 from portal.models import Integration
 from portal.views import listeners
+from portal.views.current import settings
 from portal.views.panel import Look, look
 
 SHOWN_SECONDS = 30  # that a password is shown for
@@ -35,10 +37,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A listener, and the lines to copy for it."""
+    """A listener, and what to copy or to do for it."""
 
+    key: str
+    label: str
     listener: Listener
-    lines: list[connect.Line]
+    lines: Sequence[connect.Line]
+    steps: Sequence[str] = ()
 
 
 def changed(integration: Integration) -> ResponseReturnValue:
@@ -52,6 +57,13 @@ def with_headers(body: ResponseReturnValue, **headers: str) -> Response:
     """Add HTMX's response headers."""
     response: Response = make_response(body, **headers)
     return response
+
+
+def question(template: str, **shown: object) -> str:
+    """Ask before something is lost: in a dialog, or without HTMX on a page."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return render_template(template, **shown)
+    return render_template("confirm.html", question=template, **shown)
 
 
 def answer(
@@ -99,14 +111,17 @@ def list_context(selected: int | None = None) -> dict[str, object]:
         "list_path": url_for("integrations.page"),
         "list_query": found.query.query_string(),
         "version": g.version,
-        "nodes": g.nodes,
+        "down": g.down,
         "selected": selected or (int(chosen) if chosen.isascii() and chosen.isdigit() else None),
         "states": listing.STATES,
     }
 
 
 def _panel_context(integration: Integration, password: str | None) -> dict[str, object]:
-    return {"ways": ways_of(integration, password), "trust": listeners.trust()}
+    found: dict[str, object] = {"ways": ways_of(integration, password), "trust": listeners.trust()}
+    if KINDS[integration.type].door == "opcua":
+        found |= {"folder_id": connect_opcua.folder_id(integration.username), "stand": _switches()}
+    return found
 
 
 def ways_of(integration: Integration, password: str | None) -> list[Way]:
@@ -115,4 +130,18 @@ def ways_of(integration: Integration, password: str | None) -> list[Way]:
     if door is None:
         return []
     login, trust = connect.Login(integration.username, password), listeners.trust()
-    return [Way(listener, connect.lines(listener, trust, login)) for listener in listeners.ways(door)]
+    if door == "opcua":
+        allows_none = _switches()["OPCUA_ALLOW_NONE"]
+        return [
+            Way(guide.name, guide.label, listener, guide.lines, guide.steps)
+            for listener in listeners.ways(door)
+            for guide in connect_opcua.guides(listener, login, allows_none=allows_none)
+        ]
+    return [
+        Way(listener.transport, listener.label, listener, connect.lines(listener, trust, login))
+        for listener in listeners.ways(door)
+    ]
+
+
+def _switches() -> dict[str, bool]:
+    return switches.read(settings())

@@ -9,10 +9,11 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal import clock, db, figures, presence, worker_client
+from portal import clock, db, figures, kinds, presence, worker_client
 from portal.limits import LIMITS, Limit
 from portal.models import Node
-from portal.views import bans, listeners
+from portal.views import bans, listeners, opcua
+from portal.views.current import settings
 from release import VERSION
 
 blueprint = Blueprint("server", __name__)
@@ -42,6 +43,10 @@ class Used:
     def is_unbounded(self) -> bool:
         return bool(self.known and self.known.zero and not self.limit)
 
+    @property
+    def is_a_time(self) -> bool:
+        return bool(self.known and self.known.unit.endswith("seconds"))
+
     def told(self, value: float) -> str:
         """Return a value of this limit as people read it."""
         unit = self.known.unit if self.known else ""
@@ -49,7 +54,7 @@ class Used:
             return self.known.zero
         if unit == "bytes":
             return figures.binary_size(value)
-        return figures.count(value) + (" s" if unit.endswith("seconds") else "")
+        return figures.count(value) + (" s" if self.is_a_time else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,27 @@ class Running:
     node: Node
     up: bool
     connections: int
+
+    @property
+    def serves(self) -> str:
+        """Return what it serves, in words."""
+        return " and ".join(kinds.protocol(name) for name in sorted(presence.carries(self.node)))
+
+    @property
+    def machine(self) -> str:
+        """Return the name that the parts of one machine share."""
+        name = str(self.node.id)
+        for protocol in presence.carries(self.node):
+            name = name.removesuffix(f"-{protocol}")
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The limits of one protocol server; `used` is None where it does not answer."""
+
+    label: str
+    used: list[Used] | None
 
 
 @blueprint.before_request
@@ -70,7 +96,8 @@ def _begin() -> None:
 @blueprint.get("/server")
 def page() -> ResponseReturnValue:
     """Show what runs."""
-    return render_template("server.html", **_running(), **_limits(), **listeners.context(), **bans.context())
+    shown = {**_running(), **_limits(), **listeners.context(), **opcua.context(), **bans.context()}
+    return render_template("server.html", **shown)
 
 
 @blueprint.get("/server/now")
@@ -88,8 +115,7 @@ def limits() -> ResponseReturnValue:
 @blueprint.get("/banner")
 def banner() -> ResponseReturnValue:
     """Return the banner of every page; 204 when it is what the browser shows already."""
-    up = bool(presence.nodes_up(clock.now()))
-    if request.args.get("v") == ("up" if up else "down"):
+    if request.args.get("v") == presence.down(settings(), clock.now()).version:
         return "", 204
     return render_template("_banner.html")
 
@@ -97,15 +123,24 @@ def banner() -> ResponseReturnValue:
 def _running() -> dict[str, Any]:
     now = clock.now()
     nodes = [Running(node, presence.is_up(node, now), count) for node, count in presence.nodes_with_connections()]
-    return {"release": VERSION, "database": "SQLite" if db.is_sqlite() else "PostgreSQL", "nodes": nodes}
+    nodes.sort(key=lambda running: (running.machine, running.serves))
+    machines = {running.machine for running in nodes}
+    database = "SQLite" if db.is_sqlite() else "PostgreSQL"
+    return {"release": VERSION, "database": database, "nodes": nodes, "machines": len(machines)}
 
 
 def _limits() -> dict[str, Any]:
-    """Return the limits as the servers of this machine report them; None where nobody answers."""
-    parts = (worker_client.MQTT, worker_client.OPCUA) if presence.nodes_up(clock.now()) else ()
-    answers = [worker_client.ask(part, "usage") for part in parts]
-    usage = [row for answer in answers for row in answer or ()] or None
-    return {"usage": None if usage is None else sorted((Used(**row) for row in usage), key=_place)}
+    """Return the limits as the servers of this machine report them."""
+    parts = [worker_client.MQTT]
+    if settings().opcua_port is not None:
+        parts.append(worker_client.OPCUA)
+    up = bool(presence.nodes_up(clock.now()))
+    return {"groups": [Group(kinds.protocol(part), _used(part) if up else None) for part in parts]}
+
+
+def _used(part: str) -> list[Used] | None:
+    answer = worker_client.ask(part, "usage")
+    return None if answer is None else sorted((Used(**row) for row in answer), key=_place)
 
 
 def _place(used: Used) -> int:

@@ -6,10 +6,11 @@ import pytest
 from argon2 import PasswordHasher
 
 import app as application
-from portal import accounts, clock, db, integrations, presence
+from portal import accounts, clock, db, integrations, presence, worker_client
 from portal.models import Account, Integration
 from portal.presence import Writer
 from tests.portal.guesser import Door
+from tests.portal.opcua_server import OpcUaServer
 from tests.portal.visitor import ADA, PASSWORD, Visitor
 
 
@@ -49,6 +50,27 @@ def turing(flask_app, actor, sealer) -> Integration:
 def node(flask_app) -> Writer:
     presence.start_node("node", clock.now(), {"mqtt": 1883})
     return Writer("node")
+
+
+@pytest.fixture
+def opcua_node(node) -> Writer:
+    """The node of the OPC UA server, beside that of MQTT."""
+    presence.start_node("node-opcua", clock.now(), {"opcua": 4840})
+    return Writer("node-opcua")
+
+
+@pytest.fixture
+def press(flask_app, actor, sealer) -> Integration:
+    """An OPC UA integration, with a username that node ids spell otherwise."""
+    return integrations.create(actor, sealer, "opcua", username="plant/press", password="secret-7431")
+
+
+@pytest.fixture
+def opcua_server(monkeypatch) -> OpcUaServer:
+    """A stand-in for the OPC UA server, as pages ask it."""
+    made = OpcUaServer()
+    monkeypatch.setattr(worker_client, "have", made.have)
+    return made
 
 
 @pytest.fixture

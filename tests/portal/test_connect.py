@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 
 import pytest
 
-from portal import config, connect, listeners
+from portal import config, connect, connect_opcua, listeners
 from portal.connect import Login, Trust
 from portal.listeners import Listener
 
@@ -18,7 +19,8 @@ NASTY = Login("it's $HOME/`x`", 'pass "word" \\ \N{SNOWMAN}')
 
 def ways(tmp_path, host: str = "broker.example.com", port: int = 8000, *, secure: bool = False, **environ: str):
     settings = config.load({"DATA_DIR": str(tmp_path), **environ})
-    return {found.transport: found for found in listeners.of(settings, host, port, web_is_secure=secure)}
+    found = listeners.of(settings, host, port, web_is_secure=secure)
+    return {listener.transport if listener.protocol == "mqtt" else listener.protocol: listener for listener in found}
 
 
 def test_each_listener_has_its_address(tmp_path):
@@ -28,6 +30,7 @@ def test_each_listener_has_its_address(tmp_path):
         "ws://broker.example.com:8083/mqtt",
         "wss://broker.example.com:8084/mqtt",
         "ws://broker.example.com:8000/mqtt",
+        "opc.tcp://broker.example.com:4840",
     ]
 
 
@@ -37,7 +40,7 @@ def test_behind_a_proxy_with_tls_the_portal_has_the_usual_port(tmp_path):
 
 
 def test_what_is_off_is_not_offered(tmp_path):
-    assert list(ways(tmp_path, MQTT_PORT="off", MQTT_WSS_PORT="off", MQTT_WEB="off")) == ["tls", "ws"]
+    assert list(ways(tmp_path, MQTT_PORT="off", MQTT_WSS_PORT="off", MQTT_WEB="off", OPCUA_PORT="off")) == ["tls", "ws"]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
@@ -73,11 +76,49 @@ def test_a_script_takes_the_line_apart_as_it_is_meant(tmp_path, transport):
 
 
 def test_without_a_password_dots_stand_in_its_place(tmp_path):
-    for listener in ways(tmp_path).values():
+    for listener in ways(tmp_path, OPCUA_PORT="off").values():
         for line in connect.lines(listener, SELF, Login("turing", None)):
             assert connect.DOTS in line.text
 
 
 def test_lines_have_names_of_their_own(tmp_path):
-    names = [line.name for found in ways(tmp_path).values() for line in connect.lines(found, None, NASTY)]
+    names = [
+        line.name for found in ways(tmp_path, OPCUA_PORT="off").values() for line in connect.lines(found, None, NASTY)
+    ]
     assert len(set(names)) == len(names) == 10
+
+
+# --- OPC UA
+
+
+def guides(tmp_path, login: Login, *, allows_none: bool = True):
+    found = connect_opcua.guides(ways(tmp_path)["opcua"], login, allows_none=allows_none)
+    return {guide.name: guide for guide in found}
+
+
+def test_a_script_of_an_opcua_client_names_the_endpoint_and_its_own_node(tmp_path):
+    for line in guides(tmp_path, Login("plant/50%", 'pass "word" \\'))["python"].lines:
+        tree = ast.parse(line.text)
+        texts = {found.value for found in ast.walk(tree) if isinstance(found, ast.Constant)}
+        assert {"opc.tcp://broker.example.com:4840", "plant/50%", 'pass "word" \\'} <= texts
+        assert "ns=2;s=plant%2F50%25/demo" in texts
+
+
+def test_no_character_of_a_credential_breaks_a_script(tmp_path):
+    for line in guides(tmp_path, NASTY)["python"].lines:
+        texts = {found.value for found in ast.walk(ast.parse(line.text)) if isinstance(found, ast.Constant)}
+        assert {NASTY.username, NASTY.password} <= texts
+
+
+def test_without_policy_none_there_is_no_script_for_it(tmp_path):
+    names = [line.name for line in guides(tmp_path, NASTY, allows_none=False)["python"].lines]
+    assert names == ["opcua-secured"]
+    assert len(guides(tmp_path, NASTY)["python"].lines) == 2
+
+
+def test_other_opcua_clients_are_told_in_words_and_without_the_password(tmp_path):
+    found = guides(tmp_path, NASTY)
+    for name in ("uaexpert", "ignition", "node-red"):
+        text = " ".join(found[name].steps)
+        assert "Basic256Sha256" in text and NASTY.password not in text
+    assert connect.DOTS in guides(tmp_path, Login("turing", None))["python"].lines[0].text

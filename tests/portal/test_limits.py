@@ -11,12 +11,18 @@ from tests.support import databases
 
 
 def load(tmp_path, **environ: str) -> dict[str, float]:
-    return dict(config.load(databases.settings_for(tmp_path, **environ)).mqtt_limits)
+    return dict(config.load(databases.settings_for(tmp_path, **environ)).limits)
 
 
 def test_only_what_is_set_is_handed_on(tmp_path):
     assert load(tmp_path) == {}
-    assert load(tmp_path, MQTT_INFLIGHT="7", MQTT_SUBSCRIPTIONS=" ") == {"inflight": 7}
+    assert load(tmp_path, MQTT_INFLIGHT="7", MQTT_SUBSCRIPTIONS=" ") == {"MQTT_INFLIGHT": 7}
+
+
+def test_each_server_gets_its_own(tmp_path):
+    settings = config.load(databases.settings_for(tmp_path, MQTT_INFLIGHT="7", OPCUA_NODES="20"))
+    assert settings.limits_of("mqtt") == {"inflight": 7}
+    assert settings.limits_of("opcua") == {"nodes": 20}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from portal import certificate, clock
+from portal import certificate, clock, switches
 
 
 def test_the_server_page_shows_the_listeners_and_the_certificate(ada, database):
@@ -16,6 +16,7 @@ def test_the_server_page_shows_the_listeners_and_the_certificate(ada, database):
         "mqtts://localhost:8883",
         "ws://localhost:8083/mqtt",
         "wss://localhost:8084/mqtt",
+        "opc.tcp://localhost:4840",
         "ws://localhost:80/mqtt".replace(":80/", "/"),
         found.fingerprint,
         "CN=Gatehouse",
@@ -46,6 +47,27 @@ def test_the_panel_offers_every_transport(ada, turing, database):
         assert f'id="way-{transport}"' in text
     assert text.count(" checked") == 1
     assert "--cafile gatehouse.pem" in text
+
+
+def test_the_panel_of_an_opcua_integration_says_how_its_clients_connect(ada, press, opcua_server, actor, database):
+    text = html.unescape(ada.get(f"/integrations/{press.id}").text)
+    for client in ("python", "uaexpert", "ignition", "node-red"):
+        assert f'id="way-{client}"' in text
+    assert 'data-copy-text="opc.tcp://localhost:4840"' in text
+    assert 'data-copy-text="ns=2;s=plant%2Fpress"' in text
+    assert "SecurityPolicyBasic256Sha256" in text and "or None" in text
+    assert "secret-7431" not in text
+    switches.turn("OPCUA_ALLOW_NONE", False, actor, database.settings)
+    switches.turn("OPCUA_REQUIRE_TRUST", True, actor, database.settings)
+    text = ada.get(f"/integrations/{press.id}").text
+    assert "or None" not in text and "without security" not in text
+    assert "trusted there" in text
+
+
+def test_a_script_is_copied_with_the_password(ada, press, opcua_server):
+    answer = ada.post(f"/integrations/{press.id}/reveal", headers={"Accept": "application/json"}).get_json()
+    assert 'client.set_password("secret-7431")' in answer["opcua-secured"]
+    assert 'client.set_password("secret-7431")' in answer["opcua-none"]
 
 
 def test_a_browser_at_the_address_of_the_websocket_is_told_what_is_there(stranger):

@@ -35,7 +35,7 @@ def answers(monkeypatch) -> dict:
     given: dict = {}
     asked = []
 
-    def ask(action: str, *args: object) -> object:
+    def ask(part: str, action: str, *args: object) -> object:
         asked.append((action, *args))
         return given.get(action)
 
@@ -72,6 +72,30 @@ def test_a_connection_is_shown_with_what_its_server_knows_of_it(ada, turing, con
         assert shown in text, shown
     assert "plant/&lt;b&gt;/#" in text and "and 100 more" in text
     assert answers["asked"] == [("connections", turing.id, ["c1"])]
+
+
+def test_a_connection_by_opcua_is_told_in_its_own_words(ada, press, opcua_node, opcua_server):
+    opcua_node.write([Connected("c1", press.id, "opcua", "SCADA", "192.0.2.1", clock.now())])
+    security = {"security_mode": "SignAndEncrypt", "security_policy": "Basic256Sha256"}
+    application = {"application_name": "SCADA", "application_uri": "urn:example:scada"}
+    counts = {"monitored_items": 102, "values_read": 17, "values_written": 4711, "subscription_count": 1}
+    monitored = {"subscriptions": [["ns=2;s=plant%2Fpress/a", 0]]}
+    opcua_server.figures = [FIGURES | security | application | counts | monitored]
+    text = part(ada.get(f"/integrations/{press.id}").text, "connections")
+    for shown in (
+        "SCADA",
+        "urn:example:scada",
+        "192.0.2.1 · OPC UA over TCP",
+        "Signed and encrypted, Basic256Sha256",
+        "1 subscription, 102 monitored items",
+        "ns=2;s=plant%2Fpress/a",
+        "and 101 more",
+        "4,711",
+    ):
+        assert shown in text, shown
+    assert "QoS" not in text and "Queue" not in text
+    opcua_server.figures[0] |= {"security_mode": "None", "security_policy": "None"}
+    assert "not signed, not encrypted" in ada.get(f"/integrations/{press.id}").text
 
 
 def test_without_an_answer_the_panel_shows_what_the_database_knows(ada, turing, connected, answers):

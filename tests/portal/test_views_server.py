@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 
 from portal import clock, presence, worker_client
 from portal.limits import LIMITS
-from portal.presence import Connected
+from portal.presence import Connected, Heartbeat, Writer
 from portal.views.server import Used
 from release import VERSION
+from tests.portal.visitor import HTMX
 
 DOWN = "The protocol servers are not running"
 
@@ -22,10 +24,18 @@ def usage(name: str, used: int | None, limit: float, exceeded: int = 0) -> dict:
     return {"name": name, "used": used, "limit": limit, "exceeded": exceeded}
 
 
+def row_of(integration) -> dict[str, str]:
+    return {**HTMX, "HX-Target": f"row-{integration.id}"}
+
+
 @pytest.fixture
 def answer(monkeypatch):
     def set_answer(rows: list[dict] | None) -> None:
-        monkeypatch.setattr(worker_client, "ask", lambda action: rows if action == "usage" else None)
+
+        def ask(part: str, action: str, *arguments: object) -> object:
+            return rows if (part, action) == (worker_client.MQTT, "usage") else None
+
+        monkeypatch.setattr(worker_client, "ask", ask)
 
     return set_answer
 
@@ -37,6 +47,16 @@ def test_the_page_says_what_runs_since_when(ada, turing, node):
     (item,) = re.findall(r'<li id="node-node">.*?</li>', text, re.S)
     assert "Running" in item and "1 connection " in item
     assert item.count("<time") == 2
+
+
+def test_the_two_servers_of_a_machine_are_told_by_what_they_serve(ada, opcua_node):
+    text = ada.get("/server").text
+    for name, serves in (("node", "MQTT"), ("node-opcua", "OPC UA")):
+        (item,) = re.findall(rf'<li id="node-{name}">.*?</li>', text, re.S)
+        assert f"<span>{serves}</span>" in item, "one machine needs no name"
+    presence.start_node("other", clock.now(), {"mqtt": 1883})
+    (item,) = re.findall(r'<li id="node-node-opcua">.*?</li>', ada.get("/server").text, re.S)
+    assert 'OPC UA on <span class="mono">node</span>' in item
 
 
 def test_a_node_that_is_silent_is_shown_as_that(ada, node, monkeypatch):
@@ -74,6 +94,15 @@ def test_limits_are_shown_in_their_own_units_with_use_and_hits(ada, node, answer
     assert "meter full" in rows["MQTT_RETAINED_BYTES"]
 
 
+def test_the_limits_of_each_server_have_a_heading_and_one_may_be_silent(ada, node, opcua_server):
+    text = ada.get("/server/limits").text
+    assert text.index('id="limits-MQTT"') < text.index('id="limits-OPC-UA"')
+    assert "Cannot be told right now: the MQTT server does not answer." in text
+    assert "2 of 5,000" in text and "the OPC UA server does not answer" not in text
+    opcua_server.silent = True
+    assert "the protocol servers of this machine do not answer" in ada.get("/server/limits").text
+
+
 @pytest.mark.parametrize(
     ("used", "limit", "percent"), [(0, 10, 0), (None, 10, 0), (1, 100_000, 0.1), (5, 10, 50), (12, 10, 100), (1, 0, 0)]
 )
@@ -108,9 +137,42 @@ def test_every_page_says_when_the_protocol_servers_are_not_running(ada, turing, 
         assert ada.get(path).text.count(DOWN) == 1, path
 
 
-def test_the_banner_is_asked_for_again_and_answered_when_it_changed(ada, node):
+def test_the_banner_is_asked_for_again_and_answered_when_it_changed(ada, node, opcua_node):
     assert ada.get("/banner?v=up").status_code == 204
     assert DOWN not in ada.get("/banner?v=down").text
     presence.stop_node("node")
+    presence.stop_node("node-opcua")
     assert ada.get("/banner?v=down").status_code == 204
     assert DOWN in ada.get("/banner?v=up").text
+
+
+@pytest.mark.parametrize(("stopped", "name"), [("node-opcua", "OPC UA"), ("node", "MQTT")])
+def test_every_page_says_which_server_is_not_running(ada, turing, node, opcua_node, stopped, name):
+    pages = ("/integrations", "/activity", "/server")
+    for path in pages:
+        assert "not running" not in ada.get(path).text, path
+    presence.stop_node(stopped)
+    for path in pages:
+        text = ada.get(path).text
+        assert text.count(f"The {name} server is not running.") == 1, path
+        assert DOWN not in text
+
+
+def test_who_is_connected_to_a_server_that_is_down_is_not_online(ada, press, opcua_node, monkeypatch):
+    opcua_node.write([Connected("c1", press.id, "opcua", "SCADA", "192.0.2.1", clock.now())])
+    assert "Online" in ada.get(f"/integrations/{press.id}/row", headers=row_of(press)).text
+    later = clock.now() + presence.FRESH + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    Writer("node").write([Heartbeat(later)])
+    text = ada.get("/integrations").text
+    assert "The OPC UA server is not running." in text
+    assert "Online" not in ada.get(f"/integrations/{press.id}/row", headers=row_of(press)).text
+
+
+def test_a_server_that_is_turned_off_is_not_missed(database):
+    off = replace(database.settings, opcua_port=None)
+    presence.start_node("node", clock.now(), {})
+    assert presence.down(off, clock.now()) == presence.Down((), everything=False)
+    assert presence.down(database.settings, clock.now()).version == "opcua"
+    presence.stop_node("node")
+    assert presence.down(off, clock.now()).everything

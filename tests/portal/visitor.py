@@ -43,7 +43,7 @@ def paths(flask_app, method: str) -> list[str]:
     found = []
     for rule in flask_app.url_map.iter_rules():
         if method in rule.methods and rule.endpoint not in {"static", "assets.file"}:
-            path = re.sub(r"<int:id>|<connection_id>", "1", rule.rule)
-            found.append(re.sub(r"<any\(.*?\):field>", "note", re.sub(r"<[^>]*field>", "note", path)))
+            path = re.sub(r"<any\(.*?\):field>", "note", re.sub(r"<any\((\w+),.*?\):(?!field)\w+>", r"\1", rule.rule))
+            found.append(re.sub(r"<int:id>|<\w+>", "1", path))
     assert len(found) > 5
     return found

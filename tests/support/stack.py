@@ -45,6 +45,7 @@ class Stack:
         self.tls_port = processes.free_port()
         self.ws_port = processes.free_port()
         self.wss_port = processes.free_port()
+        self.opcua_port = processes.free_port()
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -55,6 +56,7 @@ class Stack:
             "MQTT_TLS_PORT": str(self.tls_port),
             "MQTT_WS_PORT": str(self.ws_port),
             "MQTT_WSS_PORT": str(self.wss_port),
+            "OPCUA_PORT": str(self.opcua_port),
             "DATA_DIR": str(folder / "data"),
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
@@ -66,6 +68,13 @@ class Stack:
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    def take(self, address_space: Path) -> None:
+        """Have the file of OPC UA's standard nodes before the first start."""
+        self.address_space = Path(self.environ["DATA_DIR"]) / "opcua" / address_space.name
+        self.address_space.parent.parent.mkdir(mode=0o700)
+        self.address_space.parent.mkdir(mode=0o700)
+        os.link(address_space, self.address_space)
 
     # --- life
 
@@ -155,11 +164,13 @@ class Stack:
             return connection.execute(sql).fetchall()
 
     def beats(self) -> bool:
-        """Tell whether the protocols worker's heartbeat is fresh."""
+        """Tell whether the heartbeat of every part of the protocols worker is fresh."""
+        parts = 1 if self.environ["OPCUA_PORT"] == "off" else 2
         try:
-            return bool(self.query(f"SELECT 1 FROM node WHERE heartbeat_at > {now_ms() - 5000}"))  # noqa: S608
+            fresh = self.query(f"SELECT 1 FROM node WHERE heartbeat_at > {now_ms() - 5000}")  # noqa: S608
         except sqlite3.OperationalError:
             return False
+        return len(fresh) >= parts
 
     def worker_pid(self) -> int:
         """Return the pid of the protocols worker: gunicorn's only grandchild."""
@@ -167,6 +178,18 @@ class Stack:
         children = processes.children(self.process.pid)
         grandchildren = [pid for child in children for pid in processes.children(child)]
         (pid,) = wait_until(lambda: [p for p in grandchildren if processes.alive(p)], 5)
+        return pid
+
+    def opcua_keeper_pid(self) -> int:
+        """Return the pid of what keeps the OPC UA part: the protocols worker's only child."""
+        worker = self.worker_pid()
+        (pid,) = wait_until(lambda: processes.living_children(worker), 5, "the keeper of the OPC UA part")
+        return pid
+
+    def opcua_pid(self) -> int:
+        """Return the pid of the OPC UA part: its keeper's only child."""
+        keeper = self.opcua_keeper_pid()
+        (pid,) = wait_until(lambda: processes.living_children(keeper), 5, "the OPC UA part")
         return pid
 
     # --- the command line

@@ -1,0 +1,13 @@
+"""What the application was made with, for the request under way."""
+
+from __future__ import annotations
+
+from flask import current_app
+
+from portal.config import Settings
+
+
+def settings() -> Settings:
+    """Return the settings."""
+    found: Settings = current_app.extensions["gatehouse_settings"]
+    return found
