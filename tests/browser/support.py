@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 from portal import clock, config, db, integrations, traffic
 from portal.credentials import Sealer
 from portal.integrations import Actor
-from portal.models import Activity, Integration, Revision
+from portal.models import Activity, Integration, Revision, Switch
 from tests.support.stack import EMAIL, PASSWORD, Stack
 
 ACTOR = Actor("tests")
@@ -165,7 +165,9 @@ class Records:
         with db.connected(), db.writing():
             Activity.delete().execute()
             Integration.delete().execute()
+            Switch.delete().execute()
             Revision.bump("integrations")
+            Revision.bump("switches")
 
 
 def row(page: Page, integration: dict[str, Any]) -> Locator:

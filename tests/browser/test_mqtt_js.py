@@ -97,8 +97,8 @@ def test_the_choice_fits_a_phone(phone, records):
 def test_the_server_page_shows_the_fingerprint_that_clients_see(page, stack):
     page.goto("/server")
     seen = ssl.get_server_certificate((HOST, stack.tls_port), timeout=5)
-    shown = page.locator(".fingerprint").inner_text()
-    page.get_by_role("button", name="Copy the fingerprint").click()
+    shown = page.locator("#listeners .fingerprint").inner_text()
+    page.get_by_role("button", name="Copy the fingerprint", exact=True).click()
     assert page.evaluate("navigator.clipboard.readText()") == shown
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the certificate").click()

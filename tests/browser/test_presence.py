@@ -124,14 +124,16 @@ def test_nobody_is_shown_as_online_while_the_protocol_servers_are_down(chromium,
         page = visitor.page()
         visitor.log_in(page)
         expect(state(page, made)).to_have_text("Online")
-        worker = stack.worker_pid()
-        os.kill(worker, signal.SIGSTOP)
+        worker, opcua = stack.worker_pid(), stack.opcua_pid()
+        for part in (worker, opcua):
+            os.kill(part, signal.SIGSTOP)
         try:
             expect(page.get_by_role("alert")).to_contain_text("The protocol servers are not running.", timeout=9000)
             expect(page.locator(".rows .dot.on")).to_have_count(0)
             expect(state(page, made)).to_have_text("Offline")
         finally:
-            os.kill(worker, signal.SIGCONT)
+            for part in (worker, opcua):
+                os.kill(part, signal.SIGCONT)
         expect(page.get_by_role("alert")).to_have_count(0)
         expect(state(page, made)).to_have_text("Online")
         os.kill(worker, signal.SIGKILL)

@@ -82,8 +82,11 @@ def paths(mixed):
         f"{opened}/edit/username",
         f"{opened}/delete",
         f"{opened}/permissions",
+        f"/integrations/{mixed[1]['id']}",
+        f"/integrations/{mixed[1]['id']}/nodes",
         "/activity",
         "/server",
+        "/server/opcua/switch/OPCUA_ALLOW_NONE/off",
         "/nowhere",
     ]
 

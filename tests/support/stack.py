@@ -164,13 +164,13 @@ class Stack:
             return connection.execute(sql).fetchall()
 
     def beats(self) -> bool:
-        """Tell whether the heartbeat of every part of the protocols worker is fresh."""
+        """Tell whether the heartbeat of each part of the protocols worker is fresh."""
         parts = 1 if self.environ["OPCUA_PORT"] == "off" else 2
+        fresh = f"heartbeat_at > started_at AND heartbeat_at > {now_ms() - 5000}"
         try:
-            fresh = self.query(f"SELECT 1 FROM node WHERE heartbeat_at > {now_ms() - 5000}")  # noqa: S608
+            return len(self.query(f"SELECT 1 FROM node WHERE {fresh}")) >= parts  # noqa: S608
         except sqlite3.OperationalError:
             return False
-        return len(fresh) >= parts
 
     def worker_pid(self) -> int:
         """Return the pid of the protocols worker: gunicorn's only grandchild."""
