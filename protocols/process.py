@@ -69,6 +69,11 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def share_what_is_loaded() -> None:
+    """Keep what was there before a fork out of garbage collections, which would copy every page that they look at."""
+    gc.freeze()
+
+
 def collect_rarely() -> None:
     """Keep full garbage collections off the logins: with 10,000 connections one stops every thread for 0.2 s."""
     gc.collect()
