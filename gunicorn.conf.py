@@ -81,5 +81,6 @@ def _greet(server: Any, token: str | None) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Leave the protocols' ports to the protocols worker."""
     process.give_back_memory()
+    process.share_what_is_loaded()
     for listener in protocols_worker.listeners.values():
         listener.close()

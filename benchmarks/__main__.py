@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import footprint, mqtt, pages, presence, processes, report, scale
+from benchmarks import footprint, mqtt, opcua, pages, presence, processes, report, scale
 from benchmarks.report import Table
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
     "mqtt": mqtt.measure,
+    "opcua": opcua.measure,
     "scale": scale.measure,
     "presence": presence.measure,
     "pages": pages.measure,
@@ -37,14 +38,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)}; all by default")
     parser.add_argument("--quick", action="store_true", help="few and short measurements: they show no more than order")
     parser.add_argument("--write", action="store_true", help=f"also write the tables into {report.DOCUMENT.name}")
-    parser.add_argument("--only", metavar="text", default="", help="of mqtt: the rows whose name has this text")
+    parser.add_argument("--only", metavar="text", default="", help="of mqtt or opcua: rows whose name has this text")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     if options.quick and options.write:
         parser.error("quick figures are not for the document")
-    if options.only and (options.write or options.parts != ["mqtt"]):
-        parser.error("--only is for the part mqtt, and not for the document")
+    if options.only and (options.write or options.parts not in (["mqtt"], ["opcua"])):
+        parser.error("--only is for the part mqtt or opcua, and not for the document")
     return options
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
+import struct
 import time
 
 from benchmarks import processes, seed
@@ -43,11 +45,15 @@ def measure(*, quick: bool) -> list[Table]:
 
 
 def _start(gatehouse: Gatehouse, probe: Credential) -> float:
-    """Start Gatehouse anew; return the seconds until a page is answered and a client is let in."""
+    """Start Gatehouse anew; return the seconds until a page is answered, and clients of both protocols are let in."""
     gatehouse.stop()
     start = time.monotonic()
     gatehouse.launch()
-    for there in (lambda: _answers(gatehouse), lambda: gatehouse.accepts(probe.username, probe.password)):
+    for there in (
+        lambda: _answers(gatehouse),
+        lambda: gatehouse.accepts(probe.username, probe.password),
+        lambda: _acknowledges(gatehouse.settings.opcua_port),
+    ):
         processes.wait_until(there, READY_WITHIN, "Gatehouse to be ready")
     return time.monotonic() - start
 
@@ -56,6 +62,18 @@ def _answers(gatehouse: Gatehouse) -> bool:
     try:
         with Browser(HOST, gatehouse.port) as browser:
             return browser.get("/login").status == 200
+    except OSError:
+        return False
+
+
+def _acknowledges(port: int | None) -> bool:
+    """Tell whether the OPC UA server answers Hello with Acknowledge (OPC 10000-6, section 7.1.2)."""
+    url = f"opc.tcp://{HOST}:{port}".encode()
+    hello = struct.pack("<4sI5Ii", b"HELF", 32 + len(url), 0, 65_536, 65_536, 0, 0, len(url)) + url
+    try:
+        with socket.create_connection((HOST, port), timeout=5) as connection:
+            connection.sendall(hello)
+            return connection.recv(4) == b"ACKF"
     except OSError:
         return False
 
@@ -69,6 +87,9 @@ def _sizes(gatehouse: Gatehouse) -> dict[str, int]:
         sizes["arbiter" if below else "web worker"] = processes.proportional_bytes(child)
         for pid in below:
             sizes["protocols worker"] = processes.proportional_bytes(pid)
+            for keeper in processes.children(pid):
+                sizes["keeper of OPC UA"] = processes.proportional_bytes(keeper)
+                sizes["OPC UA"] = sum(map(processes.proportional_bytes, processes.children(keeper)))
     return sizes
 
 

@@ -22,10 +22,10 @@ class Credential:
     password: str
 
 
-def fill(settings: Settings, count: int, *, past: bool = False) -> list[Credential]:
+def fill(settings: Settings, count: int, *, past: bool = False, kind: str = "mqtt") -> list[Credential]:
     """Add integrations and return their credentials.
 
-    Without `past` all are of type MQTT and never logged in.  With it every fourth is of another type, every tenth is
+    Without `past` all are of one type and never logged in.  With it every fourth is of another type, every tenth is
     inactive, and most have logged in: a list as it looks after some years.
     """
     db.init(settings)
@@ -38,7 +38,7 @@ def fill(settings: Settings, count: int, *, past: bool = False) -> list[Credenti
                 Credential(number, f"{generate_username()}_{number}", generate_password())
                 for number in range(first, first + count)
             ]
-            rows = [_row(credential, sealer, past=past) for credential in made]
+            rows = [_row(credential, sealer, past=past, kind=kind) for credential in made]
             for start in range(0, count, ROWS):
                 Integration.insert_many(rows[start : start + ROWS]).execute()
             Revision.update(value=first + count).where(Revision.name == "integrations").execute()
@@ -47,7 +47,7 @@ def fill(settings: Settings, count: int, *, past: bool = False) -> list[Credenti
     return made
 
 
-def _row(credential: Credential, sealer: Sealer, *, past: bool) -> dict[str, object]:
+def _row(credential: Credential, sealer: Sealer, *, past: bool, kind: str) -> dict[str, object]:
     draw = random.Random(credential.id)
     now = clock.now()
     created = now - timedelta(days=draw.uniform(90, 900)) if past else now
@@ -56,7 +56,7 @@ def _row(credential: Credential, sealer: Sealer, *, past: bool) -> dict[str, obj
         "id": number,
         "username": credential.username,
         "sealed_password": sealer.seal(credential.password),
-        "type": draw.choice(OTHER_TYPES) if past and number % 4 == 0 else "mqtt",
+        "type": draw.choice(OTHER_TYPES) if past and number % 4 == 0 else kind,
         "note": f"Hall {number % 9}, line {number % 70}" if past and number % 2 else "",
         "active": not (past and number % 10 == 0),
         "last_login": now - timedelta(minutes=draw.uniform(1, 120_000)) if past and number % 5 else None,

@@ -125,6 +125,10 @@ class Gatehouse(Product):
     def settings(self) -> Settings:
         return load(self.environ)
 
+    @property
+    def opcua_port(self) -> int:
+        return int(self.environ["OPCUA_PORT"])
+
     def launch(self) -> None:
         """Start it, and do not wait."""
         self._launch([sys.executable, "-m", "gunicorn", "app:app"], cwd=ROOT, env=self.environ)

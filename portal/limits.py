@@ -68,7 +68,8 @@ def _size(count: int) -> str:
     return str(count)
 
 
-_ALL, _ADDRESS, _INTEGRATION, _CLIENT = "all together", "each address", "each integration", "each client"
+_ALL, _ADDRESS, _INTEGRATION = "all together", "each address", "each integration"
+_CLIENT, _NODE = "each client", "each node"
 
 LIMITS = {
     limit.setting: limit
@@ -117,10 +118,10 @@ LIMITS = {
         Limit("OPCUA_PUBLISHING_INTERVAL", "seconds", 0, 60, _CLIENT, "Shortest publishing interval"),
         Limit("OPCUA_NODES", "", 1, 1_000_000, _INTEGRATION, "Nodes, folders among them"),
         Limit("OPCUA_NODES_TOTAL", "", 1, 10_000_000, _ALL, "Nodes"),
-        Limit("OPCUA_VALUE_BYTES", "bytes", 1 * KIB, 16 * MIB, _CLIENT, "One value"),
+        Limit("OPCUA_VALUE_BYTES", "bytes", 1 * KIB, 16 * MIB, _NODE, "Its value"),
         Limit("OPCUA_VALUES_BYTES", "bytes", 64 * KIB, 16 * GIB, _INTEGRATION, "Bytes of all values and names"),
         Limit("OPCUA_VALUES_TOTAL_BYTES", "bytes", 1 * MIB, 256 * GIB, _ALL, "Bytes of all values and names"),
-        Limit("OPCUA_HISTORY_VALUES", "", 0, 100_000, _CLIENT, "Values in the history of one node", "none"),
+        Limit("OPCUA_HISTORY_VALUES", "", 0, 100_000, _NODE, "Values in its history", "none"),
         Limit("OPCUA_HISTORY_TOTAL_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of all history"),
     )
 }

@@ -21,6 +21,7 @@ from portal import unix
 log = logging.getLogger(__name__)
 
 MQTT, OPCUA = "mqtt", "opcua"  # the parts
+KIND = socket.SOCK_STREAM
 TIMEOUT = 1.0  # seconds; the worker itself gives up a little earlier
 PAUSE = 3.0  # seconds in which nobody asks again after there was no answer, so that no web thread waits for nothing
 
@@ -68,7 +69,7 @@ def have(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> A
 def _exchange(part: str, question: dict[str, Any], timeout: float) -> dict[str, Any]:
     folder: Path = current_app.extensions["gatehouse_settings"].data_dir
     until = time.monotonic() + timeout
-    with socket.socket(socket.AF_UNIX) as connection, unix.short(folder, socket_name(part)) as path:
+    with socket.socket(socket.AF_UNIX, KIND) as connection, unix.short(folder, socket_name(part)) as path:
         connection.settimeout(timeout)
         connection.connect(path)
         connection.sendall(json.dumps(question).encode())

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 1.0  # seconds for a question to arrive and its answer to be taken
 LONGEST = 1024 * 1024  # bytes of a question
 THREADS = 4
+RETRY = 0.5  # seconds between two tries to take a question
 
 Action = Callable[..., object]
 
@@ -30,6 +31,7 @@ class Answers:
         self._actions = dict(actions)
         self._pool = ThreadPoolExecutor(THREADS, "answer")
         self._thread = threading.Thread(target=self._accept, name="answers", daemon=True)
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Begin to answer."""
@@ -37,6 +39,7 @@ class Answers:
 
     def stop(self, timeout: float) -> None:
         """Take no more questions, and answer those that were asked."""
+        self._stopping.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(timeout)
@@ -47,8 +50,11 @@ class Answers:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # it is stopped
-                return
+            except OSError as error:  # it is stopped, or clients have taken all files
+                if self._stopping.wait(RETRY):
+                    return
+                log.warning("a page cannot be answered: %s", error)
+                continue
             self._pool.submit(self._serve, connection)
 
     def _serve(self, connection: socket.socket) -> None:
@@ -59,16 +65,20 @@ class Answers:
                 question += data
                 if len(question) > LONGEST:
                     return
-            connection.sendall(json.dumps(self._answer(bytes(question))).encode())
+            connection.sendall(self._answer(bytes(question)))
 
-    def _answer(self, question: bytes) -> dict[str, Any]:
+    def _answer(self, question: bytes) -> bytes:
         try:
             asked = json.loads(question)
-            return {"answer": self._actions[asked["action"]](*asked["arguments"])}
+            return _encoded(answer=self._actions[asked["action"]](*asked["arguments"]))
         except Refused as error:
-            return {"refused": str(error)}
+            return _encoded(refused=str(error))
         except TimeoutError:
             log.warning("a page was not answered in time")
-        except (ValueError, KeyError, TypeError):
+        except Exception:  # of an action: nobody else would say so
             log.exception("a page asked what cannot be answered")
-        return {}
+        return _encoded()
+
+
+def _encoded(**answer: Any) -> bytes:
+    return json.dumps(answer).encode()

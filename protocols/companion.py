@@ -10,12 +10,15 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 
+from protocols import process
+
 log = logging.getLogger(__name__)
 
-LOOK = 0.5  # seconds between two looks at the parent
+LOOK = 0.5  # seconds between two looks at the parent, should its end not be told
 PATIENCE = 4.0  # seconds for the part to end
 PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before it is made again; longer if it never lasts
 LASTS = 30.0  # seconds after which it has lasted
@@ -30,6 +33,7 @@ class Companion:
         self.name = name
         self._work = work
         self._keeper = 0
+        self._stopping = False
 
     def start(self) -> None:
         """Fork the keeper.  This process must have one thread."""
@@ -38,8 +42,28 @@ class Companion:
         if not self._keeper:
             _leave(lambda: self._keep(parent))
 
+    def watch(self) -> None:
+        """Follow the keeper from a thread; to be called when every keeper is forked."""
+        thread = threading.Thread(target=self._watch, name=f"keeper of {self.name}", daemon=True)
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # signals are for other threads
+        try:
+            thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    def _watch(self) -> None:
+        """End this process when the keeper was killed: no other can be forked, so a whole one has to come."""
+        try:
+            found = os.waitid(os.P_PID, self._keeper, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:  # it was waited for
+            return
+        if found is not None and found.si_status != os.EX_OK and not self._stopping:
+            log.critical("the keeper of the %s part ended (%d); ending this worker", self.name, found.si_status)
+            os._exit(os.EX_SOFTWARE)
+
     def stop(self) -> None:
         """Have the part end, and wait for it."""
+        self._stopping = True
         try:
             os.kill(self._keeper, signal.SIGTERM)
             until = time.monotonic() + PATIENCE + 1
@@ -50,6 +74,7 @@ class Companion:
 
     def _keep(self, parent: int) -> None:
         _take_signals()
+        process.end_with_parent()
         failures = 0
         while True:
             began = time.monotonic()
@@ -62,8 +87,22 @@ class Companion:
                 return
             log.error("the %s part of the protocols worker ended (%d), and is started again", self.name, status)
             failures = 0 if time.monotonic() - began > LASTS else failures + 1
-            if signal.sigtimedwait(ENDING, min(PAUSE * 2**failures / 2, LONGEST_PAUSE)) is not None:
+            if not _rest(pause(failures), parent):
                 return
+
+
+def pause(failures: int) -> float:
+    """Return the seconds before a part is made again that has failed so often in a row."""
+    return min(PAUSE * 2.0 ** min(failures - 1, 16), LONGEST_PAUSE)
+
+
+def _rest(seconds: float, parent: int) -> bool:
+    """Wait; return False once there is nothing more to wait for."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if signal.sigtimedwait(ENDING, min(left, LOOK)) is not None or os.getppid() != parent:
+            return False
+    return True
 
 
 def _take_signals() -> None:

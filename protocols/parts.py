@@ -57,6 +57,8 @@ def companions(
     made = [Companion(part, partial(_work, settings, of(part, listeners), part, run)) for part in wanted]
     for companion in made:
         companion.start()
+    for companion in made:
+        companion.watch()
     return made
 
 

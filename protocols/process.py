@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 GC_THRESHOLDS = (10_000, 10, 1_000)  # allocations, then collections of the younger generation
 
 PARENT_CHECK = 0.5  # seconds
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 LARGE_BLOCK = 8 * 1024 * 1024  # bytes
@@ -44,6 +45,13 @@ def _end(failed: threading.ExceptHookArgs) -> None:
     os._exit(os.EX_SOFTWARE)
 
 
+def end_with_parent() -> None:
+    """Have SIGTERM come to this process as soon as its parent ends."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def follow_parent() -> None:
     """End this process when its parent is gone: who comes in its place needs the ports and the data folder."""
     threading.Thread(target=_follow, args=(os.getppid(),), name="parent", daemon=True).start()
@@ -59,6 +67,11 @@ def raise_file_limit() -> None:
     """Allow as many open sockets as the system lets this process have; the soft limit is often 1,024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def share_what_is_loaded() -> None:
+    """Keep what was there before a fork out of garbage collections, which would copy every page that they look at."""
+    gc.freeze()
 
 
 def collect_rarely() -> None:

@@ -44,6 +44,7 @@ RENEWAL = 2  # seconds between two looks for a renewed certificate
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
 ACCOUNT = 60  # seconds between two times that traffic is written
+HELD, HELD_LONGER = 20, 80  # tenths of a second that another worker may need to end; companions outlive theirs
 SHOWN_FILTER = 256  # characters
 
 
@@ -261,13 +262,13 @@ def _scheduler() -> BackgroundScheduler:
 
 def _answering(settings: Settings, part: str) -> socket.socket:
     """Return the socket at which a part answers the pages."""
-    return unix.listen(settings.data_dir, worker_client.socket_name(part), socket.SOCK_STREAM)
+    return unix.listen(settings.data_dir, worker_client.socket_name(part), worker_client.KIND)
 
 
 def lock_data_dir(settings: Settings, part: str = parts.MAIN) -> IO[str]:
     """Hold the data folder: two workers on one folder would take each other's connections for leftovers."""
     file = (settings.data_dir / ("protocols.lock" if part == parts.MAIN else f"protocols-{part}.lock")).open("w")
-    for _ in range(20):
+    for _ in range(HELD if part == parts.MAIN else HELD_LONGER):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return file

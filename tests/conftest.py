@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import pytest
 
 from portal.credentials import Sealer
 from portal.integrations import Actor
+from protocols.opcua import nodes_cache
 from tests.support import databases
 from tests.support.databases import Database
+from tests.support.opcua import Program
 from tests.support.postgresql import Cluster
 from tests.support.stack import Stack
 
@@ -61,13 +65,23 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def address_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of OPC UA's standard nodes, which each product would take seconds to make at its first start."""
+    path = nodes_cache.path_in(tmp_path_factory.mktemp("address-space"))
+    subprocess.run([sys.executable, "-m", nodes_cache.__name__, str(path)], check=True, timeout=60)
+    return path
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, address_space: Path) -> Iterator[Stack]:
     """The whole product, running; tests share it, and leave it running.
 
     Their wrong logins all come from one address, so they must not ban it.
     """
-    running = Stack(tmp_path_factory.mktemp("stack"), GUESSES_PER_ADDRESS="off", GUESSES_PER_USERNAME="off").start()
+    running = Stack(tmp_path_factory.mktemp("stack"), GUESSES_PER_ADDRESS="off", GUESSES_PER_USERNAME="off")
+    running.take(address_space)
     try:
+        running.start()
         yield running
         running.stop()
         running.clean_log()
@@ -76,12 +90,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+def make_stack(tmp_path: Path, address_space: Path) -> Iterator[Callable[..., Stack]]:
     """Make products of a test's own, which may come to harm."""
     made: list[Stack] = []
 
     def make(**settings: str) -> Stack:
         made.append(Stack(tmp_path / f"stack{len(made)}", **settings))
+        if "DATA_DIR" not in settings:
+            made[-1].take(address_space)
         return made[-1]
 
     try:
@@ -89,6 +105,21 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
     finally:
         for stack in made:
             stack.kill()
+
+
+@pytest.fixture(scope="session")
+def opcua_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Program]]:
+    """Return the running program of a kind of OPC UA client, which tests share: it takes a second to start."""
+    running: dict[str, Program] = {}
+
+    def find(kind: str) -> Program:
+        if kind not in running:
+            running[kind] = Program(kind, tmp_path_factory.mktemp(kind))
+        return running[kind]
+
+    yield find
+    for program in running.values():
+        program.kill()
 
 
 @pytest.fixture

@@ -92,16 +92,25 @@ class Connection:
         self.bytes_in += len(data)
         if len(data) >= _SIGN_OF_LIFE and self.client is not None:
             self._seen = now
-        if not self.closed and (data := self._inbox.add(data)):
-            position = 0 if self.held or self._admission is not None else self._use(data)
-            if position:
-                self._seen = now
-            if not self.closed:
-                self._inbox.keep(data[position:], self._max_packet)
-                if self._admission is not None and self._inbox.size > self._broker.limits.max_connect_packet:
-                    self.held = True
+        behind = data
+        while not self.closed:
+            data, behind = self._inbox.add(behind)
+            if data:
+                self._take_in(data, now)
+            if not behind:
+                break
         if self.client is None or self._unfinished or self._inbox.size > _LARGE_PART:
             self._count_unfinished()
+
+    def _take_in(self, data: bytes, now: float) -> None:
+        """Use what is complete, and keep the rest."""
+        position = 0 if self.held or self._admission is not None else self._use(data)
+        if position:
+            self._seen = now
+        if not self.closed:
+            self._inbox.keep(data[position:], self._max_packet)
+            if self._admission is not None and self._inbox.size > self._broker.limits.max_connect_packet:
+                self.held = True
 
     def go_on(self, now: float) -> None:
         """Ask again whether the client may come in, or read on; the time for it has come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +15,36 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from protocols.opcua.decoding import Bounded
 from protocols.opcua.errors import FrameError
-from protocols.opcua.frames import OPEN, Frame
+from protocols.opcua.frames import MESSAGE, OPEN, Frame
 from protocols.opcua.limits import Limits
 
 _Codes = ua.StatusCodes
 _KEY_BITS = range(2_048, 4_096 + 1)  # of all three policies
+_PLAIN = struct.Struct("<4sIIIII")  # type, size, channel, token, sequence number, request id
+_LAST_NUMBER = (1 << 32) - 2_048  # of a message, before asyncua lets the numbers begin anew
+
+
+class PlainMessage:
+    """A message in one chunk that nothing secures; as asyncua's Message."""
+
+    __slots__ = ("_body", "_sequence")
+
+    def __init__(self, body: bytes, sequence: ua.SequenceHeader) -> None:
+        self._body = body
+        self._sequence = sequence
+
+    def body(self) -> bytes:
+        return self._body
+
+    def SequenceHeader(self) -> ua.SequenceHeader:  # noqa: N802
+        return self._sequence
 
 
 class Channel(SecureConnection):
     """Takes frames in, and gives messages out; whatever is wrong with one ends the connection."""
+
+    _sequence_number: int
+    _peer_sequence_number: int | None
 
     def __init__(self, policies: Sequence[SecurityPolicyFactory], wire: TransportLimits, limits: Limits) -> None:
         super().__init__(SecurityPolicyNone(), wire)
@@ -52,8 +74,12 @@ class Channel(SecureConnection):
         """Bytes of a message that has arrived in part."""
         return int(self._incoming_size)
 
-    def receive(self, frame: Frame) -> ua.Message | None:
+    def receive(self, frame: Frame) -> ua.Message | PlainMessage | None:
         """Return the message that a frame completes.  Raises FrameError."""
+        if frame.kind == MESSAGE and frame.chunk == b"F" and self._open and not self.is_secured:
+            message = self._received_plain(frame.data)
+            if message is not None:
+                return message
         if frame.kind != OPEN and not self.is_open():
             raise FrameError(_Codes.BadTcpSecureChannelUnknown, f"{frame.kind.decode()} before a secure channel")
         header = ua.Header(frame.kind, frame.chunk, frame.channel_id)
@@ -70,6 +96,33 @@ class Channel(SecureConnection):
             # asyncua raises all kinds of errors here, and in stock goes on: an oracle for who tries out signatures.
             raise FrameError(_Codes.BadSecurityChecksFailed, f"a chunk that fails: {type(error).__name__}") from None
         return message
+
+    def _received_plain(self, data: bytes) -> PlainMessage | None:
+        """Return a message that came in order and in one chunk; None for what asyncua is to look at."""
+        _, _, channel_id, token_id, number, request_id = _PLAIN.unpack_from(data)
+        token = self.security_token
+        if (
+            self._incoming_parts
+            or (channel_id, token_id) != (token.ChannelId, token.TokenId)
+            or number != (self._peer_sequence_number or -1) + 1
+            or len(data) > self._limits.max_recv_buffer
+            or not self._limits.is_msg_size_within_limit(len(data) - _PLAIN.size)
+        ):
+            return None
+        self._peer_sequence_number = number
+        return PlainMessage(data[_PLAIN.size :], ua.SequenceHeader(number, request_id))
+
+    def message_to_binary(
+        self, message: bytes, message_type: ua.MessageType = ua.MessageType.SecureMessage, request_id: int = 0
+    ) -> bytes:
+        """Return the bytes of a message that is sent."""
+        number, size = self._sequence_number + 1, _PLAIN.size + len(message)
+        is_plain = message_type == ua.MessageType.SecureMessage and not self.is_secured
+        if not is_plain or size > self._limits.max_send_buffer or number > _LAST_NUMBER:
+            return bytes(super().message_to_binary(message, message_type, request_id))
+        self._sequence_number = number
+        token = self.security_token
+        return _PLAIN.pack(b"MSGF", size, token.ChannelId, token.TokenId, number, request_id) + message
 
     def select_policy(
         self, uri: str, peer_certificate: bytes | None, mode: ua.MessageSecurityMode | None = None

@@ -20,7 +20,7 @@ _LARGEST_HELLO = _HEADER + 24 + 4_096  # section 7.1.2.3: the URL has at most 4,
 _CHUNKS = {HELLO: b"F", OPEN: b"F", MESSAGE: b"FCA", CLOSE: b"F"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
     """One chunk as it came; `kind` is one of the types above."""
 
@@ -46,6 +46,9 @@ class Frames:
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that are complete.  Raises FrameError as soon as a header is wrong."""
+        if not self._buffer and len(data) >= _HEADER and len(data) == self._check(data):
+            self._greeted = True
+            return [_cut(data)]
         self._buffer += data
         found: list[Frame] = []
         while len(self._buffer) >= _HEADER:
@@ -59,7 +62,7 @@ class Frames:
             self._check_start()
         return found
 
-    def _check(self, head: bytearray) -> int:
+    def _check(self, head: bytes | bytearray) -> int:
         """Return the size that a header states, if such a frame may come now."""
         kind, chunk, size = bytes(head[:3]), head[3:4], int.from_bytes(head[4:8], "little")
         if kind not in _SMALLEST or chunk not in _CHUNKS[kind]:

@@ -16,6 +16,7 @@ from asyncua import ua
 from asyncua.common.utils import ServiceError, create_nonce
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.internal_session import InternalSession, SessionState
+from asyncua.ua.ua_binary import nodeid_to_binary
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from protocols.contract import Grant
@@ -47,6 +48,7 @@ class Session(InternalSession):
         self.external = True
         # Whoever knows the token can act as the session, so that it must not be guessed.
         self.auth_token = ua.NodeId(os.urandom(32), 0, ua.NodeIdType.ByteString)
+        self.encoded_token: bytes = nodeid_to_binary(self.auth_token)
         self.session_id = ua.NodeId(uuid.uuid4(), 1, ua.NodeIdType.Guid)
         self.key = key
         self.application_name = self.application_uri = ""

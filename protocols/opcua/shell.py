@@ -13,6 +13,7 @@ from protocols.opcua.common import Common
 from protocols.opcua.errors import FrameError, Refused, WrongLogin, name
 from protocols.opcua.frames import Frame, Frames
 from protocols.opcua.processor import Processor
+from protocols.opcua.steps import DONE, go_on, next_step
 
 CONNECTION_LOST = "connection lost"
 CLOSED = "closed by the client"
@@ -84,7 +85,7 @@ class Shell(asyncio.Protocol):
             self._fail(error)
             return
         if self._queue and self._task is None:
-            self._task = self._common.loop.create_task(self._work())
+            self._begin()
         if len(self._queue) >= self._common.limits.queued_frames and self._reads:
             self._reads = False
             self._transport.pause_reading()
@@ -124,6 +125,16 @@ class Shell(asyncio.Protocol):
         else:
             self._transport.abort()
 
+    def _begin(self) -> None:
+        """Take what has arrived: a Read or a Write without a task, as long as there is nothing to wait for."""
+        work = self._work()
+        if self.processor.is_quick(self._queue[0]):
+            waits_for = next_step(work)
+            if waits_for is not DONE:
+                self._task = self._common.loop.create_task(go_on(work, waits_for))
+        else:
+            self._task = self._common.loop.create_task(work)
+
     async def _work(self) -> None:
         """Take what has arrived, one after the other, as fast as the client takes the answers."""
         try:
@@ -134,7 +145,8 @@ class Shell(asyncio.Protocol):
                 await self._take(self._queue.popleft())
                 self._note_login()
                 self._read_on()
-                await asyncio.sleep(0)
+                if self._queue:
+                    await asyncio.sleep(0)
         except FrameError as error:
             self._fail(error)
         except Exception as error:

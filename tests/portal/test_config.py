@@ -29,7 +29,7 @@ def test_without_any_variable_everything_has_a_default(tmp_path, monkeypatch):
     assert settings.database_url == f"sqlite:///{tmp_path}/data/gatehouse.db"
     assert settings.admin_email is None and settings.admin_password is None
     assert settings.trusted_proxies == 0
-    assert settings.ports == {"mqtt": 1883, "mqtt-tls": 8883, "mqtt-ws": 8083, "mqtt-wss": 8084}
+    assert settings.ports == {"mqtt": 1883, "mqtt-tls": 8883, "mqtt-ws": 8083, "mqtt-wss": 8084, "opcua": 4840}
     assert settings.mqtt_web and settings.needs_certificate
     assert settings.mqtt_sync == "full"
     assert settings.tls_certificate is None and settings.tls_key is None
@@ -44,6 +44,9 @@ def test_given_values_are_used(tmp_path):
         MQTT_TLS_PORT="18883",
         MQTT_WS_PORT="18083",
         MQTT_WSS_PORT="18084",
+        OPCUA_PORT="14840",
+        OPCUA_ALLOW_NONE="off",
+        OPCUA_REQUIRE_TRUST="ON",
         MQTT_WEB="off",
         MQTT_SYNC="Normal",
         TLS_CERTIFICATE="/etc/tls/chain.pem",
@@ -56,7 +59,9 @@ def test_given_values_are_used(tmp_path):
     )
     assert settings.host == "127.0.0.1"
     assert settings.port == 8080
-    assert settings.ports == {"mqtt": 11883, "mqtt-tls": 18883, "mqtt-ws": 18083, "mqtt-wss": 18084}
+    mqtt = {"mqtt": 11883, "mqtt-tls": 18883, "mqtt-ws": 18083, "mqtt-wss": 18084}
+    assert settings.ports == {**mqtt, "opcua": 14840}
+    assert settings.switches == {"OPCUA_ALLOW_NONE": False, "OPCUA_REQUIRE_TRUST": True}
     assert not settings.mqtt_web
     assert settings.mqtt_sync == "normal"
     assert settings.tls_certificate == Path("/etc/tls/chain.pem")
@@ -97,6 +102,8 @@ def test_off_turns_a_listener_off(tmp_path, value):
     ("name", "value"),
     [
         ("MQTT_SYNC", "off"),
+        ("OPCUA_PORT", "0"),
+        ("OPCUA_ALLOW_NONE", "maybe"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", "-1"),

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from portal import config, handover
+from portal import config, handover, unix
 from portal.handover import Away, Courier
 from tests.support.websocket import handshake
 
@@ -92,7 +92,7 @@ def test_the_socket_is_for_its_owner_alone_and_replaces_one_left_behind(tmp_path
 
 
 def test_a_full_line_is_away_and_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(handover, "BACKLOG", 2)
+    monkeypatch.setattr(unix, "BACKLOG", 2)
     ours, theirs = socket.socketpair()
     with handover.listen(tmp_path), ours, theirs, pytest.raises(Away):
         for _ in range(20):

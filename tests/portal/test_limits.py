@@ -19,6 +19,12 @@ def test_only_what_is_set_is_handed_on(tmp_path):
     assert load(tmp_path, MQTT_INFLIGHT="7", MQTT_SUBSCRIPTIONS=" ") == {"MQTT_INFLIGHT": 7}
 
 
+def test_each_server_gets_its_own(tmp_path):
+    settings = config.load(databases.settings_for(tmp_path, MQTT_INFLIGHT="7", OPCUA_NODES="20"))
+    assert settings.limits_of("mqtt") == {"inflight": 7}
+    assert settings.limits_of("opcua") == {"nodes": 20}
+
+
 @pytest.mark.parametrize(
     ("setting", "text", "value"),
     [

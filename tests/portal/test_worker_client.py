@@ -1,102 +1,101 @@
-"""Questions to the protocols worker: with an arbiter that answers, fails, or says nothing at all."""
+"""Questions to the protocol servers: with a part that answers, refuses, is away, or says nothing at all."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 
 import pytest
-from gunicorn.dirty.protocol import DirtyProtocol, make_error_response, make_response
 
-from portal import worker_client
-from portal.worker_client import ask
+from portal import unix, worker_client
+from portal.worker_client import MQTT, OPCUA, Refused, ask, socket_name
+from protocols import contract
+from protocols.answers import Answers
 
 
 @pytest.fixture(autouse=True)
-def talkative(monkeypatch):
-    monkeypatch.setattr(worker_client, "_silent_until", 0.0)
+def talkative(monkeypatch, flask_app):
+    monkeypatch.setattr(worker_client, "_silent_until", {})
+    with flask_app.app_context():
+        yield
 
 
 @pytest.fixture
-def arbiter(tmp_path, monkeypatch):
-    """Answers on a Unix socket as gunicorn's arbiter does; `script` says what."""
-    path = str(tmp_path / "arbiter.sock")
-    monkeypatch.setenv(worker_client.SOCKET, path)
-    asked: list[dict] = []
-    loop = asyncio.new_event_loop()
-
-    async def serve(reader, writer) -> None:
-        message = await DirtyProtocol.read_message_async(reader)
-        asked.append(message)
-        answer = {
-            "usage": lambda: make_response(message["id"], [{"used": 1}]),
-            "fail": lambda: make_error_response(message["id"], RuntimeError("no such thing")),
-        }.get(message["action"])
-        if answer is None:
-            await reader.read()  # says nothing until the client goes away
-        else:
-            await DirtyProtocol.write_message_async(writer, answer())
-        writer.close()
-
-    server = loop.run_until_complete(asyncio.start_unix_server(serve, path))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    yield asked
-
-    async def end() -> None:
-        server.close()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-
-    asyncio.run_coroutine_threadsafe(end(), loop).result(5)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
-    loop.close()
+def folder(flask_app):
+    return flask_app.extensions["gatehouse_settings"].data_dir
 
 
-def test_an_action_is_asked_and_its_answer_returned(arbiter):
-    assert ask("usage", 7, ["a"]) == [{"used": 1}]
-    (message,) = arbiter
-    assert (message["app_path"], message["action"]) == (worker_client.APP, "usage")
-    assert message["args"] == [7, ["a"]]
+@pytest.fixture
+def asked(folder):
+    """What was asked of the MQTT part, which answers some actions."""
+    seen: list[tuple] = []
+    hanging = threading.Event()
+
+    def usage(*arguments: object) -> list[dict]:
+        seen.append(arguments)
+        return [{"used": 1}]
+
+    def refuse() -> None:
+        raise contract.Refused("There is no such node.")
+
+    def late() -> None:
+        raise TimeoutError
+
+    actions = {"usage": usage, "refuse": refuse, "late": late, "hang": lambda: hanging.wait(5)}
+    answers = Answers(unix.listen(folder, socket_name(MQTT), worker_client.KIND), actions)
+    answers.start()
+    yield seen
+    hanging.set()
+    answers.stop(5)
 
 
-def test_without_gunicorn_there_is_no_answer(monkeypatch):
-    monkeypatch.delenv(worker_client.SOCKET, raising=False)
-    assert ask("usage") is None
+def test_an_action_is_asked_and_its_answer_returned(asked):
+    assert ask(MQTT, "usage", 7, ["a"]) == [{"used": 1}]
+    assert asked == [(7, ["a"])]
 
 
-# gunicorn leaves a socket that could not connect to be collected.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_arbiter_that_is_away_is_no_answer_and_said_in_the_log(monkeypatch, tmp_path, caplog):
-    monkeypatch.setenv(worker_client.SOCKET, str(tmp_path / "nothing.sock"))
-    assert ask("usage") is None
-    assert "the protocols worker did not answer 'usage'" in caplog.text
+def test_a_long_question_and_answer_arrive_whole(asked):
+    assert ask(MQTT, "usage", "\N{SNOWMAN}" * 100_000) == [{"used": 1}]
+    assert asked == [("\N{SNOWMAN}" * 100_000,)]
 
 
-def test_an_action_that_fails_is_no_answer(arbiter):
-    assert ask("fail") is None
+def test_a_part_that_is_away_is_no_answer_said_in_the_log_and_keeps_nobody_from_the_other(asked, caplog):
+    assert ask(OPCUA, "usage") is None
+    assert "the opcua part of the protocols worker did not answer 'usage'" in caplog.text
+    assert ask(MQTT, "usage") == [{"used": 1}]
 
 
-def test_silence_is_waited_for_once_and_then_nobody_asks_for_a_while(arbiter, monkeypatch):
+def test_what_is_refused_is_said(asked):
+    with pytest.raises(Refused, match="There is no such node"):
+        ask(MQTT, "refuse")
+    assert ask(MQTT, "usage") == [{"used": 1}]
+
+
+@pytest.mark.parametrize("action", ["late", "no such action"])
+def test_an_action_that_cannot_be_done_is_no_answer(asked, action):
+    assert ask(MQTT, action) is None
+
+
+def test_silence_is_waited_for_once_and_then_nobody_asks_for_a_while(asked, monkeypatch):
     start = time.monotonic()
-    assert ask("hang", timeout=0.2) is None
+    assert ask(MQTT, "hang", timeout=0.2) is None
     assert 0.15 < time.monotonic() - start < 0.6
     start = time.monotonic()
-    assert [ask("usage") for _ in range(100)] == [None] * 100
+    assert [ask(MQTT, "usage") for _ in range(100)] == [None] * 100
     assert time.monotonic() - start < 0.05
-    assert len(arbiter) == 1
-    monkeypatch.setattr(worker_client, "PAUSE", 0)
-    monkeypatch.setattr(worker_client, "_silent_until", 0.0)
-    assert ask("usage") == [{"used": 1}]
+    assert asked == []
+    monkeypatch.setattr(worker_client, "_silent_until", {})
+    assert ask(MQTT, "usage") == [{"used": 1}]
 
 
-def test_threads_do_not_wait_for_each_other(arbiter):
+def test_threads_do_not_wait_for_each_other(asked, flask_app):
     results = []
-    threads = [threading.Thread(target=lambda: results.append(ask("usage"))) for _ in range(20)]
+
+    def run() -> None:
+        with flask_app.app_context():
+            results.append(ask(MQTT, "usage"))
+
+    threads = [threading.Thread(target=run) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:

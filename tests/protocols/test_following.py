@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from portal import clock, db, integrations, presence, traffic
+from portal import clock, db, integrations, presence, switches, traffic
 from portal.models import Activity, Connection, Integration, Traffic
-from protocols import contract, entrance, process, runtime, servers
+from protocols import contract, entrance, parts, process, runtime, servers
 from protocols.contract import ConnectionInfo, Grant, Login, Usage
 from protocols.runtime import Runtime
 from tests.support.processes import wait_until
@@ -19,8 +19,9 @@ from tests.support.processes import wait_until
 class Noting:
     """A server without clients of its own: it notes what it is told."""
 
-    def __init__(self, *, authenticate, presence, limits, **rest) -> None:
-        self.authenticate, self.presence, self.limits = authenticate, presence, limits
+    def __init__(self, tools: parts.Tools) -> None:
+        self.authenticate, self.presence, self.tools = tools.authenticate, tools.presence, tools
+        self.switched: list[dict[str, bool]] = []
         self.cut: list[tuple] = []
         self.kicked: list[tuple] = []
         self.permitted: list[dict[int, Grant]] = []
@@ -53,6 +54,12 @@ class Noting:
     def usage(self) -> list[Usage]:
         return [Usage("MQTT_MAX_CONNECTIONS", 2, 10_000, 1)]
 
+    def switch(self, switches) -> None:
+        self.switched.append(dict(switches))
+
+    def actions(self) -> dict:
+        return {"double": lambda number: number * 2}
+
     async def stop(self) -> None:
         for one in self.sockets:
             one.close()
@@ -72,7 +79,7 @@ def turing(database, actor, sealer) -> Integration:
 def start(database, turing, monkeypatch):
     """Start a runtime with a noting server in the place of the broker."""
     monkeypatch.setattr(process, "collect_rarely", lambda: None)
-    monkeypatch.setattr(runtime, "SERVERS", {"mqtt": Noting})
+    monkeypatch.setattr(parts, "MAKERS", {"mqtt": Noting})
 
     def start(**settings) -> Runtime:
         db.database.close_all()  # the runtime makes a pool of its own
@@ -187,10 +194,25 @@ def test_a_server_that_does_not_answer_in_time_is_not_waited_for(running, server
         running.connections(7, ["a"])
 
 
+def test_what_a_page_asks_of_a_server_alone_is_answered_by_it(running):
+    assert running._actions["double"](21) == 42
+
+
+def test_a_switch_is_told_to_the_server_within_100_ms(running, server, actor):
+    wait_until(lambda: server.switched, 1)
+    server.switched.clear()
+    switches.turn("OPCUA_ALLOW_NONE", False, actor, running._settings)
+    began = time.monotonic()
+    (told,) = wait_until(lambda: server.switched, 1)
+    assert time.monotonic() - began < 0.15
+    assert told == {"OPCUA_ALLOW_NONE": False, "OPCUA_ALLOW_PLAINTEXT": False, "OPCUA_REQUIRE_TRUST": False}
+
+
 def test_limits_that_are_set_are_handed_to_the_server(start):
-    made = start(mqtt_limits={"inflight": 7, "connect_timeout": 2.5})
-    limits = made._servers._running[0][1].limits
+    made = start(limits={"MQTT_INFLIGHT": 7, "MQTT_CONNECT_TIMEOUT": 2.5, "OPCUA_NODES": 9})
+    tools = made._servers._running[0][1].tools
     made.stop()
+    limits = parts.make_mqtt(tools)._limits
     assert (limits.inflight, limits.connect_timeout) == (7, 2.5)
 
 

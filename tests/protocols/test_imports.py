@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 MQTT = ROOT / "protocols" / "mqtt"
 
 # Only these know the portal.
-ADAPTERS = {"protocols.entrance", "protocols.runtime", "protocols.warden", "protocols.worker", "protocols.__main__"}
+ADAPTERS = {f"protocols.{name}" for name in ("entrance", "runtime", "parts", "warden", "worker", "__main__")}
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
@@ -121,7 +121,7 @@ def test_a_protocol_server_knows_the_contract_and_itself_only(path):
 
 def test_nothing_but_the_composition_root_knows_a_protocol_server():
     for path in modules("protocols"):
-        if MQTT not in path.parents and dotted(path) != "protocols.runtime":
+        if MQTT not in path.parents and dotted(path) != "protocols.parts":
             assert not {name for name in imports(path) if name.startswith("protocols.mqtt")}, path
 
 

@@ -1,28 +1,35 @@
-"""The broker's limits, the settings that change them, and the page of settings: three lists that have to agree."""
+"""The servers' limits, the settings that change them, and the page of settings: three lists that have to agree."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from portal.limits import LIMITS
-from protocols.mqtt.figures import SETTINGS
-from protocols.mqtt.limits import Limits
+from protocols.mqtt import figures as mqtt
+from protocols.mqtt.limits import Limits as MqttLimits
+from protocols.opcua import figures as opcua
+from protocols.opcua.limits import Limits as OpcUaLimits
+from protocols.opcua.values.limits import ValueLimits
+from protocols.opcua.values.space import ValueSpace
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
+KINDS: dict[str, tuple[type[Any], ...]] = {"mqtt": (MqttLimits,), "opcua": (OpcUaLimits, ValueLimits)}
 
 
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=lambda limit: limit.setting)
 def test_a_setting_has_its_limit_and_its_line_with_the_default(limit):
-    defaults = {field.name: field.default for field in fields(Limits)}
-    assert limit.field in defaults
+    (default,) = [one.default for kind in KINDS[limit.protocol] for one in fields(kind) if one.name == limit.field]
     found = re.search(rf"^\| `{limit.setting}` \| `([^`]+)` \|", PAGE, re.M)
     assert found, f"docs/settings.md says nothing of {limit.setting}"
-    assert limit.parse(found[1]) == defaults[limit.field]
+    assert limit.parse(found[1]) == default
 
 
-def test_every_limit_that_the_broker_reports_is_a_setting():
-    assert {f"MQTT_{name.upper()}" for name in SETTINGS} == set(LIMITS)
+def test_every_limit_that_a_server_reports_is_a_setting():
+    reported = {f"MQTT_{name.upper()}" for name in mqtt.SETTINGS} | {f"OPCUA_{name.upper()}" for name in opcua.SETTINGS}
+    reported |= {usage.name for usage in ValueSpace(None).usage()}
+    assert reported == set(LIMITS)

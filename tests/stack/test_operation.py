@@ -19,7 +19,7 @@ from tests.support.stack import HOST, PASSWORD, ROOT, Session, Stack
 
 pytestmark = pytest.mark.stack
 
-DOWN = "The protocol servers are not running"
+DOWN = "The MQTT server is not running"
 
 
 def failed_start(stack: Stack) -> str:

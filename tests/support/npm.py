@@ -13,13 +13,18 @@ FOLDER = Path(__file__).parents[1] / "npm"
 BUNDLE = FOLDER / "node_modules" / "mqtt" / "dist" / "mqtt.min.js"
 
 
+def program() -> str:
+    """Return where Node is, which has what the scripts of tests/npm need."""
+    found = shutil.which("node")
+    assert found, "Node is not installed: apt-get install nodejs npm"
+    assert BUNDLE.exists(), "MQTT.js is not installed: script/test installs it"
+    return found
+
+
 def node(script: str, *words: str, **environ: str) -> Any:
     """Run a script of tests/npm; return the JSON of the last line that it prints."""
-    program = shutil.which("node")
-    assert program, "Node is not installed: apt-get install nodejs npm"
-    assert BUNDLE.exists(), "MQTT.js is not installed: script/test installs it"
     done = subprocess.run(
-        [program, script, *words],
+        [program(), script, *words],
         cwd=FOLDER,
         env={"PATH": os.environ["PATH"], **environ},
         stdin=subprocess.DEVNULL,

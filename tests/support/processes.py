@@ -20,9 +20,8 @@ def start(command: list[str], *, at_end: int = signal.SIGTERM, **options: Any) -
     """Start a program that gets a signal when the tests end without stopping it."""
     return subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
         preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, at_end),
-        **options,
+        **{"stdin": subprocess.DEVNULL, **options},
     )
 
 
@@ -50,6 +49,11 @@ def children(pid: int) -> list[int]:
             with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
                 found += map(int, file.read().split())
     return found
+
+
+def living_children(pid: int) -> list[int]:
+    """Return the pids of a process's children that run."""
+    return [child for child in children(pid) if alive(child)]
 
 
 def descendants(pid: int) -> list[int]:

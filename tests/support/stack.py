@@ -69,6 +69,13 @@ class Stack:
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
+    def take(self, address_space: Path) -> None:
+        """Have the file of OPC UA's standard nodes before the first start."""
+        self.address_space = Path(self.environ["DATA_DIR"]) / "opcua" / address_space.name
+        self.address_space.parent.parent.mkdir(mode=0o700)
+        self.address_space.parent.mkdir(mode=0o700)
+        os.link(address_space, self.address_space)
+
     # --- life
 
     def start(self) -> Stack:
@@ -173,9 +180,16 @@ class Stack:
         (pid,) = wait_until(lambda: [p for p in grandchildren if processes.alive(p)], 5)
         return pid
 
+    def opcua_keeper_pid(self) -> int:
+        """Return the pid of what keeps the OPC UA part: the protocols worker's only child."""
+        worker = self.worker_pid()
+        (pid,) = wait_until(lambda: processes.living_children(worker), 5, "the keeper of the OPC UA part")
+        return pid
+
     def opcua_pid(self) -> int:
-        """Return the pid of the OPC UA part: the protocols worker's only grandchild."""
-        (pid,) = [pid for keeper in processes.children(self.worker_pid()) for pid in processes.children(keeper)]
+        """Return the pid of the OPC UA part: its keeper's only child."""
+        keeper = self.opcua_keeper_pid()
+        (pid,) = wait_until(lambda: processes.living_children(keeper), 5, "the OPC UA part")
         return pid
 
     # --- the command line

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from asyncua import ua
 
-from protocols import contract
+from protocols.contract import Refused as CannotBeDone
 from protocols.opcua.values import text
 from protocols.opcua.values.errors import Refused, ValuesError
 from protocols.opcua.values.nodes import Nodes
@@ -75,13 +75,13 @@ class Face:
             try:
                 return asdict(self.create(integration_id, username, name, data_type, value))
             except ValuesError as error:
-                raise contract.Refused(_sentence(error)) from None
+                raise CannotBeDone(_sentence(error)) from None
 
         def delete(integration_id: int, name: str) -> None:
             try:
                 self.delete(integration_id, name)
             except ValuesError as error:
-                raise contract.Refused(_sentence(error)) from None
+                raise CannotBeDone(_sentence(error)) from None
 
         return {"nodes": nodes, "create_node": create, "delete_node": delete}
 

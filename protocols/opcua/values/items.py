@@ -98,6 +98,8 @@ class Item:
         may_read = self.items.reader.may_read(self.node)
         if may_read == self.is_hidden:
             self.is_hidden = not may_read
+            if self.is_hidden:
+                self.items.drop(self)
             self.begin()
 
 
@@ -136,6 +138,10 @@ class Items(MonitoredItems):
         else:
             self._queued += item.node.size + _COST
         queue.append(ua.MonitoredItemNotification(item.handle, shown))
+
+    def drop(self, item: Item) -> None:
+        """Forget what waits to be told of an item."""
+        self.isub._triggered_datachanges.pop(item.id, None)
 
     def _is_full(self) -> bool:
         """Say whether what waits takes all the room; it is counted anew now and then, for it is sent elsewhere."""
@@ -207,7 +213,7 @@ class Items(MonitoredItems):
         if mode != was and mode == ua.MonitoringMode.Reporting:
             item.begin()
         elif mode != ua.MonitoringMode.Reporting:
-            self.isub._triggered_datachanges.pop(mid, None)
+            self.drop(item)
         return ua.StatusCode()
 
     def _delete_monitored_items(self, mid: int) -> ua.StatusCode:
@@ -215,7 +221,7 @@ class Items(MonitoredItems):
         if item is None:
             return super()._delete_monitored_items(mid)
         del self._monitored_items[mid]
-        self.isub._triggered_datachanges.pop(mid, None)
+        self.drop(item)
         _forget(item)
         return ua.StatusCode()
 

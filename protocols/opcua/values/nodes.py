@@ -93,6 +93,7 @@ class Nodes:
             "value_bytes": None,
             "values_bytes": max((folder.bytes for folder in folders), default=0),
             "values_total_bytes": self.bytes,
+            "history_values": None,
             "history_total_bytes": self.ring_bytes,
         }
         return [

@@ -1,5 +1,7 @@
 """Bytes cut into packets."""
 
+import sys
+
 import mqtt_wire as wire
 import pytest
 from hypothesis import given
@@ -131,13 +133,17 @@ def test_packets_are_the_same_however_the_stream_is_cut(packets: list[bytes], da
     inbox, found = Inbox(), b""
     count = 0
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-        part = inbox.add(stream[start:end])
-        position = 0
-        for _, begin, _, position, many in frames(part, 0, LIMIT):
-            found += part[begin:position]
-            count += many
-        if part:
-            inbox.keep(part[position:], LIMIT)
+        behind = stream[start:end]
+        while True:
+            part, behind = inbox.add(behind)
+            position = 0
+            for _, begin, _, position, many in frames(part, 0, LIMIT):
+                found += part[begin:position]
+                count += many
+            if part:
+                inbox.keep(part[position:], LIMIT)
+            if not behind:
+                break
     assert found == stream
     assert count == len(packets)
     assert inbox.is_empty
@@ -145,10 +151,18 @@ def test_packets_are_the_same_however_the_stream_is_cut(packets: list[bytes], da
 
 def test_a_packet_sent_byte_by_byte_costs_its_size_once() -> None:
     inbox, whole = Inbox(), wire.publish("a", bytes(50_000))
-    inbox.keep(inbox.add(whole[:4]), LIMIT)
+    inbox.keep(inbox.add(whole[:4])[0], LIMIT)
     for at in range(4, len(whole) - 1):
-        assert inbox.add(whole[at : at + 1]) == b""
-    assert inbox.add(whole[-1:]) == whole
+        assert inbox.add(whole[at : at + 1]) == (b"", b"")
+    assert sum(map(sys.getsizeof, inbox._parts)) < 1.2 * len(whole)
+    assert inbox.add(whole[-1:]) == (whole, b"")
+
+
+def test_a_large_packet_comes_by_itself() -> None:
+    inbox, whole, next_one = Inbox(), wire.publish("a", bytes(100_000)), wire.publish("b", b"next")
+    inbox.keep(inbox.add(whole[:60_000])[0], LIMIT)
+    assert inbox.add(whole[60_000:] + next_one) == (whole, next_one)
+    assert inbox.is_empty and inbox.size == 0
 
 
 @given(st.binary(max_size=200))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from asyncua import Client, Node, ua
 
+from protocols.contract import Grant
 from protocols.opcua.values.limits import ValueLimits
-from tests.protocols.opcua.values.values_bed import Bed, Listener, eventually, node
+from tests.protocols.opcua.values.values_bed import ADA, Bed, Listener, eventually, node
 
 T = ua.VariantType
 SLOW = 3_600_000  # milliseconds: nothing is sent in the course of a test, unless it is asked for
@@ -187,6 +188,21 @@ async def test_a_part_of_an_array_is_monitored(bed: Bed) -> None:
     await made.node.write_value([5])
     assert made.waiting(bed) == [None]
     assert [ua.StatusCode(code).name for code in made.codes] == ["BadIndexRangeNoData"]
+
+
+async def test_what_waits_is_not_told_once_it_may_not_be_read(bed: Bed) -> None:
+    made = await monitor(bed)
+    theirs = node(await bed.client("bob"), "bob/x")
+    await theirs.write_value(1)
+    bed.permit(Grant(1, "ada", (), ("bob/#",)))
+    seen = await Monitored(made.client, node(made.client, "bob/x")).create(QueueSize=10)
+    seen.waiting(bed)
+    await theirs.write_value(2)
+    bed.permit(ADA)
+    await theirs.write_value(3)
+    assert seen.waiting(bed) == [None]
+    assert [ua.StatusCode(code).name for code in seen.codes] == ["BadUserAccessDenied"]
+    assert made.waiting(bed) == [], "one's own items are left alone"
 
 
 async def test_items_go_with_their_session(bed: Bed) -> None:

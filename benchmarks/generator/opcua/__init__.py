@@ -1,0 +1,1 @@
+"""The OPC UA clients of the load."""

@@ -1,0 +1,103 @@
+"""Gatehouse and its peer, running, with the same credentials and the same variables."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks import load, processes, seed
+from benchmarks.generator.opcua import wire
+from benchmarks.load import Load, LoadFailed
+from benchmarks.peers.installed import NotInstalled
+from benchmarks.peers.node_opcua import NodeOpcUa
+from benchmarks.seed import Credential
+from benchmarks.stack import HOST, READY_WITHIN, Gatehouse, Product
+
+NAMES = (Gatehouse.name, NodeOpcUa.name)
+VARIABLES = 100
+PAUSE = 0.4  # seconds between two measurements, for a server to put its house in order
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server, and what was seen of it."""
+
+    product: Product
+    credential: Credential
+    port: int
+    namespace: int  # of its variables
+    seen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.product.name
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """Return how the load reaches it."""
+        return {
+            "port": self.port,
+            "username": self.credential.username,
+            "password": self.credential.password,
+            "namespace": self.namespace,
+            "variables": VARIABLES,
+        }
+
+    def is_there(self) -> bool:
+        """Tell whether it answers HEL: Gatehouse's socket is there before its address space."""
+        try:
+            with socket.create_connection((HOST, self.port), 1) as connection:
+                connection.sendall(wire.hello(f"opc.tcp://{HOST}:{self.port}/"))
+                return connection.recv(4) == b"ACKF"
+        except OSError:
+            return False
+
+    @property
+    def memory(self) -> int:
+        """Return the proportional set size of all its processes."""
+        return sum(processes.proportional_bytes(pid) for pid in self.product.pids)
+
+    def run(self, what: str, job: str, options: Mapping[str, Any]) -> None:
+        """Run a job of the load against it, and keep the answer, or why there is none."""
+        time.sleep(PAUSE)
+        try:
+            answer = load.run(job, **self.address, pids=self.product.pids, **options)
+        except LoadFailed as error:
+            self.failed[what] = str(error)
+        else:
+            self.seen.setdefault(what, []).append(answer)
+
+    def start(self, job: str, **options: Any) -> Load:
+        """Start a job that goes on until it is told to end."""
+        return Load(job, **self.address, pids=self.product.pids, **options)
+
+    def values(self, what: str, name: str) -> list[float]:
+        """Return one value of a measurement, of each round."""
+        return [answer[name] for answer in self.seen.get(what, [])]
+
+
+@contextmanager
+def running() -> Iterator[tuple[list[Server], Credential, list[str]]]:
+    """Run both; also yield the credential of an MQTT client of Gatehouse, and notes on a peer that cannot be had."""
+    with ExitStack() as stack:
+        gatehouse = Gatehouse()
+        (user,) = seed.fill(gatehouse.settings, 1, kind="opcua")
+        (mqtt,) = seed.fill(gatehouse.settings, 1)
+        stack.enter_context(gatehouse)
+        servers, notes = [Server(gatehouse, user, gatehouse.opcua_port, 2)], []
+        try:
+            peer = NodeOpcUa(user.username, user.password, VARIABLES)
+        except NotInstalled as error:
+            notes.append(f"{NodeOpcUa.name} was not measured: {error}.")
+        else:
+            stack.enter_context(peer)
+            servers.append(Server(peer, user, peer.opcua_port, 1))
+        for server in servers:
+            processes.wait_until(server.is_there, READY_WITHIN, f"{server.name} to answer")
+            load.run("opcua_prepare", **server.address)
+        yield servers, mqtt, notes

@@ -1,0 +1,243 @@
+"""The main path of OPC UA with foreign clients, over every security mode and policy that each of them has."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.opcua import KINDS, Client, Fault
+from tests.support.processes import wait_until
+from tests.support.stack import Session, Stack
+
+pytestmark = pytest.mark.stack
+
+CUT_WITHIN = 1  # the promise is 250 ms; a busy test machine gets more
+
+MODES = [("None", "None"), ("Sign", "Basic256Sha256"), ("SignAndEncrypt", "Basic256Sha256")]
+NEWER = [(mode, name) for mode in ("Sign", "SignAndEncrypt") for name in ("Aes128Sha256RsaOaep", "Aes256Sha256RsaPss")]
+
+by_mode = pytest.mark.parametrize(("kind", "mode", "policy"), [(kind, *one) for kind in KINDS for one in MODES])
+by_mode_and_policy = pytest.mark.parametrize(
+    ("kind", "mode", "policy"),
+    [(kind, *one) for kind in KINDS for one in MODES + (NEWER if kind != "opcua" else [])],
+)
+
+
+@pytest.fixture(scope="module")
+def plant(stack: Stack) -> dict[str, Any]:
+    """An integration that tests share."""
+    return stack.add("opcua", username="line 1/press")
+
+
+@pytest.fixture(scope="module")
+def portal(stack: Stack) -> Session:
+    """An account's session in the portal."""
+    return Session(stack).log_in()
+
+
+@pytest.fixture(autouse=True)
+def one_after_the_other(stack, plant) -> None:
+    """Begin when the clients of the test before are seen to be gone."""
+    wait_until(lambda: not stack.is_online(plant["username"]), 5, "nobody online")
+
+
+@pytest.fixture
+def folder(plant) -> str:
+    return f"ns=2;s={plant['username'].replace('/', '%2F')}"
+
+
+@pytest.fixture
+def connect(stack, plant, opcua_programs, kind):
+    """Connect clients of the test's kind as the shared integration; they are closed at the end."""
+    made: list[Client] = []
+
+    def begin(mode: str, policy: str, **options: Any) -> Client:
+        made.append(opcua_programs(kind).connect(stack.opcua_port, plant, mode, policy, **options))
+        return made[-1]
+
+    yield begin
+    for client in made:
+        client.close()
+
+
+@by_mode_and_policy
+def test_a_client_writes_what_is_missing_reads_it_and_is_notified(connect, folder, kind, mode, policy):
+    client = connect(mode, policy)
+    node = f"{folder}/{kind}/{mode}/{policy}"
+    with pytest.raises(Fault, match="BadNodeIdUnknown"):
+        client.read(node)
+    client.write(node, 20.5)
+    assert client.read(node) == 20.5
+    client.subscribe(node)
+    client.wait_for(20.5)
+    client.write(node, 21, "Int32")  # a number as another type: it is coerced
+    client.wait_for(21)
+    client.publish(folder, f"{kind}/{mode}/{policy}", 21.5)
+    client.wait_for(21.5)
+    assert client.values == [20.5, 21, 21.5]
+    client.publish(folder, f"{kind}/{mode}/{policy}/state", "running", "String")
+    assert client.read(f"{node}/state") == "running"
+
+
+@by_mode_and_policy
+def test_a_wrong_password_is_refused_and_the_right_one_gets_in_after_it(
+    stack, plant, opcua_programs, kind, mode, policy
+):
+    program = opcua_programs(kind)
+    with pytest.raises(Fault, match="BadUserAccessDenied"):
+        program.connect(stack.opcua_port, {**plant, "password": "hunter2-not-it"}, mode, policy)
+    client = program.connect(stack.opcua_port, plant, mode, policy)
+    assert client.read("i=2259") == 0
+    client.close()
+    assert "hunter2-not-it" not in stack.log()
+
+
+@by_mode
+def test_a_client_that_is_disconnected_in_the_portal_is_cut_and_may_come_back(
+    stack, portal, plant, connect, folder, kind, mode, policy
+):
+    client = connect(mode, policy)
+    client.subscribe("i=2258")
+    took = change(portal, plant, client, f"disconnect/{connection_id(stack, plant)}")
+    assert took < CUT_WITHIN
+    again = connect(mode, policy)
+    again.write(f"{folder}/again", 1.0)
+
+
+@by_mode
+def test_deactivation_cuts_and_keeps_out_and_activation_lets_in(stack, portal, plant, connect, kind, mode, policy):
+    client = connect(mode, policy)
+    took = change(portal, plant, client, "deactivate")
+    try:
+        assert took < CUT_WITHIN
+        with pytest.raises(Fault, match="BadUserAccessDenied"):
+            connect(mode, policy)
+    finally:
+        assert portal.post(f"/integrations/{plant['id']}/activate").status == 303
+    assert connect(mode, policy).read("i=2259") == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "form"),
+    [
+        ("node-opcua", "delete", {}),
+        ("asyncua", "edit/password", {"value": "another password"}),
+        ("opcua", "edit/username", {"value": "renamed meanwhile, too"}),
+    ],
+)
+def test_a_credential_that_is_gone_cuts_its_client_and_keeps_it_out(stack, portal, opcua_programs, kind, path, form):
+    turing = stack.add("opcua")
+    client = opcua_programs(kind).connect(stack.opcua_port, turing)
+    assert change(portal, turing, client, path, **form) < CUT_WITHIN
+    with pytest.raises(Fault, match="BadUserAccessDenied"):
+        opcua_programs(kind).connect(stack.opcua_port, turing)
+    client.close()
+
+
+def test_what_a_deleted_integration_wrote_is_not_its_namesakes(stack, portal, opcua_programs):
+    old = stack.add("opcua", username="opcua namesake")
+    client = opcua_programs("asyncua").connect(stack.opcua_port, old)
+    client.write("ns=2;s=opcua namesake/secret", 1.0)
+    change(portal, old, client, "delete")
+    new = stack.add("opcua", username="opcua namesake")
+    client = opcua_programs("asyncua").connect(stack.opcua_port, new)
+    with pytest.raises(Fault, match="BadNodeIdUnknown"):
+        client.read("ns=2;s=opcua namesake/secret")
+    client.close()
+
+
+def test_node_opcua_comes_back_with_its_subscription_after_it_was_cut(stack, portal, plant, folder, opcua_programs):
+    client = opcua_programs("node-opcua").connect(stack.opcua_port, plant, "SignAndEncrypt", retry=True)
+    client.write(f"{folder}/pressure", 1.0)
+    client.subscribe(f"{folder}/pressure")
+    client.wait_for(1.0)
+    change(portal, plant, client, f"disconnect/{connection_id(stack, plant)}")
+    client.wait_for_return()
+    client.write(f"{folder}/pressure", 2.0)
+    client.wait_for(2.0)
+    client.close()
+
+
+def test_node_opcua_tries_on_and_is_refused_until_it_is_activated_again(stack, portal, plant, folder, opcua_programs):
+    client = opcua_programs("node-opcua").connect(stack.opcua_port, plant, retry=True)
+    client.write(f"{folder}/valve", 1.0)
+    client.subscribe(f"{folder}/valve")
+    change(portal, plant, client, "deactivate")
+    refused = f"kind = 'login.refused' AND username = '{plant['username']}' AND detail = 'integration is inactive'"
+    before = sum(row["count"] for row in stack.activity(refused))
+    wait_until(lambda: sum(row["count"] for row in stack.activity(refused)) > before, 10, "another try")
+    assert not stack.is_online(plant["username"])
+    assert portal.post(f"/integrations/{plant['id']}/activate").status == 303
+    wait_until(lambda: stack.is_online(plant["username"]), 15, "the client to come back")
+    client.write(f"{folder}/valve", 3.0)
+    client.wait_for(3.0)
+    client.close()
+
+
+def test_one_client_writes_and_another_kind_is_notified(stack, plant, folder, opcua_programs):
+    clients = [opcua_programs(kind).connect(stack.opcua_port, plant, "SignAndEncrypt") for kind in KINDS]
+    for number, writer in enumerate(clients):
+        writer.write(f"{folder}/shared", float(number))
+        if number == 0:
+            for client in clients:
+                client.subscribe(f"{folder}/shared")
+        for client in clients:
+            client.wait_for(float(number))
+    for client in clients:
+        assert client.values == [0.0, 1.0, 2.0]
+        client.close()
+
+
+def test_without_policy_none_every_kind_still_finds_the_others_and_gets_in(make_stack, opcua_programs):
+    stack = make_stack(OPCUA_ALLOW_NONE="off").start()
+    turing = stack.add("opcua")
+    for kind in KINDS:
+        with pytest.raises(Fault):
+            opcua_programs(kind).connect(stack.opcua_port, turing)
+        client = opcua_programs(kind).connect(stack.opcua_port, turing, "SignAndEncrypt")
+        assert client.read("i=2259") == 0
+        client.close()
+    assert not stack.activity("kind = 'login.refused'")
+    stack.stop()
+    stack.clean_log()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_one_kind_writes_every_kind_reads_as_the_same(stack, plant, folder, opcua_programs, kind):
+    values = {
+        "Boolean": True,
+        "SByte": -5,
+        "UInt16": 65_535,
+        "Int32": -70_000,
+        "Float": 0.5,
+        "Double": 1e300,
+        "String": "Grüße",
+    }
+    clients = {one: opcua_programs(one).connect(stack.opcua_port, plant) for one in KINDS}
+    for type, value in values.items():
+        clients[kind].write(f"{folder}/{kind} writes/{type}", value, type)
+        clients[kind].write(f"{folder}/{kind} writes/{type}s", [value] * 3, type)
+    for client in clients.values():
+        for type, value in values.items():
+            assert client.read(f"{folder}/{kind} writes/{type}") == value
+            assert client.read(f"{folder}/{kind} writes/{type}s") == [value] * 3
+        client.close()
+
+
+def change(portal: Session, integration: dict[str, Any], client: Client, path: str, **form: str) -> float:
+    """Make a change at the page while a client is connected; return how long the client stayed."""
+    assert client.is_connected
+    answer = portal.post(f"/integrations/{integration['id']}/{path}", **form)
+    start = time.monotonic()
+    assert answer.status == 303, answer.text
+    client.wait_for_loss()
+    return time.monotonic() - start
+
+
+def connection_id(stack: Stack, integration: dict[str, Any]) -> str:
+    """Return the id of an integration's only open connection."""
+    sql = f"SELECT id FROM connection WHERE integration_id = {integration['id']}"  # noqa: S608
+    ((found,),) = wait_until(lambda: len(rows := stack.query(sql)) == 1 and rows, 5, "one connection")
+    return str(found)

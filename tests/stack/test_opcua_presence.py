@@ -1,0 +1,184 @@
+"""Who is online over OPC UA, what is recorded of logins, and guessing: as the portal sees foreign clients."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import clients
+from tests.support.clients import connack, logged_in
+from tests.support.opcua import KINDS, Fault, Program
+from tests.support.processes import wait_until
+from tests.support.stack import Session, Stack
+
+pytestmark = pytest.mark.stack
+
+OFFLINE_WITHIN = 1  # it is milliseconds; a busy test machine gets more
+NOT_AUTHORIZED = 5
+GUESSES = 5
+
+
+@pytest.fixture
+def turing(stack: Stack) -> dict[str, Any]:
+    """An integration of this test's own."""
+    return stack.add("opcua")
+
+
+def online(stack: Stack, integration: dict[str, Any], expected: bool, timeout: float = 2) -> None:
+    name = integration["username"]
+    wait_until(lambda: stack.is_online(name) is expected, timeout, f"{name} online: {expected}")
+
+
+def notes(stack: Stack, integration: dict[str, Any]) -> list[tuple[str, str, int]]:
+    """Return what is recorded of an integration's logins: kind, detail and how often."""
+    rows = stack.activity(f"username = '{integration['username']}' AND protocol = 'opcua'")
+    assert all(row["address"] == "127.0.0.1" for row in rows)
+    return [(row["kind"], row["detail"], row["count"]) for row in rows]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_is_shown_online_until_it_closes(stack, turing, opcua_programs, kind):
+    before = stack.shown(turing["username"])
+    assert (before["online"], before["connections"], before["last_login"]) == (False, 0, None)
+    client = opcua_programs(kind).connect(stack.opcua_port, turing)
+    online(stack, turing, True)
+    shown = stack.shown(turing["username"])
+    assert (shown["online"], shown["connections"]) == (True, 1)
+    assert shown["last_login"].endswith("+00:00")
+    client.close()
+    online(stack, turing, False)
+    after = stack.shown(turing["username"])
+    assert (after["online"], after["connections"], after["last_login"]) == (False, 0, shown["last_login"])
+    assert notes(stack, turing) == [("login.accepted", kind, 1)]
+
+
+@pytest.mark.parametrize("subscribed", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_that_is_killed_is_shown_offline(stack, plant, tmp_path: Path, kind, subscribed):
+    program = Program(kind, tmp_path)
+    try:
+        client = program.connect(stack.opcua_port, plant, "SignAndEncrypt")
+        if subscribed:
+            client.subscribe("i=2258")
+            wait_until(lambda: client.values)
+        online(stack, plant, True)
+    finally:
+        program.kill()
+    online(stack, plant, False, OFFLINE_WITHIN)
+
+
+@pytest.fixture(scope="module")
+def plant(stack: Stack) -> dict[str, Any]:
+    """An integration that tests share."""
+    return stack.add("opcua")
+
+
+def test_two_sessions_of_one_integration_are_two_connections(stack, turing, opcua_programs):
+    def count() -> int:
+        return len(stack.query(f"SELECT id FROM connection WHERE integration_id = {turing['id']}"))  # noqa: S608
+
+    first, second = (opcua_programs(kind).connect(stack.opcua_port, turing) for kind in ("asyncua", "opcua"))
+    wait_until(lambda: count() == 2)
+    first.close()
+    wait_until(lambda: count() == 1)
+    assert stack.is_online(turing["username"])
+    second.close()
+    online(stack, turing, False)
+
+
+def test_the_panel_names_the_application_and_how_it_is_secured(stack, turing, opcua_programs):
+    client = opcua_programs("asyncua").connect(stack.opcua_port, turing, "SignAndEncrypt", "Aes256Sha256RsaPss")
+    online(stack, turing, True)
+    panel = Session(stack).log_in().get(f"/integrations/{turing['id']}").text
+    assert "asyncua" in panel
+    assert "127.0.0.1" in panel
+    client.close()
+
+
+def test_logins_refusals_and_cuts_are_recorded_each_once(stack, turing, opcua_programs):
+    program = opcua_programs("asyncua")
+    client = program.connect(stack.opcua_port, turing)
+    stack.flask("integrations", "deactivate", turing["username"])
+    client.wait_for_loss()
+    with pytest.raises(Fault, match="BadUserAccessDenied"):
+        program.connect(stack.opcua_port, turing)
+    stack.flask("integrations", "activate", turing["username"])
+    with pytest.raises(Fault, match="BadUserAccessDenied"):
+        program.connect(stack.opcua_port, {**turing, "password": "hunter2-not-it"}, "SignAndEncrypt")
+    expected = [
+        ("login.accepted", "asyncua", 1),
+        ("connection.cut", "integration deactivated", 1),
+        ("login.refused", "integration is inactive", 1),
+        ("login.refused", "wrong password", 1),
+    ]
+    wait_until(lambda: len(notes(stack, turing)) == len(expected), 2)
+    assert notes(stack, turing) == expected
+    assert not stack.is_online(turing["username"])
+    nobody = {"username": "nobody of opcua", "password": "hunter2-not-it"}
+    with pytest.raises(Fault, match="BadUserAccessDenied"):
+        program.connect(stack.opcua_port, nobody)
+    wait_until(lambda: notes(stack, nobody) == [("login.refused", "unknown username", 1)], 2)
+    assert "hunter2-not-it" not in stack.log()
+
+
+def test_a_credential_opens_the_door_of_its_own_type_only(stack, plant, opcua_programs):
+    mqtt = stack.add("mqtt")
+    with pytest.raises(Fault, match="BadUserAccessDenied"):
+        opcua_programs("asyncua").connect(stack.opcua_port, mqtt)
+    wait_until(lambda: notes(stack, mqtt) == [("login.refused", "integration is of another type", 1)], 2)
+    assert connack(stack.mqtt_port, plant["username"], plant["password"]) == NOT_AUTHORIZED
+
+
+def test_a_guesser_is_slowed_and_banned_from_mqtt_too_and_known_clients_get_in(make_stack, opcua_programs):
+    stack = make_stack(GUESSES_PER_ADDRESS=str(GUESSES), GUESSES_PER_USERNAME=str(GUESSES)).start()
+    turing, hopper, mqtt = stack.add("opcua"), stack.add("opcua"), stack.add("mqtt")
+    program = opcua_programs("asyncua")
+    program.connect(stack.opcua_port, turing).close()
+    took = []
+    for number in range(GUESSES):
+        start = time.monotonic()
+        with pytest.raises(Fault, match="BadUserAccessDenied"):
+            program.connect(stack.opcua_port, {**hopper, "password": f"guess {number}"})
+        took.append(time.monotonic() - start)
+    assert took[-1] > 1.5 * took[0], took
+    wait_until(lambda: stack.query("SELECT kind, name FROM ban") == [("address", "127.0.0.1")], 2)
+    (begun,) = stack.activity("kind = 'ban.begun'")
+    assert begun["detail"] == f"address 127.0.0.1 banned for 10 minutes after {GUESSES} wrong passwords"
+
+    time.sleep(1)  # not polled: whoever gets in once is known from then on
+    assert not gets_in(program, stack, hopper)
+    assert gets_in(program, stack, turing)
+    assert connack(stack.mqtt_port, mqtt["username"], mqtt["password"]) != 0
+
+    stack.flask("bans", "lift", "127.0.0.1")
+    wait_until(lambda: gets_in(program, stack, hopper), 2, "the ban to be lifted")
+    with logged_in(stack.mqtt_port, mqtt, "c") as client:
+        client.sendall(b"\xc0\x00")
+        assert clients.receive(client, 2) == b"\xd0\x00"
+    stack.stop()
+    stack.clean_log()
+
+
+def test_a_guesser_at_mqtt_is_banned_from_opc_ua(make_stack, opcua_programs):
+    stack = make_stack(GUESSES_PER_ADDRESS="3", GUESSES_PER_USERNAME="off").start()
+    turing = stack.add("opcua")
+    for number in range(3):
+        assert connack(stack.mqtt_port, turing["username"], f"guess {number}") != 0
+    time.sleep(1)  # not polled: whoever gets in once is known from then on
+    assert not gets_in(opcua_programs("asyncua"), stack, turing)
+    refused = "kind = 'login.refused' AND protocol = 'opcua' AND detail = 'too many failed logins'"
+    wait_until(lambda: stack.activity(refused), 2)
+    stack.stop()
+    stack.clean_log()
+
+
+def gets_in(program: Program, stack: Stack, integration: dict[str, Any]) -> bool:
+    try:
+        program.connect(stack.opcua_port, integration).close()
+    except Fault as fault:
+        assert "BadUserAccessDenied" in str(fault), fault
+        return False
+    return True
