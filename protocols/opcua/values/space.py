@@ -63,11 +63,12 @@ class ValueSpace:
         if index != naming.NAMESPACE:
             raise RuntimeError(f"namespace {naming.NAMESPACE_URI} has the index {index}, not {naming.NAMESPACE}")
         await server.nodes.objects.add_folder(naming.ROOT, ROOT_NAME)
+        loop = asyncio.get_running_loop()
+        self.nodes.crowds.call_soon = loop.call_soon
         if self._keeper is None:
             return
         await asyncio.to_thread(self._keeper.open)
         self._keeper.load(self.nodes, {key: grant.username for key, grant in grants.items()})
-        loop = asyncio.get_running_loop()
         self._keeper.start(loop.call_later, loop.call_soon_threadsafe)
 
     def enter(self, grant: Grant) -> None:
