@@ -202,14 +202,18 @@ class Session(InternalSession):
         async def go_on(asked: ua.ReadParameters) -> Any:
             return self.iserver.attribute_service.read(asked)
 
-        async def some(asked: list[ua.ReadValueId]) -> list[ua.DataValue]:
-            part = ua.ReadParameters(params.MaxAge, params.TimestampsToReturn, asked)
-            return await self._common.space.read(self.caller, part, go_on)
+        size = 0
 
-        results = await self._turns.answer(params.NodesToRead, some)
-        self.caller.values_read += sum(one.AttributeId == _VALUE for one in params.NodesToRead)
-        self._check_size(weigh(results))
-        return results
+        async def some(asked: list[ua.ReadValueId]) -> list[ua.DataValue]:
+            nonlocal size
+            part = ua.ReadParameters(params.MaxAge, params.TimestampsToReturn, asked)
+            found = await self._common.space.read(self.caller, part, go_on)
+            self.caller.values_read += sum(one.AttributeId == _VALUE for one in asked)
+            size += weigh(found)
+            self._check_size(size)
+            return found
+
+        return await self._turns.answer(params.NodesToRead, some)
 
     async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
         async def go_on(asked: ua.WriteParameters) -> Any:

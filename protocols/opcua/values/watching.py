@@ -121,15 +121,17 @@ class Crowds:
         """Tell one crowd after the other, until a turn's work is done."""
         self._is_called = False
         work = _TURN
-        while work > 0 and self._waiting:
-            watchers = next(iter(self._waiting))
-            waiting = self._waiting.pop(watchers)
-            work = watchers.tell(work)
-            if watchers.is_done:
-                self._bytes -= waiting
-            else:
-                self._waiting[watchers] = waiting  # the others first
-        self._call()
+        try:
+            while work > 0 and self._waiting:
+                watchers = next(iter(self._waiting))
+                work = watchers.tell(work)
+                waiting = self._waiting.pop(watchers)
+                if watchers.is_done:
+                    self._bytes -= waiting
+                else:
+                    self._waiting[watchers] = waiting  # after the others
+        finally:
+            self._call()
 
 
 def units(size: int) -> int:
