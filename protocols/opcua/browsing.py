@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import chain, islice
 
 from asyncua import ua
 
 from protocols.opcua.limits import Limits
+from protocols.opcua.turns import Turns
 
 _Codes = ua.StatusCodes
+_STEP = 50  # references that are made before the time is looked at
 Browse = Callable[[ua.BrowseParameters], Awaitable[list[ua.BrowseResult]]]
+References = Iterator[ua.ReferenceDescription]
 
 
 class Pages:
-    """What one session has not been told yet of the nodes that it browsed."""
+    """What one session has not been told yet of the nodes that it browsed: not made before it is asked for."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, turns: Turns) -> None:
         self._limits = limits
-        self._waiting: dict[bytes, tuple[list[ua.ReferenceDescription], int]] = {}
+        self._turns = turns
+        self._waiting: dict[bytes, tuple[References, int]] = {}
+
+    def forget(self) -> None:
+        """Let go of what waits: it may not be told any more."""
+        self._waiting.clear()
 
     async def browse(self, params: ua.BrowseParameters, whole: Browse) -> list[ua.BrowseResult]:
         """Browse node by node, so that what is found never piles up."""
         left = self._limits.references
         results = []
         for node in params.NodesToBrowse:
+            await self._turns.give()
+            if left <= 0 and not self._has_room:  # whatever there is could neither be told nor wait
+                results.append(_no_room())
+                continue
             (found,) = await whole(ua.BrowseParameters(View=params.View, NodesToBrowse=[node]))
-            asked = params.RequestedMaxReferencesPerNode or left
-            cut = self._cut(found.References, min(asked, left), asked, found.StatusCode)
-            left -= len(cut.References)
-            results.append(cut)
+            asked = params.RequestedMaxReferencesPerNode or self._limits.references
+            result, taken = await self._cut(iter(found.References), min(asked, left), asked, found.StatusCode)
+            left -= taken
+            results.append(result)
         return results
 
-    def next(self, params: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
+    async def next(self, params: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
         """Go on, or let go."""
         left = self._limits.references
         results = []
         for point in params.ContinuationPoints:
+            await self._turns.give()
             waiting = self._waiting.pop(bytes(point or b""), None)
             if waiting is None:
                 results.append(ua.BrowseResult(StatusCode=ua.StatusCode(_Codes.BadContinuationPointInvalid)))
@@ -44,19 +58,35 @@ class Pages:
                 results.append(ua.BrowseResult())
             else:
                 references, asked = waiting
-                cut = self._cut(references, min(asked, left), asked, ua.StatusCode())
-                left -= len(cut.References)
-                results.append(cut)
+                result, taken = await self._cut(references, min(asked, left), asked, ua.StatusCode())
+                left -= taken
+                results.append(result)
         return results
 
-    def _cut(
-        self, references: list[ua.ReferenceDescription], most: int, asked: int, code: ua.StatusCode
-    ) -> ua.BrowseResult:
-        """Return the first references, and keep the others."""
-        if len(references) <= most:
-            return ua.BrowseResult(StatusCode=code, References=references)
-        if len(self._waiting) >= self._limits.continuation_points:
-            return ua.BrowseResult(StatusCode=ua.StatusCode(_Codes.BadNoContinuationPoints))
+    @property
+    def _has_room(self) -> bool:
+        return len(self._waiting) < self._limits.continuation_points
+
+    async def _cut(
+        self, references: References, most: int, asked: int, code: ua.StatusCode
+    ) -> tuple[ua.BrowseResult, int]:
+        """Return the first references, and keep the others; and how many were made, for a refusal costs as much."""
+        taken: list[ua.ReferenceDescription] = []
+        while len(taken) < most:
+            before = len(taken)
+            taken += islice(references, min(_STEP, most - before))
+            if len(taken) == before:
+                return ua.BrowseResult(StatusCode=code, References=taken), before
+            await self._turns.give()
+        more = next(references, None)
+        if more is None:
+            return ua.BrowseResult(StatusCode=code, References=taken), len(taken)
+        if not self._has_room:
+            return _no_room(), len(taken)
         point = os.urandom(8)
-        self._waiting[point] = references[most:], asked
-        return ua.BrowseResult(StatusCode=code, ContinuationPoint=point, References=references[:most])
+        self._waiting[point] = chain((more,), references), asked
+        return ua.BrowseResult(StatusCode=code, ContinuationPoint=point, References=taken), len(taken)
+
+
+def _no_room() -> ua.BrowseResult:
+    return ua.BrowseResult(StatusCode=ua.StatusCode(_Codes.BadNoContinuationPoints))

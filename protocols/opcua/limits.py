@@ -34,6 +34,7 @@ class Limits:
     operations: int = 1_000  # in one request, such as nodes to read
     references: int = 10_000  # in one answer to Browse
     continuation_points: int = 10  # per session
+    path_elements: int = 256  # of one path that is translated
     queued_frames: int = 64  # of one connection, before it is not read
     pending: int = 1_000  # connections that are not logged in; beyond it the oldest gives way
     session_subscriptions: int = 100

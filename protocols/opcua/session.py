@@ -24,6 +24,7 @@ from protocols.opcua.browsing import Pages
 from protocols.opcua.common import Common
 from protocols.opcua.space import NOT_PERMITTED, Caller
 from protocols.opcua.subscriptions import Subscription, Subscriptions
+from protocols.opcua.turns import Turns
 from protocols.opcua.weight import weigh
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Session(InternalSession):
         self.application_name = self.application_uri = ""
         self.presence_id = ""
         self._common = common
-        self._pages = Pages(common.limits)
+        self._turns = Turns(lambda: self.is_closed)
+        self._pages = Pages(common.limits, self._turns)
 
     @property
     def client_id(self) -> str:
@@ -82,7 +84,7 @@ class Session(InternalSession):
     def begin(self, grant: Grant, presence_id: str, address: str) -> None:
         """Take up a session whose login is accepted."""
         self.state = SessionState.Activated
-        self.caller = Caller(grant, self.client_id, address)
+        self.caller = Caller(grant, self.client_id, address, self._turns.give)
         self.presence_id = presence_id
 
     def end(self, reason: str) -> None:
@@ -95,7 +97,8 @@ class Session(InternalSession):
             self._common.presence.disconnected(self.presence_id, reason)
 
     def revoke(self) -> None:
-        """End what is monitored and may not be read any more."""
+        """End what is monitored, or waits to be told of, and may not be read any more."""
+        self._pages.forget()
         for subscription in self.subscriptions():
             items = subscription.monitored_item_srv
             for mid, node_id in items.node_ids():
@@ -199,18 +202,29 @@ class Session(InternalSession):
         async def go_on(asked: ua.ReadParameters) -> Any:
             return self.iserver.attribute_service.read(asked)
 
-        results = await self._common.space.read(self.caller, params, go_on)
-        self.caller.values_read += sum(one.AttributeId == _VALUE for one in params.NodesToRead)
-        if weigh(results) > self._common.limits.max_message:
-            raise ServiceError(_Codes.BadResponseTooLarge)
-        return results
+        size = 0
+
+        async def some(asked: list[ua.ReadValueId]) -> list[ua.DataValue]:
+            nonlocal size
+            part = ua.ReadParameters(params.MaxAge, params.TimestampsToReturn, asked)
+            found = await self._common.space.read(self.caller, part, go_on)
+            self.caller.values_read += sum(one.AttributeId == _VALUE for one in asked)
+            size += weigh(found)
+            self._check_size(size)
+            return found
+
+        return await self._turns.answer(params.NodesToRead, some)
 
     async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
         async def go_on(asked: ua.WriteParameters) -> Any:
             return await self.iserver.attribute_service.write(asked, user=_USER)
 
         self.caller.values_written += sum(one.AttributeId == _VALUE for one in params.NodesToWrite)
-        return await self._common.space.write(self.caller, params, go_on)
+
+        async def some(asked: list[ua.WriteValue]) -> list[ua.StatusCode]:
+            return await self._common.space.write(self.caller, ua.WriteParameters(asked), go_on)
+
+        return await self._turns.answer(params.NodesToWrite, some)
 
     async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
         async def go_on(asked: ua.BrowseParameters) -> Any:
@@ -222,25 +236,36 @@ class Session(InternalSession):
         return await self._pages.browse(params, whole)
 
     async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
-        return self._pages.next(parameters)
+        return await self._pages.next(parameters)
 
     async def translate_browsepaths_to_nodeids(self, params: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
         async def go_on(asked: list[ua.BrowsePath]) -> Any:
             return self.iserver.view_service.translate_browsepaths_to_nodeids(asked)
 
-        return await self._common.space.translate_browsepaths(self.caller, params, go_on)
+        async def some(asked: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+            if len(asked[0].RelativePath.Elements or ()) > self._common.limits.path_elements:
+                return [ua.BrowsePathResult(ua.StatusCode(_Codes.BadQueryTooComplex))]
+            return await self._common.space.translate_browsepaths(self.caller, asked, go_on)
+
+        return await self._turns.answer(params, some, step=1)
 
     async def add_nodes(self, params: list[ua.AddNodesItem]) -> list[ua.AddNodesResult]:
         async def go_on(asked: list[ua.AddNodesItem]) -> Any:
             return self.iserver.node_mgt_service.add_nodes(asked, _ADMIN)
 
-        return await self._common.space.add_nodes(self.caller, params, go_on)
+        async def some(asked: list[ua.AddNodesItem]) -> list[ua.AddNodesResult]:
+            return await self._common.space.add_nodes(self.caller, asked, go_on)
+
+        return await self._turns.answer(params, some)
 
     async def delete_nodes(self, params: ua.DeleteNodesParameters) -> list[ua.StatusCode]:
         async def go_on(asked: ua.DeleteNodesParameters) -> Any:
             return self.iserver.node_mgt_service.delete_nodes(asked, _ADMIN)
 
-        return await self._common.space.delete_nodes(self.caller, params, go_on)
+        async def some(asked: list[ua.DeleteNodesItem]) -> list[ua.StatusCode]:
+            return await self._common.space.delete_nodes(self.caller, ua.DeleteNodesParameters(asked), go_on)
+
+        return await self._turns.answer(params.NodesToDelete, some, step=1)
 
     async def add_references(self, params: list[ua.AddReferencesItem]) -> list[ua.StatusCode]:
         return [NOT_PERMITTED for _ in params]
@@ -249,13 +274,23 @@ class Session(InternalSession):
         return [NOT_PERMITTED for _ in params]
 
     async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
-        return await self._common.space.call(self.caller, params, self.iserver.method_service.call)
+        async def some(asked: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
+            return await self._common.space.call(self.caller, asked, self.iserver.method_service.call)
+
+        return await self._turns.answer(params, some)
 
     async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
         go_on = self.iserver.history_manager.read_history
-        return await self._common.space.history_read(self.caller, params, go_on)
+        results = await self._common.space.history_read(self.caller, params, go_on)
+        self._check_size(sum(weigh(getattr(one.HistoryData, "DataValues", None) or ()) for one in results))
+        return results
 
     # ---
+
+    def _check_size(self, size: int) -> None:
+        """Refuse to encode what is too large to be sent."""
+        if size > self._common.limits.max_message:
+            raise ServiceError(_Codes.BadResponseTooLarge)
 
     def _own(self, params: Any) -> Subscription:
         return self.subscription_service.own(params.SubscriptionId, self.session_id)

@@ -21,13 +21,21 @@ GoOn = Callable[[Asked], Awaitable[Answer]]
 NOT_PERMITTED = ua.StatusCode(ua.StatusCodes.BadUserAccessDenied)
 
 
+async def _keep_on() -> None:
+    """Give nobody a turn."""
+
+
 @dataclass(slots=True, eq=False)
 class Caller:
-    """Who asks: one session of an integration.  `grant` is replaced when its permissions change."""
+    """Who asks: one session of an integration.  `grant` is replaced when its permissions change.
+
+    `give_turn` lets others go on, and raises ServiceError once the session has ended.
+    """
 
     grant: Grant
     client_id: str  # the application's name or URI, as it was stated
     address: str
+    give_turn: Callable[[], Awaitable[None]] = _keep_on  # to be awaited now and then in a long request
     values_read: int = 0  # counted by the server: a space need not
     values_written: int = 0
 
@@ -37,7 +45,8 @@ class Space(Protocol):
 
     Answers are in the order of what was asked, one for each.  To refuse one thing, answer with its StatusCode; to
     refuse the whole request, raise `asyncua.common.utils.ServiceError(code)`.  Anything else that is raised is told
-    as BadInternalError, and logged.  The number of operations in one request is bounded before a space is asked.
+    as BadInternalError, and logged.  The number of operations in one request is bounded before a space is asked, which
+    gets a long request in parts, one after the other, with the turns of other requests between them.
     """
 
     async def start(self, server: Server, grants: Mapping[int, Grant]) -> None:
@@ -78,7 +87,10 @@ class Space(Protocol):
     async def browse(
         self, caller: Caller, params: ua.BrowseParameters, go_on: GoOn[ua.BrowseParameters, list[ua.BrowseResult]]
     ) -> list[ua.BrowseResult]:
-        """Return all references of each node: the server itself cuts them into pieces of the size asked for."""
+        """Return all references of each node: the server itself cuts them into pieces of the size asked for.
+
+        `References` may be an iterator, of which the server takes later what it has not been asked for yet.
+        """
         ...
 
     async def translate_browsepaths(
@@ -141,7 +153,7 @@ class Space(Protocol):
         params: ua.HistoryReadParameters,
         go_on: GoOn[ua.HistoryReadParameters, list[ua.HistoryReadResult]],
     ) -> list[ua.HistoryReadResult]:
-        """Read the last values."""
+        """Read the last values; all nodes of a request at once, for they share one answer."""
         ...
 
     def usage(self) -> list[Usage]:

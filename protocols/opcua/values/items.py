@@ -1,11 +1,12 @@
 """Monitored items on integrations' nodes: asyncua's service, with ours for nodes that it does not know.
 
-A value is put into the queue of its subscription in the same turn of the loop in which it is written; the
-subscription's own loop sends it.
+A value is put into the queue of its subscription in the same turn of the loop in which it is written, or soon after
+where a crowd monitors the node; the subscription's own loop sends it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -17,6 +18,7 @@ from protocols.opcua.values import attributes, filters, naming, ranges
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.limits import Hits, ValueLimits
 from protocols.opcua.values.reader import Reader
+from protocols.opcua.values.watching import News, Watchers
 
 if TYPE_CHECKING:
     from protocols.opcua.values.tree import Node
@@ -26,6 +28,16 @@ _DELETED = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown
 _COST = 256  # bytes that a notification takes beside the value
 _RECOUNT = 256  # values after which what waits is counted again, if it takes too much room
 _OVERFLOW = 0x0480  # the DataValue info bits of a StatusCode that say that values before this one were dropped
+
+
+class Waiting(ua.MonitoredItemNotification):
+    """A notification that waits to be sent, with how much room it takes."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, handle: int, value: ua.DataValue, size: int) -> None:
+        super().__init__(handle, value)
+        self.size = size
 
 
 class Item:
@@ -43,6 +55,7 @@ class Item:
         "mode",
         "most",
         "node",
+        "since",
         "times",
     )
 
@@ -54,6 +67,7 @@ class Item:
         self.mode = request.MonitoringMode
         self.last: ua.DataValue | None = None
         self.is_hidden = False
+        self.since = 0  # the number of the news up to which everything is told
         self.set(request.RequestedParameters)
 
     @property
@@ -69,23 +83,32 @@ class Item:
         self.most = min(max(parameters.QueueSize, 1), self.items.limits.queue, self.items.isub.max_queue_size)
         self.times = self.items.times
 
-    def changed(self, node: Node, value: ua.DataValue) -> None:
+    @property
+    def wants_all(self) -> bool:
+        """Say whether more than the last value can wait for it."""
+        return bool(self.most > 1)
+
+    def changed(self, news: News) -> None:
         """Tell a new value, if it is to be told."""
-        self.node = node
+        if news.number <= self.since:
+            return
+        self.node, value, size = news.node, news.value, news.size
         if self.mode != ua.MonitoringMode.Reporting:
             return
-        if not self.items.reader.may_read(node):
-            value = _HIDDEN
+        if not self.items.reader.may_read(self.node):
+            value, size = _HIDDEN, 0
         if self.filter.passes(self.last, value):
             self.last = value
-            self.items.tell(self, value)
+            self.items.tell(self, value, size, is_after_lost=news.is_after_lost)
 
     def begin(self) -> None:
         """Tell what there is now."""
         self.last = None
+        self.node = self.node.folder.nodes.get(self.node.name, self.node)  # it may have been made again
+        self.since = self.node.watchers.number if self.node.watchers is not None else 0
         if self.mode == ua.MonitoringMode.Reporting:
             self.last = self._now()
-            self.items.tell(self, self.last)
+            self.items.tell(self, self.last, self.node.size)
 
     def _now(self) -> ua.DataValue:
         if self.is_hidden:
@@ -123,25 +146,25 @@ class Items(MonitoredItems):
         for item in self._items.values():
             item.look()
 
-    def tell(self, item: Item, value: ua.DataValue) -> None:
+    def tell(self, item: Item, value: ua.DataValue, size: int, *, is_after_lost: bool = False) -> None:
         """Queue a value for the next answer; beyond the item's queue, or the subscription's room, another goes."""
-        queues: dict[int, list[ua.MonitoredItemNotification]] = self.isub._triggered_datachanges
+        queues: dict[int, list[Waiting]] = self.isub._triggered_datachanges
         if not queues:
             self._queued = 0
         queue = queues.setdefault(item.id, [])
         shown = ranges.shown(value, item.asked.IndexRange, item.times)
         if queue and (len(queue) >= item.most or self._is_full()):
             self._hits.add("queue")
-            del queue[0 if item.discards_oldest else -1]
-            if item.most > 1:
-                shown = _overflowed(shown)
-        else:
-            self._queued += item.node.size + _COST
-        queue.append(ua.MonitoredItemNotification(item.handle, shown))
+            self._queued -= queue.pop(0 if item.discards_oldest else -1).size
+            is_after_lost = True
+        if is_after_lost and item.most > 1:
+            shown = _overflowed(shown)
+        queue.append(Waiting(item.handle, shown, size + _COST))
+        self._queued += size + _COST
 
     def drop(self, item: Item) -> None:
         """Forget what waits to be told of an item."""
-        self.isub._triggered_datachanges.pop(item.id, None)
+        self._queued -= _size(self.isub._triggered_datachanges.pop(item.id, ()))
 
     def _is_full(self) -> bool:
         """Say whether what waits takes all the room; it is counted anew now and then, for it is sent elsewhere."""
@@ -151,9 +174,7 @@ class Items(MonitoredItems):
         if self._until_recount < 0:
             self._until_recount = _RECOUNT
             queues = self.isub._triggered_datachanges
-            self._queued = sum(
-                len(queue) * (self._items[mid].node.size + _COST) for mid, queue in queues.items() if mid in self._items
-            )
+            self._queued = sum(map(_size, queues.values()))
         return self._queued > self.limits.queue_bytes
 
     # --- what asyncua calls
@@ -185,8 +206,8 @@ class Items(MonitoredItems):
         self._items[item.id] = item
         if item.is_value:
             if node.watchers is None:
-                node.watchers = []
-            node.watchers.append(item)
+                node.watchers = Watchers()
+            node.watchers.members[item] = None
         item.begin()
         return result
 
@@ -230,10 +251,15 @@ def _forget(item: Item) -> None:
     """Take an item from its node, or from where it waits for a node to be there again."""
     node = item.node
     for watchers in (node.watchers, node.folder.waiting.get(node.name)):
-        if watchers and item in watchers:
-            watchers.remove(item)
+        if watchers is not None:
+            watchers.members.pop(item, None)
     if not node.folder.waiting.get(node.name, True):
         del node.folder.waiting[node.name]
+
+
+def _size(queue: Iterable[ua.MonitoredItemNotification]) -> int:
+    """Return how much room these take; those on nodes of asyncua's own are as good as nothing."""
+    return sum(getattr(one, "size", 0) for one in queue)
 
 
 def _overflowed(value: ua.DataValue) -> ua.DataValue:

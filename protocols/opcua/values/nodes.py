@@ -19,6 +19,7 @@ from protocols.opcua.values.history import Ring
 from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.limits import Hits, ValueLimits
 from protocols.opcua.values.tree import OVERHEAD, Folder, Node
+from protocols.opcua.values.watching import Crowds
 
 GOOD = ua.StatusCode()
 _BAD = 0x80000000
@@ -49,6 +50,7 @@ class Nodes:
         self.count = 0
         self.bytes = 0
         self.ring_bytes = 0
+        self.crowds = Crowds(limits.queue, limits.queue_bytes)
         self._keeper = keeper
 
     # --- folders
@@ -164,7 +166,7 @@ class Nodes:
         node.folder.remove(node)
         self._keeper.dropped(node)
         if node.watchers:
-            self._tell(node, ua.DataValue(StatusCode=_DELETED))
+            self.crowds.tell(node.watchers, node, ua.DataValue(StatusCode=_DELETED), 0)
 
     # --- values
 
@@ -193,7 +195,7 @@ class Nodes:
             self._remember(node, value, size)
         self._keeper.changed(node)
         if node.watchers:
-            self._tell(node, value)
+            self.crowds.tell(node.watchers, node, value, size)
 
     def restore(self, folder: Folder, name: str, kind: Kind | None, value: ua.DataValue | None) -> Node:
         """Return a node as it was kept; nobody is told, and nothing is refused."""
@@ -257,10 +259,6 @@ class Nodes:
     def _refuse(self, limit: str, code: int, fact: str) -> None:
         self.hits.add(limit)
         raise Refused(code, fact)
-
-    def _tell(self, node: Node, value: ua.DataValue) -> None:
-        for watcher in list(node.watchers or ()):
-            watcher.changed(node, value)
 
     # --- history
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asyncua import ua
@@ -12,13 +13,19 @@ from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.reader import Reader
 
 
-def read(reader: Reader, params: ua.HistoryReadParameters, limits: ValueLimits) -> list[ua.HistoryReadResult]:
+async def read(
+    reader: Callable[[], Reader],
+    params: ua.HistoryReadParameters,
+    limits: ValueLimits,
+    give_turn: Callable[[], Awaitable[None]],
+) -> list[ua.HistoryReadResult]:
     """Return the last values of each node; all nodes of one answer share its room."""
     room = limits.history_answer_bytes
     results = []
     for asked in params.NodesToRead:
+        await give_turn()
         try:
-            result, size = _read_one(reader, asked, params, limits, room)
+            result, size = _read_one(reader(), asked, params, limits, room)
         except Refused as refused:
             result, size = ua.HistoryReadResult(ua.StatusCode(refused.code)), 0
         room = max(room - size, 0)

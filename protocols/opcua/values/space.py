@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,12 @@ class ValueSpace:
         if index != naming.NAMESPACE:
             raise RuntimeError(f"namespace {naming.NAMESPACE_URI} has the index {index}, not {naming.NAMESPACE}")
         await server.nodes.objects.add_folder(naming.ROOT, ROOT_NAME)
+        loop = asyncio.get_running_loop()
+        self.nodes.crowds.call_soon = loop.call_soon
         if self._keeper is None:
             return
         await asyncio.to_thread(self._keeper.open)
         self._keeper.load(self.nodes, {key: grant.username for key, grant in grants.items()})
-        loop = asyncio.get_running_loop()
         self._keeper.start(loop.call_later, loop.call_soon_threadsafe)
 
     def enter(self, grant: Grant) -> None:
@@ -197,14 +199,17 @@ class ValueSpace:
         go_on: GoOn[ua.HistoryReadParameters, list[ua.HistoryReadResult]],
     ) -> list[ua.HistoryReadResult]:
         """Read the last values; standard nodes have no history."""
-        return past.read(self._reader(caller), params, self.limits)
+        return await past.read(lambda: self._reader(caller), params, self.limits, caller.give_turn)
 
     # --- nodes
 
     async def browse(
         self, caller: Caller, params: ua.BrowseParameters, go_on: GoOn[ua.BrowseParameters, list[ua.BrowseResult]]
     ) -> list[ua.BrowseResult]:
-        """Return the references of each node; those of the folder of integrations are partly asyncua's."""
+        """Return the references of each node; those of the folder of integrations are partly asyncua's.
+
+        They are made as they are taken: a folder has thousands.
+        """
         reader = self._reader(caller)
         others: list[ua.BrowseDescription] = []
         answer: list[Any] = []
@@ -218,7 +223,8 @@ class ValueSpace:
             _fill(answer, await go_on(ua.BrowseParameters(params.View, params.RequestedMaxReferencesPerNode, others)))
         for place, asked in enumerate(params.NodesToBrowse):
             if asked.NodeId == naming.ROOT:
-                answer[place].References.extend(self._views.browse(reader, asked).References)
+                integrations = self._views.browse(reader, asked).References
+                answer[place].References = chain(answer[place].References, integrations)
         return answer
 
     async def translate_browsepaths(

@@ -6,23 +6,15 @@ A name with several levels makes folders on its way.  A node may have a value an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
 from asyncua import ua
 
 from protocols.opcua.values import naming
 from protocols.opcua.values.history import Ring
 from protocols.opcua.values.kinds import Kind
+from protocols.opcua.values.watching import Watchers
 
 OVERHEAD = 768  # bytes that a node takes, whatever it holds
-
-
-class Watcher(Protocol):
-    """Somebody who is told of each new value of a node."""
-
-    def changed(self, node: Node, value: ua.DataValue) -> None:
-        """Take notice of a value, or of a status that says why there is none."""
-        ...
 
 
 class Node:
@@ -57,7 +49,7 @@ class Node:
         self.writes = 0
         self.size = 0  # bytes of its value
         self.ring: Ring | None = None
-        self.watchers: list[Watcher] | None = None
+        self.watchers: Watchers | None = None
         self.record = 0  # its number in the store, and that of its history; 0 where there is none
         self.ring_record = 0
 
@@ -100,7 +92,7 @@ class Folder:
         self.nodes: dict[str, Node] = {}
         self.bytes = 0
         self.ring_bytes = 0
-        self.waiting: dict[str, list[Watcher]] = {}  # for a node that was deleted to be there again
+        self.waiting: dict[str, Watchers] = {}  # for a node that was deleted to be there again
 
     def rename(self, username: str) -> None:
         """Have another username, and so other node ids."""

@@ -271,7 +271,7 @@ async def test_a_subscription_tells_each_change(bed: Bed) -> None:
     await one.write_value(5.0)
     await subscription.delete()
     assert listener.values[5:] == [4.0]
-    assert bed.space.nodes.find("ada/x").watchers == []
+    assert len(bed.space.nodes.find("ada/x").watchers) == 0
 
 
 async def test_monitored_items_follow_permissions(bed: Bed) -> None:

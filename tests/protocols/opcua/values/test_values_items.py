@@ -115,6 +115,44 @@ async def test_what_waits_in_a_subscription_is_bounded_in_bytes(bed: Bed) -> Non
     assert made.waiting(bed) == [b"1", b"2"], "what was sent takes no room any more"
 
 
+async def test_what_waits_takes_the_room_of_its_own_size(bed: Bed) -> None:
+    bed.space.limits = ValueLimits(queue_bytes=50_000)
+    made = await monitor(bed, b"", QueueSize=100, DiscardOldest=False)
+    for number in range(4):
+        for size in (10_000,) * 5 + (1,) * 300:
+            await made.node.write_value(bytes([number]) * size)
+    waiting = made.waiting(bed)
+    assert 40_000 < sum(map(len, waiting)) <= 60_000, "small values do not make the large ones before them small"
+
+
+async def test_a_crowd_is_told_everything_that_its_queues_can_hold(bed: Bed) -> None:
+    made = await monitor(bed, QueueSize=100)
+    for _ in range(2):
+        asked = ua.MonitoredItemCreateRequest(
+            ua.ReadValueId(made.node.nodeid, ua.AttributeIds.Value),
+            ua.MonitoringMode.Reporting,
+            ua.MonitoringParameters(ClientHandle=7, QueueSize=1),
+        )
+        await made.client.uaclient.create_monitored_items(
+            ua.CreateMonitoredItemsParameters(
+                made.subscription.subscription_id, ua.TimestampsToReturn.Both, [asked] * 500
+            )
+        )
+    made.waiting(bed)
+    values = [
+        ua.WriteValue(made.node.nodeid, ua.AttributeIds.Value, None, ua.DataValue(number)) for number in range(1, 51)
+    ]
+    assert all(code.is_good() for code in await made.client.uaclient.write(ua.WriteParameters(values)))
+    watchers = bed.space.nodes.find("ada/x").watchers
+    assert len(watchers) == 1_001
+    await eventually(lambda: watchers.is_done)
+    assert made.waiting(bed) == list(range(1, 51))
+    queues = bed.server.iserver.subscription_service.subscriptions[
+        made.subscription.subscription_id
+    ]._triggered_datachanges
+    assert [one.Value.Value.Value for queue in queues.values() for one in queue] == [50] * 1_000
+
+
 async def test_a_deadband_holds_small_changes_back(bed: Bed) -> None:
     deadband = ua.DataChangeFilter(ua.DataChangeTrigger.StatusValue, ua.DeadbandType.Absolute, 1.0)
     made = await monitor(bed, 0.0, QueueSize=10, Filter=deadband)
@@ -211,4 +249,4 @@ async def test_items_go_with_their_session(bed: Bed) -> None:
     assert len(watched.watchers) == 1
     await made.client.disconnect()
     bed.forget_client(made.client)
-    await eventually(lambda: watched.watchers == [])
+    await eventually(lambda: len(watched.watchers) == 0)

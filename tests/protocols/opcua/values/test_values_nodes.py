@@ -10,7 +10,8 @@ from asyncua import ua
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.nodes import Nodes
-from protocols.opcua.values.tree import OVERHEAD, Node
+from protocols.opcua.values.tree import OVERHEAD
+from protocols.opcua.values.watching import News, Watchers
 from tests.protocols.opcua.values.values_pure import NOW, later, make_nodes, refused, value
 
 _NO_ROOM = (ua.StatusCodes.BadTooManyOperations, ua.StatusCodes.BadOutOfMemory, ua.StatusCodes.BadNodeIdExists)
@@ -20,7 +21,10 @@ class Watcher:
     def __init__(self) -> None:
         self.seen: list[object] = []
 
-    def changed(self, node: Node, value: ua.DataValue) -> None:
+    wants_all = True
+
+    def changed(self, news: News) -> None:
+        value = news.value
         self.seen.append(value.Value.Value if value.StatusCode.is_good() else value.StatusCode.name)
 
 
@@ -165,7 +169,8 @@ def test_watchers_are_told_and_wait_for_a_deleted_node_to_be_there_again() -> No
     folder = nodes.adopt(1, "a")
     watcher = Watcher()
     node = nodes.publish(folder, "x", value(1), NOW)
-    node.watchers = [watcher]
+    node.watchers = Watchers()
+    node.watchers.members[watcher] = None
     nodes.write(node, value(2), NOW)
     nodes.delete(node)
     nodes.publish(folder, "x", value(3), NOW)

@@ -54,7 +54,10 @@ class _Session(InternalSession):
         return await self.space.write(self.caller, params, super().write)
 
     async def browse(self, params: Any) -> Any:
-        return await self.space.browse(self.caller, params, super().browse)
+        found = await self.space.browse(self.caller, params, super().browse)
+        for result in found:
+            result.References = list(result.References)
+        return found
 
     async def translate_browsepaths_to_nodeids(self, params: Any) -> Any:
         return await self.space.translate_browsepaths(self.caller, params, super().translate_browsepaths_to_nodeids)
