@@ -23,6 +23,7 @@ from protocols.opcua.core import Core
 from protocols.opcua.decoding import tighten
 from protocols.opcua.doors import most_connections, open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
+from protocols.opcua.held import Held
 from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Limits
 from protocols.opcua.processor import Processor
@@ -133,7 +134,7 @@ class OpcUaServer:
 
     def usage(self) -> list[Usage]:
         """Return the limits."""
-        return [*figures.usage(self.common, len(self._crowd.all)), *self._space.usage()]
+        return figures.usage(self.common, len(self._crowd.all), self._space.usage())
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
         """Return what pages may ask."""
@@ -210,6 +211,7 @@ class OpcUaServer:
             self._loop,
             Journal(self._limits.log_lines, self._loop.time()),
             Tally(),
+            Held(self._limits),
         )
 
     async def _start_core(self) -> None:
