@@ -17,15 +17,29 @@ from portal.integrations import Actor
 from portal.models import Connection, Integration, tuples
 from portal.worker_client import OPCUA, Refused, Silent
 
-SCALARS = tuple(
-    """Double Float Boolean String Int32 UInt32 Int16 UInt16 Int64 UInt64 SByte Byte
-    DateTime Guid ByteString LocalizedText""".split()
-)
-TYPES = (*SCALARS, *(f"{name}[]" for name in SCALARS))  # that a node can be made with
+_WHOLE = "a whole number from {} to {}".format
+SCALARS = {  # the types that a node can be made with, each also as an array, and what is allowed as its value
+    "Double": "a number, such as 21.5",
+    "Float": "a number, such as 21.5",
+    "Boolean": "true or false",
+    "String": "any text",
+    "Int32": _WHOLE(-(2**31), 2**31 - 1),
+    "UInt32": _WHOLE(0, 2**32 - 1),
+    "Int16": _WHOLE(-(2**15), 2**15 - 1),
+    "UInt16": _WHOLE(0, 2**16 - 1),
+    "Int64": _WHOLE(-(2**63), 2**63 - 1),
+    "UInt64": _WHOLE(0, 2**64 - 1),
+    "SByte": _WHOLE(-128, 127),
+    "Byte": _WHOLE(0, 255),
+    "DateTime": "a time, such as 2026-01-31T12:00Z",
+    "Guid": "such as 123e4567-e89b-12d3-a456-426614174000",
+    "ByteString": "0x and hexadecimal digits, or Base64",
+    "LocalizedText": "any text",
+}
 PAGE = 100
 MOST_COUNTED = 1_000  # nodes; the server tells no more at once
 MOST_ASKED = 50  # integrations whose connections are counted by their security
-OF_VALUE = ("This is no ", "A value ")  # how what the server finds wrong with a value begins
+UNREADABLE, OF_VALUE = "This is no ", "A value "  # how what the server finds wrong with a value begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +95,22 @@ def create_node(integration: Integration, actor: Actor, name: str, data_type: st
     name = name.strip()
     if not name:
         raise FieldError("name", "A name is required.")
-    if data_type not in TYPES:
+    if data_type.removesuffix("[]") not in SCALARS:
         raise FieldError("type", "Choose one of the types.")
     try:
         worker_client.have(OPCUA, "create_node", integration.id, integration.username, name, data_type, value)
     except Refused as error:
-        raise FieldError("value" if str(error).startswith(OF_VALUE) else "name", str(error)) from None
+        raise _wrong(str(error), data_type) from None
     _record("node.created", actor, name, integration)
+
+
+def _wrong(sentence: str, data_type: str) -> FieldError:
+    """Return what is wrong, with the field that it is about and what is allowed there."""
+    if sentence.startswith(UNREADABLE):
+        allowed = SCALARS[data_type.removesuffix("[]")]
+        array = "values in brackets, such as [1, 2, 3], each " if data_type.endswith("[]") else ""
+        return FieldError("value", f"{UNREADABLE}{data_type}: {array}{allowed}.")
+    return FieldError("value" if sentence.startswith(OF_VALUE) else "name", sentence)
 
 
 def delete_node(integration: Integration, actor: Actor, name: str) -> None:

@@ -6,8 +6,10 @@ every message of MQTT (see decision 38).
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -66,10 +68,21 @@ def _work(settings: Settings, listeners: Listeners, part: str, run: Callable[...
     """Run a part until it is ended; its process has `protocols.companion` blocked the signals for."""
     process.end_with_any_thread()
     process.follow_parent()
+    started, ended = threading.Event(), threading.Event()
+    threading.Thread(target=_wait, args=(started, ended), name="signals", daemon=True).start()
     running = run(settings, listeners, part)
     running.start()
-    signal.sigwait(ENDING)
+    started.set()
+    ended.wait()
     running.stop()
+
+
+def _wait(started: threading.Event, ended: threading.Event) -> None:
+    """Wait for a signal to end; while the part is still starting there is nothing to stop, and nobody to wait for."""
+    signal.sigwait(ENDING)
+    if not started.is_set():
+        os._exit(os.EX_OK)
+    ended.set()
 
 
 def make_mqtt(tools: Tools) -> Server:

@@ -14,6 +14,7 @@ from portal.connect_opcua import folder_id
 from portal.fields import FieldError
 from portal.kinds import KINDS
 from portal.models import Integration
+from portal.views.current import settings
 from portal.views.pieces import question, with_headers
 
 blueprint = Blueprint("nodes", __name__)
@@ -116,6 +117,7 @@ def _context(integration: Integration) -> dict[str, Any]:
         "it": integration,
         "found": found,
         "place": place,
+        "turned_off": settings().opcua_port is None,
         "folder_id": folder_id(integration.username),
         "nodes_version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
     }

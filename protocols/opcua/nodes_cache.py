@@ -8,11 +8,13 @@ The file is written by a process of its own, which gives back the memory that th
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import importlib.metadata
 import logging
 import mmap
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -24,6 +26,7 @@ from asyncua.server.address_space import AddressSpace, NodeData, NodeManagementS
 _log = logging.getLogger("protocols.opcua")
 
 _PATIENCE = 120.0  # seconds; a small board takes long
+_PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 _HEAD = 8  # bytes: where the index begins
 
 Index = dict[int, tuple[int, int]]  # by identifier: where the node begins, and its size
@@ -132,4 +135,6 @@ def _write_apart(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody waits for it without its parent
     write(Path(sys.argv[1]))

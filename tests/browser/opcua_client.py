@@ -17,11 +17,28 @@ URI = "urn:example:scada"
 ANSWER = 15  # seconds, on a busy machine
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """Remembers its connections: asyncua leaves some open, such as that of a login that was refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: list[asyncio.BaseTransport] = []
+
+    async def create_connection(self, *words: Any, **more: Any) -> Any:
+        transport, protocol = await super().create_connection(*words, **more)
+        self._opened.append(transport)
+        return transport, protocol
+
+    def close_sockets(self) -> None:
+        for transport in self._opened:
+            transport.close()
+
+
 class OpcUaClient:
     """One client of an integration; with a folder for its certificate it signs and encrypts."""
 
     def __init__(self, port: int, integration: dict[str, Any], folder: Path | None = None, name: str = "SCADA") -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._port, self._integration, self._folder, self._name = port, integration, folder, name
         self._lost = threading.Event()
@@ -92,12 +109,12 @@ class OpcUaClient:
 
     def _stop(self) -> None:
         async def end() -> None:
-            self._client.disconnect_socket()  # asyncua leaves it open after a login that was refused
             rest = asyncio.all_tasks() - {asyncio.current_task()}
             for task in rest:
                 task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
-            await asyncio.sleep(0.05)  # a transport closes a turn later
+            self._loop.close_sockets()
+            await asyncio.sleep(0.05)  # they close a turn later
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
