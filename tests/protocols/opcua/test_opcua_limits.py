@@ -164,6 +164,12 @@ def test_a_silent_session_ends_and_is_counted(start) -> None:
     assert hits(running, "session_timeout") == 1
 
 
+def test_limits_for_which_nothing_is_refused_say_so(start) -> None:
+    running = start()
+    found = {usage.name: usage.exceeded for usage in running.do(running.server.usage)}
+    assert found.pop("OPCUA_PUBLISHING_INTERVAL") is None and set(found.values()) == {0}
+
+
 # --- what is held of messages that are not served yet
 
 
@@ -181,9 +187,9 @@ def parts(client: Wire, size: int) -> bytes:
     return whole[: cuts[-1]]
 
 
-def waiting(running) -> Wire:
+def waiting(running, seconds: float = 20.0) -> Wire:
     """Return a client whose login waits for its answer."""
-    running.door.waits["wait"] = [Wait(20.0)]
+    running.door.waits["wait"] = [Wait(seconds)]
     client = running.wire().open().create_session()
     request = ua.ActivateSessionRequest()
     request.Parameters.UserIdentityToken = client.sealed("wait", "right")
@@ -199,7 +205,7 @@ def held(running) -> dict[str, int]:
 
 def test_a_client_whose_login_waits_is_not_read_on(start) -> None:
     running = start()
-    client = waiting(running)
+    client = waiting(running, 4.0)
     client.patience(0.3)
     with pytest.raises(TimeoutError):
         client.send(chunks(200))
