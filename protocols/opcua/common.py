@@ -12,6 +12,7 @@ from protocols.contract import Authenticate, Presence
 from protocols.opcua.held import Held
 from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Hits, Limits
+from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space
 from protocols.opcua.tally import Tally
 from protocols.opcua.trust import TrustFolder
@@ -46,6 +47,7 @@ class Common:
     space: Space
     switches: Switches
     trust: TrustFolder
+    sightings: Sightings
     clock: Callable[[], datetime]
     loop: asyncio.AbstractEventLoop
     journal: Journal
