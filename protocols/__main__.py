@@ -35,9 +35,11 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     runtime.start()
     signal.sigwait(signals)
+    for companion in companions:
+        companion.end()
     runtime.stop()
     for companion in companions:
-        companion.stop()
+        companion.wait()
     return 0
 
 

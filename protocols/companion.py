@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from protocols import process
 
@@ -34,6 +35,7 @@ class Companion:
         self._work = work
         self._keeper = 0
         self._stopping = False
+        self._ending_until = 0.0
 
     def start(self) -> None:
         """Fork the keeper.  This process must have one thread."""
@@ -61,16 +63,18 @@ class Companion:
             log.critical("the keeper of the %s part ended (%d); ending this worker", self.name, found.si_status)
             os._exit(os.EX_SOFTWARE)
 
-    def stop(self) -> None:
-        """Have the part end, and wait for it."""
+    def end(self) -> None:
+        """Have the part end; it does while this process ends what it has itself."""
         self._stopping = True
-        try:
+        self._ending_until = time.monotonic() + PATIENCE + 1
+        with suppress(ProcessLookupError):  # somebody has ended it
             os.kill(self._keeper, signal.SIGTERM)
-            until = time.monotonic() + PATIENCE + 1
-            while os.waitpid(self._keeper, os.WNOHANG) == (0, 0) and time.monotonic() < until:
+
+    def wait(self) -> None:
+        """Wait for a part that was told to end."""
+        with suppress(ChildProcessError):
+            while os.waitpid(self._keeper, os.WNOHANG) == (0, 0) and time.monotonic() < self._ending_until:
                 time.sleep(0.02)
-        except (ProcessLookupError, ChildProcessError):  # somebody has ended it
-            pass
 
     def _keep(self, parent: int) -> None:
         _take_signals()

@@ -119,7 +119,7 @@ class Usage:
     name: str  # the setting that holds the limit, such as MQTT_MAX_CONNECTIONS
     used: int | None  # None where the limit is one of each client
     limit: float
-    exceeded: int
+    exceeded: int | None  # None where nothing is refused: what is asked for is brought within the limit
 
 
 class Refused(Exception):

@@ -21,12 +21,15 @@ blueprint = Blueprint("server", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """One limit as a server reports it; `used` is None where the limit is one of each client."""
+    """One limit as a server reports it.
+
+    `used` is None where the limit is one of each client, `exceeded` where nothing is refused for it.
+    """
 
     name: str
     used: int | None
     limit: float
-    exceeded: int
+    exceeded: int | None
 
     @property
     def known(self) -> Limit | None:

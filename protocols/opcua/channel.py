@@ -74,6 +74,10 @@ class Channel(SecureConnection):
         """Bytes of a message that has arrived in part."""
         return int(self._incoming_size)
 
+    def forget(self) -> None:
+        """Let go of what has arrived in part."""
+        self._drop_incoming_parts()
+
     def receive(self, frame: Frame) -> ua.Message | PlainMessage | None:
         """Return the message that a frame completes.  Raises FrameError."""
         if frame.kind == MESSAGE and frame.chunk == b"F" and self._open and not self.is_secured:
@@ -91,7 +95,7 @@ class Channel(SecureConnection):
         except FrameError:
             raise
         except ua.uaerrors.UaStatusCodeError as error:
-            raise FrameError(error.code, "a message that is too large") from None
+            raise FrameError(error.code, "a message that is too large", "max_message") from None
         except Exception as error:
             # asyncua raises all kinds of errors here, and in stock goes on: an oracle for who tries out signatures.
             raise FrameError(_Codes.BadSecurityChecksFailed, f"a chunk that fails: {type(error).__name__}") from None

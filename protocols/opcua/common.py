@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from protocols.contract import Authenticate, Presence
+from protocols.opcua.held import Held
 from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Hits, Limits
+from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space
 from protocols.opcua.tally import Tally
 from protocols.opcua.trust import TrustFolder
@@ -45,10 +47,12 @@ class Common:
     space: Space
     switches: Switches
     trust: TrustFolder
+    sightings: Sightings
     clock: Callable[[], datetime]
     loop: asyncio.AbstractEventLoop
     journal: Journal
     tally: Tally
+    held: Held
     hits: Hits = field(default_factory=Hits)
     sessions: dict[int, set[Session]] = field(default_factory=dict)  # logged in, by integration
 

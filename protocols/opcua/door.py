@@ -38,7 +38,7 @@ def check_trust(common: Common, channel: Channel, address: str) -> None:
     if certificate is None or not common.switches.require_trust:
         return
     now = common.clock()
-    common.trust.see(certificate, address, now)
+    common.sightings.see(certificate, address, now)
     if not common.trust.is_trusted(certificate):
         raise FrameError(_Codes.BadCertificateUntrusted, "a certificate that nobody trusts yet")
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:

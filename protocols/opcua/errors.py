@@ -12,11 +12,15 @@ from asyncua import ua
 
 
 class OpcUaError(Exception):
-    """Something that ends a connection; `code` is a StatusCode, the text a fact for the log."""
+    """Something that ends a connection; `code` is a StatusCode, the text a fact for the log.
 
-    def __init__(self, code: int, fact: str) -> None:
+    `limit` is the name in `Limits` of what was exceeded, if that was it.
+    """
+
+    def __init__(self, code: int, fact: str, limit: str = "") -> None:
         super().__init__(fact)
         self.code = code
+        self.limit = limit
 
 
 class FrameError(OpcUaError):

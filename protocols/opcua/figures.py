@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain, islice
 
 from protocols.contract import ConnectionInfo, Usage
@@ -10,6 +12,8 @@ from protocols.opcua.processor import Processor
 from protocols.opcua.session import Session
 
 _LISTED = 100  # monitored items
+# A shorter interval is made longer, and the oldest value gives way: nothing is refused or missed.
+_NEVER_REFUSES = {"OPCUA_PUBLISHING_INTERVAL", "OPCUA_HISTORY_VALUES"}
 _SHOWN = 500  # characters of a node id
 
 
@@ -38,13 +42,19 @@ def describe(session: Session, processor: Processor) -> ConnectionInfo:
     )
 
 
-def usage(common: Common, connections: int) -> list[Usage]:
-    """Return the limits that are settings, in the order of `Limits`."""
+def usage(common: Common, connections: int, of_values: Iterable[Usage]) -> list[Usage]:
+    """Return the limits that are settings, in the order of `Limits`, and those of the values."""
     used = {"max_connections": connections}
-    return [
-        Usage(f"OPCUA_{one.upper()}", used.get(one), getattr(common.limits, one), common.hits.counts[one])
+    found = [
+        Usage(
+            f"OPCUA_{one.upper()}",
+            used.get(one),
+            getattr(common.limits, one),
+            common.hits.counts[one],
+        )
         for one in SETTINGS
     ]
+    return [replace(one, exceeded=None) if one.name in _NEVER_REFUSES else one for one in (*found, *of_values)]
 
 
 # The limits that are settings, named OPCUA_ and this in capitals.

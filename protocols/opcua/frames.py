@@ -44,6 +44,11 @@ class Frames:
         self._greeted = False
         self._largest = largest
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of a frame that has arrived in part."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that are complete.  Raises FrameError as soon as a header is wrong."""
         if not self._buffer and len(data) >= _HEADER and len(data) == self._check(data):
@@ -71,7 +76,8 @@ class Frames:
             raise FrameError(ua.StatusCodes.BadTcpMessageTypeInvalid, f"{kind.decode()} out of turn")
         largest = _LARGEST_HELLO if kind == HELLO else self._largest
         if not _SMALLEST[kind] <= size <= largest:
-            raise FrameError(ua.StatusCodes.BadTcpMessageTooLarge, f"a chunk that states {size:,} bytes")
+            limit = "max_chunk" if size > largest else ""
+            raise FrameError(ua.StatusCodes.BadTcpMessageTooLarge, f"a chunk that states {size:,} bytes", limit)
         return size
 
     def _check_start(self) -> None:

@@ -27,7 +27,7 @@ class Limits:
     publishing_interval: float = 0.05  # the shortest
 
     max_chunk: int = 65_535
-    max_chunks: int = 64  # of one message
+    max_chunks: int = 64  # of one message, for every 2 MB that it may have
     max_first_message: int = 64 * KIB  # before the login
     first_requests: int = 20  # before the login
     elements: int = 200_000  # of one message, once decoded
@@ -36,6 +36,9 @@ class Limits:
     continuation_points: int = 10  # per session
     path_elements: int = 256  # of one path that is translated
     queued_frames: int = 64  # of one connection, before it is not read
+    queued_bytes: int = 256 * KIB  # the same, after the login; before it there is max_first_message
+    held_before_login: int = 16 * MIB  # of messages not served yet, of all clients that are not let in together
+    held: int = 128 * MIB  # the same, of all others together
     pending: int = 1_000  # connections that are not logged in; beyond it the oldest gives way
     session_subscriptions: int = 100
     item_queue: int = 100  # notifications of one monitored item

@@ -42,7 +42,7 @@ async def activate(
         session.renew_nonce()
     certificate = channel.certificate
     if certificate is not None:
-        common.trust.see(certificate, address, common.clock())
+        common.sightings.see(certificate, address, common.clock())
     return ua.ActivateSessionResult(
         ServerNonce=session.nonce, Results=[ua.StatusCode() for _ in params.ClientSoftwareCertificates]
     )

@@ -23,6 +23,7 @@ from protocols.opcua.decoding import Bounded, decoded
 from protocols.opcua.endpoints import policies
 from protocols.opcua.errors import FrameError, Refused, fault
 from protocols.opcua.frames import CLOSE, HELLO, MESSAGE, OPEN, Frame
+from protocols.opcua.limits import MIB
 from protocols.opcua.services import SERVICES
 from protocols.opcua.session import Session
 from protocols.opcua.tally import Counts
@@ -40,7 +41,8 @@ class Processor(UaProcessor):
 
     def __init__(self, core: Core, common: Common, own: ServerCertificate, transport: Any, address: str) -> None:
         limits = common.limits
-        wire = TransportLimits(limits.max_chunk, limits.max_chunk, limits.max_chunks, limits.max_message)
+        chunks = limits.max_chunks * max(limits.max_message // (2 * MIB), 1)
+        wire = TransportLimits(limits.max_chunk, limits.max_chunk, chunks, limits.max_message)
         super().__init__(core, transport, wire)
         self._connection = self.channel = Channel(policies(own), self._limits, limits)
         self._core = core
@@ -62,7 +64,7 @@ class Processor(UaProcessor):
         message = self.channel.receive(frame)
         if frame.kind == CLOSE:
             return False
-        if not self._is_in:
+        if not self.is_in:
             self._check_first(is_whole=message is not None)
         if message is None:
             return True
@@ -78,7 +80,7 @@ class Processor(UaProcessor):
         return (
             frame.kind == MESSAGE
             and frame.data[_PLAIN_BODY : _PLAIN_BODY + 4] in quick.KINDS
-            and self._is_in
+            and self.is_in
             and not self.channel.is_secured
         )
 
@@ -113,6 +115,7 @@ class Processor(UaProcessor):
             self._common.journal.fail(self._address, error)
             return bytes(struct_to_binary(fault(handle, _Codes.BadEncodingError)))
         if 0 < self._limits.max_message_size < len(body):
+            self._common.hits.counts["max_message"] += len(body) > self._common.limits.max_message
             return bytes(struct_to_binary(fault(handle, _Codes.BadResponseTooLarge)))
         return body
 
@@ -149,14 +152,15 @@ class Processor(UaProcessor):
         limits = self._common.limits
         self._first_requests += is_whole
         if self._first_requests > limits.first_requests:
-            raise FrameError(_Codes.BadTcpNotEnoughResources, "too many requests without a login")
+            raise FrameError(_Codes.BadTcpNotEnoughResources, "too many requests without a login", "first_requests")
         if self.channel.unfinished > limits.max_first_message:
-            raise FrameError(_Codes.BadTcpMessageTooLarge, "a large message before the login")
+            raise FrameError(_Codes.BadTcpMessageTooLarge, "a large message before the login", "max_first_message")
 
     # --- requests
 
     @property
-    def _is_in(self) -> bool:
+    def is_in(self) -> bool:
+        """Tell whether the client has logged in."""
         return self.session is not None and self.session.is_activated()
 
     async def _serve(self, sequence: ua.SequenceHeader, data: bytes) -> None:
@@ -180,6 +184,8 @@ class Processor(UaProcessor):
             self.send_response(handle, sequence, response)
             raise
         except (ServiceError, ua.uaerrors.UaStatusCodeError) as error:
+            if error.code == _Codes.BadResponseTooLarge:
+                self._common.hits.add("max_message")
             response = fault(handle, error.code)
         except Exception as error:
             # Of ours or of asyncua; the client is told, and goes on.
@@ -310,7 +316,7 @@ class Processor(UaProcessor):
 
     def report(self) -> None:
         """Add what was sent and got since the last report to the integration's traffic."""
-        if self.session is not None and self._is_in:
+        if self.session is not None and self.is_in:
             before, self._reported = self._reported, self.counts.copy()
             self._common.tally.add(self.session.caller.grant.integration_id, self.counts.since(before))
 

@@ -23,11 +23,14 @@ from protocols.opcua.core import Core
 from protocols.opcua.decoding import tighten
 from protocols.opcua.doors import most_connections, open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
+from protocols.opcua.held import Held
 from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Limits
 from protocols.opcua.processor import Processor
 from protocols.opcua.session import Session
+from protocols.opcua.shelf import fingerprint
 from protocols.opcua.shell import STOPPING, Shell
+from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space, StandardSpace
 from protocols.opcua.tally import Crowd, Tally
 from protocols.opcua.trust import TrustFolder
@@ -72,6 +75,7 @@ class OpcUaServer:
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self._stopping = False
+        self._trusted: frozenset[str] | None = None  # as it was when all connections were held to it
 
     async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
         """Build the address space, and accept clients.  Raises CertificateError."""
@@ -133,7 +137,7 @@ class OpcUaServer:
 
     def usage(self) -> list[Usage]:
         """Return the limits."""
-        return [*figures.usage(self.common, len(self._crowd.all)), *self._space.usage()]
+        return figures.usage(self.common, len(self._crowd.all), self._space.usage())
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
         """Return what pages may ask."""
@@ -151,6 +155,7 @@ class OpcUaServer:
         if self._crowd.all:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
+        await self.common.sightings.stop()
         await self._space.stop()
         await self._server.stop()
 
@@ -167,6 +172,7 @@ class OpcUaServer:
         """
         self._switches.follow(switches)
         self._offer()
+        self._trusted = None
         self._check_trust()
         for shell, _ in self._sessions():
             if not self._switches.allow_none and not shell.processor.channel.is_secured:
@@ -206,10 +212,12 @@ class OpcUaServer:
             self._space,
             self._switches,
             trust,
+            Sightings(trust, self._limits),
             self._clock,
             self._loop,
             Journal(self._limits.log_lines, self._loop.time()),
             Tally(),
+            Held(self._limits),
         )
 
     async def _start_core(self) -> None:
@@ -268,10 +276,11 @@ class OpcUaServer:
             self._offer()
 
     def _check_trust(self) -> None:
-        """Close connections whose certificate is not trusted any more."""
-        if not self._switches.require_trust:
+        """Close connections whose certificate is not trusted any more, when others are trusted than before."""
+        if not self._switches.require_trust or (trusted := self.common.trust.trusted()) is self._trusted:
             return
-        for shell, _ in self._sessions():
+        self._trusted = trusted
+        for shell in list(self._crowd.all):
             used = shell.processor.channel.certificate
-            if used is not None and not self.common.trust.is_trusted(used):
+            if used is not None and fingerprint(used) not in trusted:
                 shell.close(NOT_TRUSTED)

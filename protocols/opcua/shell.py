@@ -12,6 +12,7 @@ from asyncua.ua.ua_binary import uatcp_to_binary
 from protocols.opcua.common import Common
 from protocols.opcua.errors import FrameError, Refused, WrongLogin, name
 from protocols.opcua.frames import Frame, Frames
+from protocols.opcua.held import Share
 from protocols.opcua.processor import Processor
 from protocols.opcua.steps import DONE, go_on, next_step
 
@@ -21,6 +22,7 @@ STOPPING = "server is stopping"
 TIMED_OUT = "session timed out"
 REFUSED = "login refused"
 
+_TOO_MUCH = "unfinished messages, while those of others are too many"
 _LAST_WORDS = 0.1  # seconds for a client to take what it is told at the end
 _PATIENCE = 2.0  # seconds for it to be sent
 _FAREWELL = 0.5  # seconds for a refused client to close its session and channel; all that it asks for is refused
@@ -55,6 +57,9 @@ class Shell(asyncio.Protocol):
         self._common = host.common
         self._frames = Frames(self._common.limits.max_chunk)
         self._queue: deque[Frame] = deque()
+        self._queued = 0  # bytes in it
+        self._served = 0  # bytes of the message that is being served
+        self._share = Share(self._common.held)
         self._task: asyncio.Task[None] | None = None
         self._can_write = asyncio.Event()
         self._can_write.set()
@@ -80,13 +85,18 @@ class Shell(asyncio.Protocol):
             return
         self.processor.counts.bytes_in += len(data)
         try:
-            self._queue.extend(self._frames.feed(data))
+            found = self._frames.feed(data)
         except FrameError as error:
             self._fail(error)
             return
+        self._queue.extend(found)
+        self._queued += sum(len(frame.data) for frame in found)
         if self._queue and self._task is None:
             self._begin()
-        if len(self._queue) >= self._common.limits.queued_frames and self._reads:
+        if self._hold():
+            limit = self._share.limit
+            self._fail(FrameError(ua.StatusCodes.BadTcpNotEnoughResources, _TOO_MUCH, limit))
+        elif self._reads and not self.closed and self._is_full(1):
             self._reads = False
             self._transport.pause_reading()
 
@@ -103,6 +113,7 @@ class Shell(asyncio.Protocol):
         session, limits = self.processor.session, self._common.limits
         if session is not None and session.is_activated():
             if now - self.processor.active_at > (session.session_timeout or limits.session_timeout):
+                self._common.hits.add("session_timeout")
                 self.close(TIMED_OUT)
         elif now - self._since > limits.connect_timeout and not self.processor.is_logging_in:
             self._common.hits.add("connect_timeout")
@@ -114,7 +125,7 @@ class Shell(asyncio.Protocol):
         if self.closed:
             return
         self.closed = True
-        self._queue.clear()
+        self._forget()
         self.processor.end(reason)
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
@@ -142,8 +153,10 @@ class Shell(asyncio.Protocol):
                 await self._can_write.wait()
                 if not self._queue:  # it was closed meanwhile
                     break
-                await self._take(self._queue.popleft())
+                await self._take(self._next())
+                self._served = 0
                 self._note_login()
+                self._hold()
                 self._read_on()
                 if self._queue:
                     await asyncio.sleep(0)
@@ -155,6 +168,36 @@ class Shell(asyncio.Protocol):
             self.close("an error of the server")
         finally:
             self._task = None
+            self._served = 0
+            self._hold()
+
+    def _next(self) -> Frame:
+        """Return the frame that is served now."""
+        frame = self._queue.popleft()
+        self._queued -= len(frame.data)
+        self._served = len(frame.data)
+        if frame.chunk == b"F":
+            self._served += self.processor.channel.unfinished
+        return frame
+
+    def _hold(self) -> bool:
+        """Count what is held of messages that are not served; return whether all together hold too much."""
+        size = self._queued + self._served + self._frames.waiting + self.processor.channel.unfinished
+        return self._share.change(size, logged_in=self.processor.is_in)
+
+    def _is_full(self, part: int) -> bool:
+        """Tell whether so much waits, or a part of it, that the client is not read."""
+        limits = self._common.limits
+        most = limits.queued_bytes if self.processor.is_in else limits.max_first_message
+        return len(self._queue) * part >= limits.queued_frames or self._queued * part >= most
+
+    def _forget(self) -> None:
+        """Let go of all that has arrived."""
+        self._queue.clear()
+        self._queued = self._served = 0
+        self._frames = Frames(self._common.limits.max_chunk)
+        self.processor.channel.forget()
+        self._hold()
 
     async def _take(self, frame: Frame) -> None:
         try:
@@ -176,13 +219,15 @@ class Shell(asyncio.Protocol):
                 self._host.settled(self, logged_in=is_in)
 
     def _read_on(self) -> None:
-        if not self._reads and not self.closed and len(self._queue) < self._common.limits.queued_frames // 2:
+        if not self._reads and not self.closed and not self._is_full(2):
             self._reads = True
             self._transport.resume_reading()
 
     def _fail(self, error: FrameError) -> None:
         """Say what is wrong (ERR, OPC 10000-6, section 7.1.2.5), and close."""
         self._common.journal.note(self.address, str(error))
+        if error.limit:
+            self._common.hits.add(error.limit)
         message = ua.ErrorMessage(ua.StatusCode(error.code), name(error.code))
         self._transport.write(uatcp_to_binary(ua.MessageType.Error, message))
         self.close(str(error), gently=True)

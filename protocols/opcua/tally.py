@@ -74,10 +74,10 @@ class Crowd(Generic[Connection]):
 
     def add(self, connection: Connection, address: str) -> None:
         """Count a connection that has been opened."""
-        network = _network(address)
-        self.all[connection] = network
-        self._pending[connection] = network
-        self._by_address[network] += 1
+        found = network(address)
+        self.all[connection] = found
+        self._pending[connection] = found
+        self._by_address[found] += 1
 
     def remove(self, connection: Connection) -> None:
         """Count it no more, if it is still counted."""
@@ -110,7 +110,8 @@ class Crowd(Generic[Connection]):
         return None
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """Return what counts as one address: of IPv6 a /64 network."""
     if ":" not in address:
         return address
     try:

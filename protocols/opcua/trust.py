@@ -6,6 +6,7 @@ The folder is where the server and the portal meet; both only add, move and dele
     rejected/<SHA-256 in hex>.der
     …/<SHA-256 in hex>.json          beside it: {"first_seen", "last_seen" (ISO 8601, UTC), "address"}
 
+A note is named by the fingerprint even where the certificate's own file is not.
 To trust a certificate is to move its two files from `rejected` to `trusted`; the server looks at each login.
 """
 
@@ -13,24 +14,23 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
+import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from protocols.opcua.certificate import application_uri
+from protocols.opcua.shelf import LARGEST, Shelf, fingerprint
+from protocols.opcua.tally import network
 
 _log = logging.getLogger("protocols.opcua")
 
 TRUSTED = "trusted"
 REJECTED = "rejected"
-LARGEST = 16 * 1024  # bytes of a certificate
 NOTED_AGAIN = timedelta(minutes=1)  # the least between two notes of when one was seen
-_SUFFIXES = {".der", ".pem", ".crt", ".cer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,51 +49,80 @@ class ClientCertificate:
 
 
 class TrustFolder:
-    """Keeps the two folders; `most` in quarantine altogether, and `most_per_address` of one address."""
+    """Keeps the two folders; `most` in quarantine altogether, and `most_per_address` of one address.
+
+    `see` may be called from another thread than the rest.
+    """
 
     def __init__(self, folder: Path, most: int = 100, most_per_address: int = 10) -> None:
-        self._trusted = folder / TRUSTED
-        self._rejected = folder / REJECTED
+        self._trusted = Shelf(folder / TRUSTED)
+        self._rejected = Shelf(folder / REJECTED)
         self._most = most
         self._most_per_address = most_per_address
-        self._added: tuple[int, frozenset[str]] = (0, frozenset())
+        self._lock = threading.RLock()
+        self._fingerprints: frozenset[str] = frozenset()
+        self._notes: dict[str, _Seen] = {}
 
     def prepare(self) -> None:
-        """Make the folders.  Raises OSError."""
-        for folder in (self._trusted, self._rejected):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folders, and look at what is there.  Raises OSError."""
+        for shelf in (self._trusted, self._rejected):
+            shelf.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._lock:
+            self._refresh()
+
+    def trusted(self) -> frozenset[str]:
+        """Return the fingerprints that are trusted: the same object until there are others."""
+        if self._trusted.has_changed():
+            with self._lock:
+                self._refresh_trusted()
+        return self._fingerprints
 
     def is_trusted(self, certificate: x509.Certificate) -> bool:
         """Tell whether an operator trusts a certificate."""
-        found = fingerprint(certificate)
-        return (self._trusted / f"{found}.der").exists() or found in self._other_names()
+        return fingerprint(certificate) in self.trusted()
+
+    def is_noted(self, name: str, now: datetime) -> bool:
+        """Tell whether there is nothing to note of a certificate that is used now."""
+        seen = self._notes.get(name)
+        return seen is not None and now - seen.last_seen < NOTED_AGAIN
 
     def see(self, certificate: x509.Certificate, address: str, now: datetime) -> None:
         """Note that a client used a certificate; one that is not trusted goes into quarantine."""
         try:
-            self._see(certificate, address, now)
+            with self._lock:
+                self._see(certificate, address, now)
         except OSError as error:
             _log.error("a client's certificate cannot be noted in %s: %s", error.filename, error.strerror)
 
     def _see(self, certificate: x509.Certificate, address: str, now: datetime) -> None:
+        self._refresh()
         found = fingerprint(certificate)
-        is_trusted = self.is_trusted(certificate)
-        folder = self._trusted if is_trusted else self._rejected
-        seen = _seen(folder / f"{found}.json")
-        if seen is not None and now - seen.last_seen < NOTED_AGAIN:
-            return
-        if seen is None and not is_trusted:
+        is_new = found not in self._fingerprints and found not in self._rejected.found
+        if is_new:
             der = certificate.public_bytes(Encoding.DER)
             if len(der) > LARGEST:
                 return
             self._make_room(address)
-            (folder / f"{found}.der").write_bytes(der)
+            (self._rejected.folder / f"{found}.der").write_bytes(der)
             _log.warning("a client at %s has a certificate that nobody trusts yet: %s", address, found)
-        _note(folder / f"{found}.json", _Seen(seen.first_seen if seen else now, now, address))
+        shelf = self._trusted if found in self._fingerprints else self._rejected
+        seen = self._noted(shelf, found) if not is_new else None
+        if seen is None or now - seen.last_seen >= NOTED_AGAIN:
+            noted = _Seen(seen.first_seen if seen else now, now, address)
+            _note(shelf.note(found), noted)
+            self._notes[found] = noted
 
     def all(self) -> list[ClientCertificate]:
         """Return all of them, those in quarantine first, the latest first."""
-        found = [*self._read(self._rejected, trusted=False), *self._read(self._trusted, trusted=True)]
+        with self._lock:
+            self._refresh()
+            found = [
+                _describe(name, certificate, _seen(shelf.note(name)), trusted=shelf is self._trusted)
+                for shelf in (self._rejected, self._trusted)
+                for name in shelf.found
+                if (certificate := shelf.certificate(name)) is not None
+                and (shelf is self._trusted or name not in self._fingerprints)
+            ]
         return sorted(found, key=lambda one: (one.trusted, -(one.last_seen.timestamp() if one.last_seen else 0)))
 
     def trust(self, name: str) -> bool:
@@ -106,53 +135,64 @@ class TrustFolder:
 
     def delete(self, name: str) -> bool:
         """Forget a certificate: it goes into quarantine again when it is next seen."""
-        paths = [path for folder in (self._trusted, self._rejected) for path in _files(folder) if _name(path) == name]
-        for path in paths:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".json").unlink(missing_ok=True)
+        with self._lock:
+            self._refresh()
+            paths = [path for shelf in (self._trusted, self._rejected) for path in shelf.found.get(name, ())]
+            for path in paths:
+                path.unlink(missing_ok=True)
+            if paths:
+                self._trusted.note(name).unlink(missing_ok=True)
+                self._rejected.note(name).unlink(missing_ok=True)
+            self._refresh()
         return bool(paths)
 
-    def _move(self, name: str, source: Path, target: Path) -> bool:
-        path = next((path for path in _files(source) if _name(path) == name), None)
-        certificate = load(path) if path is not None else None
-        if path is None or certificate is None:
-            return False
-        (target / f"{name}.der").write_bytes(certificate.public_bytes(Encoding.DER))
-        if path.with_suffix(".json").exists():
-            path.with_suffix(".json").replace(target / f"{name}.json")
-        path.unlink(missing_ok=True)
+    def _move(self, name: str, source: Shelf, target: Shelf) -> bool:
+        """Move a certificate, under however many names it is there."""
+        with self._lock:
+            self._refresh()
+            certificate = source.certificate(name)
+            if certificate is None:
+                return False
+            (target.folder / f"{name}.der").write_bytes(certificate.public_bytes(Encoding.DER))
+            if source.note(name).exists():
+                source.note(name).replace(target.note(name))
+            for path in source.found[name]:
+                path.unlink(missing_ok=True)
+            self._refresh()
         return True
 
-    def _other_names(self) -> frozenset[str]:
-        """Return the fingerprints of what an operator put there under names of their own."""
-        try:
-            changed = self._trusted.stat().st_mtime_ns
-        except OSError:
-            return frozenset()
-        if changed != self._added[0]:
-            self._added = changed, frozenset(filter(None, (_name(path) for path in _files(self._trusted))))
-        return self._added[1]
+    def _refresh(self) -> None:
+        self._refresh_trusted()
+        self._rejected.refresh()
+        for name in [one for one in self._notes if one not in self._trusted.found and one not in self._rejected.found]:
+            del self._notes[name]
+
+    def _refresh_trusted(self) -> None:
+        self._trusted.refresh()
+        found = frozenset(self._trusted.found)
+        if found != self._fingerprints:
+            self._fingerprints = found
+
+    def _noted(self, shelf: Shelf, name: str) -> _Seen | None:
+        """Return what is noted of a certificate, which is read once."""
+        if name not in self._notes and (seen := _seen(shelf.note(name))) is not None:
+            self._notes[name] = seen
+        return self._notes.get(name)
 
     def _make_room(self, address: str) -> None:
-        """Drop what was seen longest ago, of the same address if it has its share."""
-        kept = [(seen, path) for path in _files(self._rejected) if (seen := _seen(path.with_suffix(".json")))]
+        """Drop what was seen longest ago, of the same network if it has its share."""
+        kept = [(self._noted(self._rejected, name) or _NEVER, name) for name in self._rejected.found]
         kept.sort(key=lambda one: one[0].last_seen)
-        counts = Counter(seen.address for seen, _ in kept)
-        own = [path for seen, path in kept if seen.address == address]
-        if counts[address] >= self._most_per_address:
-            drop = own[: counts[address] - self._most_per_address + 1]
+        own = [name for seen, name in kept if network(seen.address) == network(address)]
+        if len(own) >= self._most_per_address:
+            drop = own[: len(own) - self._most_per_address + 1]
         else:
-            drop = [path for _, path in kept[: max(len(kept) - self._most + 1, 0)]]
-        for path in drop:
-            path.unlink(missing_ok=True)
-            path.with_suffix(".json").unlink(missing_ok=True)
-
-    def _read(self, folder: Path, *, trusted: bool) -> list[ClientCertificate]:
-        return [
-            _describe(certificate, _seen(path.with_suffix(".json")), trusted=trusted)
-            for path in _files(folder)
-            if (certificate := load(path)) is not None
-        ]
+            drop = [name for _, name in kept[: max(len(kept) - self._most + 1, 0)]]
+        for name in drop:
+            for path in self._rejected.found[name]:
+                path.unlink(missing_ok=True)
+            self._rejected.note(name).unlink(missing_ok=True)
+            self._notes.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,36 +202,7 @@ class _Seen:
     address: str
 
 
-def fingerprint(certificate: x509.Certificate) -> str:
-    """Return the SHA-256 of a certificate, in hex."""
-    return certificate.fingerprint(hashes.SHA256()).hex()
-
-
-def load(path: Path) -> x509.Certificate | None:
-    """Return the certificate in a file, PEM or DER, if there is one."""
-    try:
-        data = path.read_bytes()
-        if len(data) > 4 * LARGEST:
-            return None
-        pem = b"-----BEGIN" in data[:1_000]
-        return x509.load_pem_x509_certificate(data) if pem else x509.load_der_x509_certificate(data)
-    except (OSError, ValueError):
-        return None
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
-    except OSError:
-        return []
-
-
-def _name(path: Path) -> str | None:
-    """Return the fingerprint of the certificate in a file."""
-    if len(path.stem) == 64 and path.suffix == ".der":
-        return path.stem
-    certificate = load(path)
-    return fingerprint(certificate) if certificate is not None else None
+_NEVER = _Seen(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "")
 
 
 def _seen(path: Path) -> _Seen | None:
@@ -207,14 +218,17 @@ def _note(path: Path, seen: _Seen) -> None:
     text = json.dumps(
         {"first_seen": seen.first_seen.isoformat(), "last_seen": seen.last_seen.isoformat(), "address": seen.address}
     )
+    if path.exists():  # in its place, so that its folder does not change
+        path.write_text(text, "utf-8")
+        return
     unfinished = path.with_suffix(".new")
     unfinished.write_text(text, "utf-8")
     unfinished.replace(path)
 
 
-def _describe(certificate: x509.Certificate, seen: _Seen | None, *, trusted: bool) -> ClientCertificate:
+def _describe(name: str, certificate: x509.Certificate, seen: _Seen | None, *, trusted: bool) -> ClientCertificate:
     return ClientCertificate(
-        fingerprint(certificate),
+        name,
         trusted,
         certificate.subject.rfc4514_string(),
         application_uri(certificate),

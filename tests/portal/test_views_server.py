@@ -20,7 +20,7 @@ from tests.portal.visitor import HTMX
 DOWN = "The protocol servers are not running"
 
 
-def usage(name: str, used: int | None, limit: float, exceeded: int = 0) -> dict:
+def usage(name: str, used: int | None, limit: float, exceeded: int | None = 0) -> dict:
     return {"name": name, "used": used, "limit": limit, "exceeded": exceeded}
 
 
@@ -92,6 +92,12 @@ def test_limits_are_shown_in_their_own_units_with_use_and_hits(ada, node, answer
     assert "meter" not in rows["MQTT_QUEUE_MESSAGES"]
     assert "120 MiB of 128 MiB" in rows["MQTT_RETAINED_BYTES"] and "1 time" in rows["MQTT_RETAINED_BYTES"]
     assert "meter full" in rows["MQTT_RETAINED_BYTES"]
+
+
+def test_a_limit_for_which_nothing_is_refused_is_not_counted(ada, node, answer):
+    answer([usage("OPCUA_PUBLISHING_INTERVAL", None, 0.05, None)])
+    (row,) = re.findall(r'<tr id="limit-OPCUA_PUBLISHING_INTERVAL">.*?</tr>', ada.get("/server/limits").text, re.S)
+    assert "not counted" in row and "never" not in row
 
 
 def test_the_limits_of_each_server_have_a_heading_and_one_may_be_silent(ada, node, opcua_server):

@@ -119,6 +119,16 @@ def test_a_part_that_does_not_end_is_killed(run):
     running.all_end()
 
 
+def test_stops_do_not_add_up(run):
+    running = run("two deaf", "PATIENCE=1")
+    running.part()
+    running.part()
+    before = time.monotonic()
+    running.end()
+    assert 1 <= time.monotonic() - before < 1.8
+    running.all_end()
+
+
 def test_it_ends_when_its_process_is_killed(run):
     running = run("stays")
     running.part()

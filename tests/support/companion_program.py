@@ -22,7 +22,7 @@ def work() -> None:
     match sys.argv[1]:
         case "stays":
             signal.sigwait(ENDING)
-        case "deaf":
+        case "deaf" | "two deaf":
             signal.pause()  # what ends it is blocked
         case "fails":
             raise RuntimeError("no luck")
@@ -32,13 +32,18 @@ def main() -> None:
     for word in sys.argv[2:]:
         name, _, value = word.partition("=")
         setattr(companion, name, float(value))
-    made = Companion("test", work)
-    made.start()
-    made.watch()
+    made = [Companion("test", work) for _ in range(2 if sys.argv[1] == "two deaf" else 1)]
+    for one in made:
+        one.start()
+    for one in made:
+        one.watch()
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     say("main", os.getpid())
     signal.sigwait(ENDING)
-    made.stop()
+    for one in made:
+        one.end()
+    for one in made:
+        one.wait()
 
 
 if __name__ == "__main__":

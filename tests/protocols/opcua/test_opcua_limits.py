@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import struct
 import time
 
 import pytest
 from asyncua import ua
 
+from protocols.contract import Wait
 from tests.protocols.opcua.attacks import STATE
-from tests.protocols.opcua.opcua_wire import Closed, Fault, fault
+from tests.protocols.opcua.opcua_wire import Closed, Fault, Wire, fault
+from tests.support.processes import wait_until
 
 CURRENT_TIME = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
+
+
+CHUNK = 65_000
 
 
 def hits(running, name: str) -> int:
@@ -116,11 +122,13 @@ def test_one_request_asks_for_so_much_and_no_more(start) -> None:
 
 
 def test_a_message_has_so_many_bytes_and_no_more(start) -> None:
-    client = start(max_message=100_000).client()
+    running = start(max_message=100_000)
+    client = running.client()
     assert client.write(STATE, "x" * 90_000).value == ua.StatusCodes.BadUserAccessDenied
     with pytest.raises((Fault, Closed)):
         client.write(STATE, "x" * 100_001)
     assert client.is_closed()
+    assert hits(running, "max_message") == 1
 
 
 def test_before_the_login_a_message_is_small(start) -> None:
@@ -139,13 +147,114 @@ def test_a_message_has_so_many_elements_and_no_more(start) -> None:
 
 def test_an_answer_has_so_many_bytes_and_no_more(start) -> None:
     """Reading one node a thousand times makes a small request a large answer."""
-    client = start(max_message=20_000).client()
+    running = start(max_message=20_000)
+    client = running.client()
     request = ua.ReadRequest()
     names = ua.NodeId(ua.ObjectIds.Server_ServerCapabilities_OperationLimits)
     item = ua.ReadValueId(NodeId=names, AttributeId=ua.AttributeIds.DisplayName)
     request.Parameters.NodesToRead = [item] * 700
     assert fault(lambda: client.ask(request)) == ua.StatusCodes.BadResponseTooLarge
     client.value(STATE)
+    assert hits(running, "max_message") == 1
+
+
+def test_a_silent_session_ends_and_is_counted(start) -> None:
+    running = start(session_timeout=0.3, shortest_timeout=0.1)
+    assert running.client().is_closed()
+    assert hits(running, "session_timeout") == 1
+
+
+def test_limits_for_which_nothing_is_refused_say_so(start) -> None:
+    running = start()
+    found = {usage.name: usage.exceeded for usage in running.do(running.server.usage)}
+    assert found.pop("OPCUA_PUBLISHING_INTERVAL") is None and set(found.values()) == {0}
+
+
+# --- what is held of messages that are not served yet
+
+
+def chunks(count: int) -> bytes:
+    """Return the first chunks of a message that never ends, on a channel that does not look at them yet."""
+    return (b"MSGC" + struct.pack("<II", CHUNK, 1) + bytes(CHUNK - 12)) * count
+
+
+def parts(client: Wire, size: int) -> bytes:
+    """Return a message of so many bytes without its last chunk."""
+    whole, cuts, position = client.framed(bytes(size)), [], 0
+    while position < len(whole):
+        cuts.append(position)
+        position += int.from_bytes(whole[position + 4 : position + 8], "little")
+    return whole[: cuts[-1]]
+
+
+def waiting(running, seconds: float = 20.0) -> Wire:
+    """Return a client whose login waits for its answer."""
+    running.door.waits["wait"] = [Wait(seconds)]
+    client = running.wire().open().create_session()
+    request = ua.ActivateSessionRequest()
+    request.Parameters.UserIdentityToken = client.sealed("wait", "right")
+    client.send(client.packed(request))
+    wait_until(lambda: len(running.door.logins) > 0)
+    running.door.logins.clear()
+    return client
+
+
+def held(running) -> dict[str, int]:
+    return dict(running.do(lambda: running.server.common.held.bytes))
+
+
+def test_a_client_whose_login_waits_is_not_read_on(start) -> None:
+    running = start()
+    client = waiting(running, 4.0)
+    client.patience(0.3)
+    with pytest.raises(TimeoutError):
+        client.send(chunks(200))
+    assert CHUNK <= held(running)["held_before_login"] <= 400_000
+    client.close()
+    wait_until(lambda: not any(held(running).values()), 10)
+
+
+def test_strangers_hold_so_much_together_and_who_adds_is_turned_away(start) -> None:
+    running = start(held_before_login=250_000)
+    members = [running.client()]
+    strangers = [waiting(running) for _ in range(4)]
+    for stranger in strangers:
+        stranger.send(chunks(1))
+        time.sleep(0.05)
+    assert [stranger.is_closed(0.2) for stranger in strangers] == [False, False, False, True]
+    assert running.do(lambda: running.server.common.hits.counts["held_before_login"]) == 1
+    members.append(running.client("bob"))  # who asks for little gets in
+    for member in members:
+        member.value(STATE)
+    for stranger in strangers:
+        stranger.close()
+    wait_until(lambda: not any(held(running).values()), 10)
+
+
+def test_members_hold_so_much_together_and_who_adds_is_turned_away(start) -> None:
+    running = start(held=1_000_000)
+    clients = [running.client() for _ in range(3)]
+    for client in clients:
+        client.send(parts(client, 500_000))
+        time.sleep(0.1)
+    assert [client.is_closed(0.2) for client in clients] == [False, False, True]
+    assert running.do(lambda: running.server.common.hits.counts["held"]) == 1
+    running.client("bob").value(STATE)
+    for client in clients:
+        client.close()
+    wait_until(lambda: not any(held(running).values()), 10)
+
+
+def test_what_is_served_is_held_no_more(start) -> None:
+    running = start(queued_bytes=1_000)
+    client = running.client()
+    requests = [client.packed(_browse(ua.ObjectIds.Server)) for _ in range(50)]
+    client.send(b"".join(requests))
+    for _ in requests:
+        client.answer(ua.BrowseRequest)
+    for _ in range(3):
+        client.write(STATE, "x" * 300_000)
+    assert not any(held(running).values())
 
 
 def test_few_requests_are_answered_before_a_login(start) -> None:

@@ -18,10 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from protocols.opcua import certificate, trust
+from protocols.opcua import certificate, shelf
+from protocols.opcua.limits import Limits
+from protocols.opcua.sightings import Sightings
 from protocols.opcua.trust import TrustFolder
 from tests.protocols.opcua.attacks import STATE
 from tests.protocols.opcua.opcua_wire import NOW, fault
+from tests.support.processes import wait_until
 
 POLICIES = ["Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]
 MODES = ["Sign", "SignAndEncrypt"]
@@ -134,7 +137,7 @@ def test_old_policies_are_not_offered(start, press, policy: str) -> None:
 def test_an_unknown_certificate_is_let_in_and_listed(start, press, folder: Path) -> None:
     running = start()
     read_once(running.url, press)
-    (found,) = TrustFolder(folder).all()
+    (found,) = wait_until(TrustFolder(folder).all)
     assert not found.trusted and found.application_uri == URI and found.subject == "CN=press"
     assert found.first_seen == found.last_seen == NOW and found.address == "127.0.0.1"
 
@@ -145,7 +148,7 @@ def test_where_trust_is_required_an_unknown_certificate_waits_for_an_operator(st
         read_once(running.url, press)
     assert running.door.logins == [], "its password is not looked at"
     operator = TrustFolder(folder)
-    (found,) = operator.all()
+    (found,) = wait_until(operator.all)
     assert operator.trust(found.fingerprint)
     assert read_once(running.url, press) == 0
     (found,) = operator.all()
@@ -158,9 +161,9 @@ def test_where_trust_is_required_an_unknown_certificate_waits_for_an_operator(st
 def test_where_trust_is_required_a_client_must_be_the_one_of_its_certificate(start, tmp_path: Path) -> None:
     running = start(switches={"require_trust": True})
     other = make(tmp_path, "other", uri="urn:other")
-    certificate_of_other = trust.load(other[0])
+    certificate_of_other = shelf.load(other[0])
     running.server.common.trust.see(certificate_of_other, "127.0.0.1", NOW)
-    assert running.server.common.trust.trust(trust.fingerprint(certificate_of_other))
+    assert running.server.common.trust.trust(shelf.fingerprint(certificate_of_other))
     with pytest.raises((ua.UaError, ConnectionError, TimeoutError)):
         read_once(running.url, other)
 
@@ -168,9 +171,9 @@ def test_where_trust_is_required_a_client_must_be_the_one_of_its_certificate(sta
 def test_where_trust_is_required_a_certificate_out_of_its_time_is_refused(start, tmp_path: Path) -> None:
     running = start(switches={"require_trust": True})
     old = make(tmp_path, "old", days=-1)
-    found = trust.load(old[0])
+    found = shelf.load(old[0])
     running.server.common.trust.see(found, "127.0.0.1", NOW)
-    running.server.common.trust.trust(trust.fingerprint(found))
+    running.server.common.trust.trust(shelf.fingerprint(found))
     with pytest.raises((ua.UaError, ConnectionError, TimeoutError)):
         read_once(running.url, old)
 
@@ -206,9 +209,9 @@ def test_a_key_that_the_policies_do_not_take_is_refused(start, tmp_path: Path) -
 
 
 def seen(folder: TrustFolder, tmp_path: Path, name: str, address: str, minutes: int = 0) -> str:
-    found = trust.load(make(tmp_path, name, bits=1_024)[0])
+    found = shelf.load(make(tmp_path, name, bits=1_024)[0])
     folder.see(found, address, NOW + timedelta(minutes=minutes))
-    return trust.fingerprint(found)
+    return shelf.fingerprint(found)
 
 
 @pytest.fixture
@@ -238,13 +241,74 @@ def test_the_quarantine_drops_what_was_seen_longest_ago(quarantine, tmp_path: Pa
 
 def test_a_certificate_that_an_operator_puts_there_is_trusted(quarantine, tmp_path: Path) -> None:
     folder = quarantine()
-    found = trust.load(make(tmp_path, "own")[0])
+    found = shelf.load(make(tmp_path, "own")[0])
     assert not folder.is_trusted(found)
     (tmp_path / "pki" / "trusted" / "press 7.pem").write_bytes(found.public_bytes(Encoding.PEM))
     assert folder.is_trusted(found)
     (listed,) = folder.all()
     assert listed.trusted and listed.first_seen is None
     assert folder.delete(listed.fingerprint) and not folder.is_trusted(found) and folder.all() == []
+
+
+def test_one_that_an_operator_put_there_tells_when_it_was_seen(quarantine, tmp_path: Path) -> None:
+    folder = quarantine()
+    found = shelf.load(make(tmp_path, "own")[0])
+    (tmp_path / "pki" / "trusted" / "press 7.pem").write_bytes(found.public_bytes(Encoding.PEM))
+    folder.see(found, "192.0.2.1", NOW)
+    folder.see(found, "192.0.2.2", NOW + timedelta(hours=1))
+    (listed,) = folder.all()
+    assert (listed.first_seen, listed.last_seen) == (NOW, NOW + timedelta(hours=1))
+    assert (listed.trusted, listed.address) == (True, "192.0.2.2")
+
+
+def test_one_that_is_there_under_several_names_is_not_trusted_any_more_at_once(quarantine, tmp_path: Path) -> None:
+    folder = quarantine()
+    found = shelf.load(make(tmp_path, "own")[0])
+    trusted = tmp_path / "pki" / "trusted"
+    (trusted / "press.pem").write_bytes(found.public_bytes(Encoding.PEM))
+    (trusted / "press copy.der").write_bytes(found.public_bytes(Encoding.DER))
+    folder.see(found, "192.0.2.1", NOW)
+    assert folder.is_trusted(found) and len(folder.all()) == 1
+    assert folder.distrust(shelf.fingerprint(found))
+    assert not folder.is_trusted(found) and list(trusted.iterdir()) == []
+    (listed,) = folder.all()
+    assert not listed.trusted and listed.last_seen == NOW
+
+
+def test_a_network_of_ipv6_has_one_share_of_the_quarantine(quarantine, tmp_path: Path) -> None:
+    folder = quarantine(most=10, most_per_address=2)
+    good = seen(folder, tmp_path, "good", "2001:db8:0:1::1")
+    last = [seen(folder, tmp_path, f"bad{number}", f"2001:db8:0:2::{number}", number) for number in range(4)]
+    assert {one.fingerprint for one in folder.all()} == {good, *last[2:]}
+
+
+def test_what_changes_in_the_folder_is_noticed_and_nothing_else(quarantine, tmp_path: Path) -> None:
+    folder = quarantine()
+    found = shelf.load(make(tmp_path, "own")[0])
+    before = folder.trusted()
+    seen(folder, tmp_path, "other", "192.0.2.1")
+    assert folder.trusted() is before
+    path = tmp_path / "pki" / "trusted" / "press.pem"
+    path.write_bytes(found.public_bytes(Encoding.PEM))
+    assert folder.trusted() == {shelf.fingerprint(found)}
+    path.unlink()
+    assert folder.trusted() == before
+
+
+def test_of_many_new_certificates_of_one_address_few_wait_to_be_noted(quarantine, tmp_path: Path) -> None:
+    folder = quarantine()
+    made = [shelf.load(make(tmp_path, f"one{number}", bits=1_024)[0]) for number in range(6)]
+
+    async def visit() -> None:
+        sightings = Sightings(folder, Limits(rejected_per_address=3))
+        for one in made[:5]:
+            sightings.see(one, "192.0.2.1", NOW)
+        sightings.see(made[5], "192.0.2.2", NOW)
+        await sightings.stop()
+
+    asyncio.run(visit())
+    kept = {one.fingerprint for one in folder.all()}
+    assert kept == {shelf.fingerprint(one) for one in (*made[:3], made[5])}
 
 
 def test_what_is_no_certificate_is_no_trouble(quarantine, tmp_path: Path) -> None:
