@@ -68,7 +68,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 def address_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of OPC UA's standard nodes, which each product would take seconds to make at its first start."""
     path = nodes_cache.path_in(tmp_path_factory.mktemp("address-space"))
-    subprocess.run([sys.executable, "-m", nodes_cache.__name__, str(path)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", nodes_cache.__name__, str(path), str(os.getpid())], check=True, timeout=60)
     return path
 
 

@@ -127,14 +127,21 @@ def write(path: Path) -> None:
 
 def _write_apart(path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", __name__, str(path)]
+    command = [sys.executable, "-m", __name__, str(path), str(os.getpid())]
     try:
         subprocess.run(command, env=environment, timeout=_PATIENCE, check=True, capture_output=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
         _log.warning("the cache of the address space was not written: %s", error)
 
 
-if __name__ == "__main__":
+def _end_with(parent: int) -> None:
+    """End this process with its parent: nobody waits for it any more."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody waits for it without its parent
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit("nobody waits for the address space any more")
+
+
+if __name__ == "__main__":
+    _end_with(int(sys.argv[2]))
     write(Path(sys.argv[1]))

@@ -127,7 +127,8 @@ def test_sigterm_ends_everything_within_five_seconds_with_clients_connected(make
 def test_sigterm_ends_it_while_the_address_space_is_being_built(make_stack):
     stack = make_stack()
     stack.address_space.unlink()
-    stack.start()
+    stack.launch()
+    wait_until(lambda: list(stack.address_space.parent.glob("*.new")), 10, "the file to be begun")
     assert not stack.address_space.exists()
     assert stack.stop() < 5
     stack.clean_log()
