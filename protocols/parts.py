@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from protocols.contract import Authenticate, Presence, Server
 
 MAIN = "mqtt"  # the part that also keeps house, and always runs
 OTHERS = ("opcua",)
+_SWITCH = 0.0005  # seconds that one thread keeps others from running
 
 Listeners = Mapping[str, socket.socket]
 
@@ -68,6 +70,9 @@ def _work(settings: Settings, listeners: Listeners, part: str, run: Callable[...
     """Run a part until it is ended; its process has `protocols.companion` blocked the signals for."""
     process.end_with_any_thread()
     process.follow_parent()
+    # The thread that hears of a deactivation waits for the interpreter lock each time that it looks, or reads from the
+    # database: for 5 ms by default beside a loop that is busy, which adds up to more than the 250 ms it may take.
+    sys.setswitchinterval(_SWITCH)
     started, ended = threading.Event(), threading.Event()
     threading.Thread(target=_wait, args=(started, ended), name="signals", daemon=True).start()
     running = run(settings, listeners, part)
