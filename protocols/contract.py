@@ -114,7 +114,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One limit of a server: how much of it is used, and how often something was refused or dropped for it."""
+    """One limit of a server: how much of it is used, and how often something ran into it."""
 
     name: str  # the setting that holds the limit, such as MQTT_MAX_CONNECTIONS
     used: int | None  # None where the limit is one of each client

@@ -112,6 +112,8 @@ class Admission:
             if session.subscriptions:
                 broker.subscriptions.forget_routes()
         keep_alive = welcome.keep_alive(connect, broker.limits)
+        if keep_alive != connect.keep_alive:
+            broker.hits.add("max_keep_alive")
         client = Client(broker, session, line, keep_alive=keep_alive, explains=welcome.explains(connect))
         session.attach(line)
         login = self._login

@@ -53,7 +53,7 @@ class Limits:
 
 
 class Hits:
-    """How often something was refused or dropped for each limit."""
+    """How often something was refused, dropped, made to wait or brought down to each limit."""
 
     __slots__ = ("counts",)
 

@@ -205,6 +205,8 @@ class Outgoing(Inflight):
         backlog = self._backlog
         if backlog is None:
             backlog = self._backlog = Backlog(limits.queue_messages, limits.queue_bytes, self._common.pool)
+            if self.line is not None and len(self._inflight) >= limits.inflight:
+                self._common.hits.add("inflight")  # once for all that wait until the queue is empty again
         exceeded = backlog.add(entry)
         if exceeded and backlog.expiring:
             self.expire()

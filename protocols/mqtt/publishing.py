@@ -161,6 +161,7 @@ class Publisher:
         """
         received = self._session.received
         if len(received) >= self._broker.limits.receive_maximum and packet_id not in received:
+            self._broker.hits.add("receive_maximum")
             raise ReceiveMaximumExceeded("more QoS 2 messages under way than the receive maximum")
 
     def _must_keep(self, message: Message, packet_id: int, route: Route) -> bool:
@@ -183,8 +184,10 @@ class Publisher:
 
     def _alias(self, alias: int, name: bytes) -> bytes:
         """Return the topic name that an alias stands for, from now on if it has one (3.3.2.3.4)."""
-        if alias > self._broker.limits.topic_aliases:  # [MQTT5-3.3.2-9]
-            raise TopicAliasInvalid(f"topic alias {alias}; {self._broker.limits.topic_aliases} are allowed")
+        most = self._broker.limits.topic_aliases
+        if alias > most:  # [MQTT5-3.3.2-9]
+            self._broker.hits.add("topic_aliases")
+            raise TopicAliasInvalid(f"topic alias {alias}; {most} are allowed")
         if name:
             self._aliases[alias] = name
             return name

@@ -111,6 +111,50 @@ def test_refusals_are_counted_by_limit() -> None:
     }
 
 
+def test_a_full_window_is_counted_once_for_all_that_wait() -> None:
+    broker = wire.broker(Limits(inflight=2))
+    reader = wire.joined(broker).send(wire.subscribe(("a", 1)))
+    writer = wire.joined(broker, "w")
+    for number in range(2):
+        writer.send(wire.publish("a", b"x", 1, number + 1))
+    assert exceeded(broker) == {}
+    for number in range(2, 7):
+        writer.send(wire.publish("a", b"x", 1, number + 1))
+    assert exceeded(broker) == {"MQTT_INFLIGHT": 1}
+    reader.connection.close("connection lost")
+    assert exceeded(broker) == {"MQTT_INFLIGHT": 1}
+
+
+def test_messages_for_a_client_that_is_away_do_not_count_as_a_full_window() -> None:
+    broker = wire.broker(Limits(inflight=2))
+    wire.joined(broker, clean=False).send(wire.subscribe(("a", 1)), wire.DISCONNECT)
+    writer = wire.joined(broker, "w")
+    for number in range(5):
+        writer.send(wire.publish("a", b"x", 1, number + 1))
+    assert exceeded(broker) == {}
+
+
+@pytest.mark.parametrize(
+    ("limit", "packets"),
+    [
+        ("receive_maximum", [wire.publish("a", b"x", 2, number, level=5) for number in (1, 2)]),
+        ("topic_aliases", [wire.publish("a", level=5, stated={0x23: 2})]),
+    ],
+)
+def test_what_5_0_is_told_to_keep_to_is_counted(limit: str, packets: list[bytes]) -> None:
+    broker = wire.broker(Limits(**{limit: 1}))
+    peer = wire.joined(broker, level=5).send(*packets)
+    assert peer.closed and exceeded(broker) == {f"MQTT_{limit.upper()}": 1}
+
+
+def test_a_keep_alive_that_is_brought_down_is_counted() -> None:
+    broker = wire.broker(Limits(max_keep_alive=60))
+    wire.joined(broker, "c1", level=5, keep_alive=60)
+    assert exceeded(broker) == {}
+    wire.joined(broker, "c2", level=5, keep_alive=61)
+    assert exceeded(broker) == {"MQTT_MAX_KEEP_ALIVE": 1}
+
+
 def test_a_connection_is_described() -> None:
     broker = wire.broker()
     peer = wire.joined(broker, "c1", clean=False).send(wire.subscribe(*[(f"a/{n}", n % 3) for n in range(150)]))
