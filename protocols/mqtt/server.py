@@ -16,11 +16,11 @@ from contextlib import suppress
 from functools import partial
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.journal import Journal
 from protocols.mqtt import figures
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.doors import Door, Tls, dress, open_door
-from protocols.mqtt.journal import Journal
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.outbox import share_out
@@ -63,7 +63,7 @@ class MqttServer:
     async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
         """Take back what was stored for these integrations, and accept clients, by transport."""
         self._loop = asyncio.get_running_loop()
-        self._journal = Journal(self._limits.log_lines, self.now())
+        self._journal = Journal("mqtt", self._limits.log_lines, self.now())
         self._broker.tally.most = _most_connections(self._limits)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from protocols.contract import Authenticate, Presence
+from protocols.journal import Journal
 from protocols.opcua.held import Held
-from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Hits, Limits
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space

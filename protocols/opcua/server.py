@@ -17,6 +17,7 @@ from pathlib import Path
 from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.journal import Journal
 from protocols.opcua import certificate, certificates, figures
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
@@ -24,7 +25,6 @@ from protocols.opcua.decoding import tighten
 from protocols.opcua.doors import most_connections, open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
-from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Limits
 from protocols.opcua.processor import Processor
 from protocols.opcua.session import Session
@@ -215,7 +215,7 @@ class OpcUaServer:
             Sightings(trust, self._limits),
             self._clock,
             self._loop,
-            Journal(self._limits.log_lines, self._loop.time()),
+            Journal("opcua", self._limits.log_lines, self._loop.time()),
             Tally(),
             Held(self._limits),
         )
