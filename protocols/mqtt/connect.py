@@ -119,7 +119,7 @@ class Admission:
         login = self._login
         if not login.client_id and connect.level != LEVEL_3_1_1:
             login = login._replace(client_id=session.client_id)
-        broker.tally.connects += 1
+        broker.crowd.connects += 1
         client.presence_id = broker.presence.connected(grant, login)
         return client
 

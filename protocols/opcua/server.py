@@ -21,6 +21,7 @@ from protocols.journal import Journal
 from protocols.opcua import certificate, certificates, figures
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
+from protocols.opcua.crowd import Crowd
 from protocols.opcua.decoding import tighten
 from protocols.opcua.doors import most_connections, open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
@@ -32,8 +33,8 @@ from protocols.opcua.shelf import fingerprint
 from protocols.opcua.shell import STOPPING, Shell
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space, StandardSpace
-from protocols.opcua.tally import Crowd, Tally
 from protocols.opcua.trust import TrustFolder
+from protocols.tally import Tally
 
 _log = logging.getLogger("protocols.opcua")
 

@@ -14,7 +14,8 @@ MQTT = ROOT / "protocols" / "mqtt"
 ADAPTERS = {f"protocols.{name}" for name in ("entrance", "runtime", "parts", "warden", "worker", "__main__")}
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
-SHARED = {"protocols.contract", "protocols.journal"}
+SHARED = {"protocols.contract", "protocols.journal", "protocols.tally"}
+PURE = {"protocols.tally"}  # of these
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
@@ -134,6 +135,12 @@ def test_what_the_servers_share_knows_no_server(name: str) -> None:
     assert found
     for path in found:
         assert not foreign(path, *SHARED), path
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_what_the_servers_share_of_their_cores_has_no_loop_socket_clock_or_database(name: str) -> None:
+    found = imports(ROOT.joinpath(*name.split(".")).with_suffix(".py"))
+    assert not {one for one in found if one.split(".")[0] in IMPURE}
 
 
 def test_nothing_but_the_composition_root_knows_a_protocol_server():
