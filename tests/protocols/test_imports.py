@@ -15,11 +15,11 @@ ADAPTERS = {f"protocols.{name}" for name in ("entrance", "runtime", "parts", "wa
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
 PURE = {"protocols.access", "protocols.tally", "protocols.topics"}  # have neither a loop nor a clock
-SHARED = {"protocols.contract", "protocols.journal"} | PURE
+SHARED = {"protocols.contract", "protocols.journal", "protocols.storage"} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
-STORE = {"checkpoint", "salvage", "store", "timeline"}  # know files, a thread and the wall clock
+STORE = {"checkpoint", "store", "timeline"}  # know files, a thread and the wall clock
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}
 
 # What gives a module a clock, a socket or a loop, and what would give it a database.
