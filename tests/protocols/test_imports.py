@@ -14,8 +14,8 @@ MQTT = ROOT / "protocols" / "mqtt"
 ADAPTERS = {f"protocols.{name}" for name in ("entrance", "runtime", "parts", "warden", "worker", "__main__")}
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
-PURE = {"protocols.access", "protocols.tally", "protocols.topics"}  # have neither a loop nor a clock
-SHARED = {"protocols.contract", "protocols.journal", "protocols.storage"} | PURE
+PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock
+SHARED = {f"protocols.{name}" for name in ("contract", "journal", "listening", "storage")} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
