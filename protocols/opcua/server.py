@@ -205,6 +205,7 @@ class OpcUaServer:
     def _make_common(self) -> Common:
         trust = TrustFolder(self._folder, self._limits.rejected_certificates, self._limits.rejected_per_address)
         trust.prepare()
+        journal = Journal(self._limits.log_lines, self._loop.time())
         return Common(
             self._authenticate,
             self._presence,
@@ -212,10 +213,10 @@ class OpcUaServer:
             self._space,
             self._switches,
             trust,
-            Sightings(trust, self._limits),
+            Sightings(trust, self._limits, journal),
             self._clock,
             self._loop,
-            Journal(self._limits.log_lines, self._loop.time()),
+            journal,
             Tally(),
             Held(self._limits),
         )

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from protocols.opcua import certificate, shelf
+from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Limits
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.trust import TrustFolder
@@ -300,7 +301,7 @@ def test_of_many_new_certificates_of_one_address_few_wait_to_be_noted(quarantine
     made = [shelf.load(make(tmp_path, f"one{number}", bits=1_024)[0]) for number in range(6)]
 
     async def visit() -> None:
-        sightings = Sightings(folder, Limits(rejected_per_address=3))
+        sightings = Sightings(folder, Limits(rejected_per_address=3), Journal(10, 0.0))
         for one in made[:5]:
             sightings.see(one, "192.0.2.1", NOW)
         sightings.see(made[5], "192.0.2.2", NOW)
@@ -309,6 +310,36 @@ def test_of_many_new_certificates_of_one_address_few_wait_to_be_noted(quarantine
     asyncio.run(visit())
     kept = {one.fingerprint for one in folder.all()}
     assert kept == {shelf.fingerprint(one) for one in (*made[:3], made[5])}
+
+
+def test_new_certificates_of_one_address_cost_a_bounded_number_of_log_lines(quarantine, tmp_path: Path, caplog) -> None:
+    folder, journal = quarantine(), Journal(2, 0.0)
+    made = [shelf.load(make(tmp_path, f"one{number}", bits=1_024)[0]) for number in range(5)]
+
+    async def visit() -> None:
+        sightings = Sightings(folder, Limits(), journal)
+        for one in (*made[:4], made[0]):
+            sightings.see(one, "192.0.2.1", NOW)
+            await sightings.stop()
+        sightings.see(made[4], "192.0.2.2", NOW)
+        await sightings.stop()
+
+    asyncio.run(visit())
+    expected = [("192.0.2.1", made[0]), ("192.0.2.1", made[1]), ("192.0.2.2", made[4])]
+    assert caplog.messages == [
+        f"opcua client at {address}: a certificate that nobody trusts yet: {shelf.fingerprint(one)}"
+        for address, one in expected
+    ]
+    journal.sweep(60.0)
+    assert caplog.messages[3:] == ["opcua clients at 192.0.2.1: 2 more of such, not logged"]
+
+
+def test_a_folder_that_cannot_be_written_is_said_with_its_reason(quarantine, tmp_path: Path) -> None:
+    folder = quarantine()
+    found = shelf.load(make(tmp_path, "own", bits=1_024)[0])
+    blocked = tmp_path / "pki" / "rejected" / f"{shelf.fingerprint(found)}.der"
+    blocked.mkdir()
+    assert folder.see(found, "192.0.2.1", NOW) == f"its certificate cannot be noted in {blocked}: Is a directory"
 
 
 def test_what_is_no_certificate_is_no_trouble(quarantine, tmp_path: Path) -> None:
