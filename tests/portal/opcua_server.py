@@ -46,7 +46,7 @@ class OpcUaServer:
         self.clients = [certificate()]
         self.figures: list[dict[str, object]] = []
         self.done: list[tuple[object, ...]] = []
-        self.refusal = ""
+        self.refusal, self.refused_field = "", ""
 
     def have(self, part: str, action: str, *arguments: object, timeout: float = 1.0) -> object:
         if self.silent or part != OPCUA:
@@ -74,7 +74,7 @@ class OpcUaServer:
     def __getattr__(self, action: str):
         def act(*arguments: object) -> None:
             if self.refusal:
-                raise Refused(self.refusal)
+                raise Refused(self.refusal, self.refused_field)
             self.done.append((action, *arguments))
 
         return act
