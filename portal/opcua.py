@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from portal import activity, clock, presence, worker_client
+from portal import activity, clock, presence, renewal, worker_client
 from portal.db import writing
 from portal.fields import FieldError
 from portal.integrations import Actor
@@ -129,8 +129,11 @@ class OwnCertificate:
     fingerprint: str
     thumbprint: str
     not_after: datetime
-    renewed_at: datetime
     pem: str
+
+    @property
+    def renewed_at(self) -> datetime:
+        return renewal.planned(self.not_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class ClientCertificate:
 def certificate() -> OwnCertificate | None:
     """Return the server's own certificate."""
     found = worker_client.ask(OPCUA, "certificate")
-    return None if found is None else OwnCertificate(**_timed(found, "not_after", "renewed_at"))
+    return None if found is None else OwnCertificate(**_timed(found, "not_after"))
 
 
 def client_certificates() -> list[ClientCertificate] | None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from protocols.contract import Refused as CannotBeDone
 from protocols.opcua import certificate, shelf
 from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Limits
@@ -374,27 +375,39 @@ def test_the_certificate_is_kept(tmp_path: Path) -> None:
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.7"]
 
 
-def test_a_renewed_certificate_has_the_same_key_and_uri_and_says_so(tmp_path: Path, caplog) -> None:
+def test_a_renewed_certificate_has_the_same_key_and_uri_and_is_kept(tmp_path: Path) -> None:
     first = certificate.prepare(tmp_path, ["localhost"], NOW)
-    soon = first.not_after - certificate.RENEWED_BEFORE - timedelta(days=1)
-    assert certificate.prepare(tmp_path, ["localhost"], soon).fingerprint == first.fingerprint
-    assert "will be renewed on" in caplog.text
-    renewed = certificate.prepare(tmp_path, ["localhost"], first.not_after - timedelta(days=59))
-    assert renewed.fingerprint != first.fingerprint and renewed.fingerprint in caplog.text
+    later = first.not_after - timedelta(days=59)
+    assert certificate.prepare(tmp_path, ["localhost"], later).fingerprint == first.fingerprint, "it asks nobody"
+    renewed = certificate.renew(tmp_path, first, ["localhost"], later)
+    assert renewed.fingerprint != first.fingerprint and renewed.not_after == later + certificate.VALID
     assert renewed.application_uri == first.application_uri
     assert renewed.key.public_key() == first.key.public_key()
+    assert certificate.prepare(tmp_path, ["localhost"], later).fingerprint == renewed.fingerprint
 
 
-def test_a_running_server_renews_its_certificate(start) -> None:
+def test_a_running_server_renews_its_certificate(start, press) -> None:
     running = start()
-    before = running.server.own.fingerprint
+    before, stays = running.server.own.fingerprint, running.client()
     running.now = running.server.own.not_after - timedelta(days=1)
-    running.do(running.server._renew)
-    assert running.server.own.fingerprint != before
+    renewed = running.do(running.server.actions()["renew_certificate"])
+    assert renewed == {"before": before, "after": running.server.own.fingerprint}
+    assert renewed["after"] == running.do(running.server.actions()["certificate"])["fingerprint"] != before
     (endpoint, *_) = running.wire().open().ask(ua.GetEndpointsRequest()).Endpoints
     found = x509.load_der_x509_certificate(endpoint.ServerCertificate)
     assert found.fingerprint(hashes.SHA256()).hex(":").upper() == running.server.own.fingerprint
     running.client().value(STATE)
+    assert read_once(running.url, press) == 0
+    stays.value(STATE)
+
+
+def test_a_certificate_that_cannot_be_kept_is_refused_and_the_last_one_holds(start, folder: Path) -> None:
+    running = start()
+    before = running.server.own
+    (folder / f"{certificate.CERTIFICATE}.new" / "in the way").mkdir(parents=True)
+    with pytest.raises(CannotBeDone, match="cannot be kept: .*server.pem.new: Is a directory"):
+        running.do(running.server.actions()["renew_certificate"])
+    assert running.server.own is before
 
 
 @pytest.mark.parametrize("name", [certificate.KEY, certificate.CERTIFICATE])
