@@ -93,6 +93,7 @@ def test_clients_that_are_frozen_time_out_and_are_shown_offline_and_others_stay(
             lambda: [client.read("i=2259") for client in awake] and not connections(stack, frozen), 30, "the time-out"
         )
         assert len(connections(stack, lively)) == len(awake)
+        assert [stack.shown(one["username"])["online"] for one in (frozen, lively)] == [False, True]
         row = Session(stack).log_in().get("/server").text.partition('id="limit-OPCUA_SESSION_TIMEOUT"')[2]
         assert f"</span>{len(WAYS)} times" in row.partition("</tr>")[0], "it was nothing but the time-out"
         for program in programs.values():
