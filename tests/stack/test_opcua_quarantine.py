@@ -33,9 +33,11 @@ def portal(stack: Stack, opcua_programs: Callable[[str], Program]) -> Iterator[S
         assert session.post(f"/server/opcua/switch/OPCUA_REQUIRE_TRUST/{to}").status == 303
         wait_until(lambda: is_refused(opcua_programs, stack, "asyncua", probe) is (to == "on"), 5, f"trust to be {to}")
 
-    switch("on")
-    yield session
-    switch("off")
+    try:
+        switch("on")
+        yield session
+    finally:
+        switch("off")
 
 
 @pytest.fixture(scope="module")
