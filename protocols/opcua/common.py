@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from protocols.contract import Authenticate, Presence
+from protocols.opcua.aside import Aside
 from protocols.opcua.held import Held
 from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Hits, Limits
@@ -53,6 +54,7 @@ class Common:
     journal: Journal
     tally: Tally
     held: Held
+    aside: Aside
     hits: Hits = field(default_factory=Hits)
     sessions: dict[int, set[Session]] = field(default_factory=dict)  # logged in, by integration
 

@@ -18,6 +18,7 @@ from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
 from protocols.opcua import certificate, certificates, figures
+from protocols.opcua.aside import Aside
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
 from protocols.opcua.decoding import tighten
@@ -158,6 +159,7 @@ class OpcUaServer:
         await self.common.sightings.stop()
         await self._space.stop()
         await self._server.stop()
+        self.common.aside.stop()
 
     # --- what an operator may change
 
@@ -218,6 +220,7 @@ class OpcUaServer:
             Journal(self._limits.log_lines, self._loop.time()),
             Tally(),
             Held(self._limits),
+            Aside(self._loop),
         )
 
     async def _start_core(self) -> None:
