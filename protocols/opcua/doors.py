@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import select
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
@@ -34,6 +35,13 @@ def _notice_dead_peers(listener: socket.socket) -> None:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def has_left(descriptor: int) -> bool:
+    """Tell whether the peer of a socket has closed it: there may be data before that, which is not read now."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def most_connections(limits: Limits) -> int:
