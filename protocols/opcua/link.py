@@ -6,6 +6,7 @@ asyncua's processor, of which the queue of publish requests is used; what is ser
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -25,13 +26,13 @@ from protocols.opcua.errors import FrameError, fault
 from protocols.opcua.frames import CLOSE, HELLO, OPEN, Frame
 from protocols.opcua.limits import MIB
 from protocols.opcua.session import Session
-from protocols.opcua.tally import Counts
 from protocols.opcua.weight import weigh_answer
+from protocols.tally import Counts
 
 _Codes = ua.StatusCodes
 
 
-class Link(UaProcessor):
+class Link(UaProcessor, ABC):
     """Takes the frames of one client in, one by one."""
 
     session: Session | None
@@ -74,9 +75,9 @@ class Link(UaProcessor):
             await self._serve(message.SequenceHeader(), body)
         return True
 
+    @abstractmethod
     async def _serve(self, sequence: ua.SequenceHeader, data: bytes) -> None:
         """Answer one request."""
-        raise NotImplementedError
 
     def _bounded(self, body: bytes) -> Bounded:
         return Bounded(body, self._common.limits.elements)

@@ -20,8 +20,8 @@ from protocols.opcua.frames import MESSAGE, Frame
 from protocols.opcua.link import Link
 from protocols.opcua.services import SERVICES
 from protocols.opcua.session import Session
-from protocols.opcua.tally import Counts
 from protocols.opcua.weight import weigh
+from protocols.tally import Counts
 
 _Codes = ua.StatusCodes
 _Ids = ua.ObjectIds
