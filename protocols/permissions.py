@@ -17,6 +17,11 @@ class Access:
         self._publish = _expand(grant.publish, grant.username, client_id)
         self._subscribe = _expand(grant.subscribe, grant.username, client_id)
 
+    @property
+    def filters(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what may be published and read."""
+        return self._publish, self._subscribe
+
     def may_publish(self, name: str) -> bool:
         """Say whether messages on this topic name are routed; `$`-topics are the server's own."""
         return not name.startswith("$") and any(matches(allowed, name) for allowed in self._publish)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LONGEST = 65_535  # bytes
+
 
 def matches(topic_filter: str, name: str) -> bool:
     """Say whether a topic name is matched by a topic filter."""
@@ -29,3 +31,24 @@ def covers(allowed: str, wanted: str) -> bool:
         if level not in ("+", levels[position]):
             return False
     return len(permitted) == len(levels)
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text is a legal topic name."""
+    return "+" not in text and "#" not in text and _is_legal(text)
+
+
+def is_filter(text: str) -> bool:
+    """Say whether a text is a legal topic filter."""
+    levels = text.split("/")
+    if any("+" in level and level != "+" for level in levels) or "#" in "".join(levels[:-1]):
+        return False
+    return _is_legal(text) and ("#" not in levels[-1] or levels[-1] == "#")
+
+
+def _is_legal(text: str) -> bool:
+    """Say whether a text can be an MQTT string that is not empty (1.5.3)."""
+    try:
+        return "\0" not in text and 0 < len(text.encode()) <= LONGEST
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False

@@ -1,0 +1,74 @@
+"""Messages as Server-Sent Events (WHATWG HTML, 9.2)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from protocols.http.payloads import JSON, TEXT, kind_of
+
+if TYPE_CHECKING:
+    from protocols.hub.messages import Message
+
+HEARTBEAT = b":\n\n"
+
+Names = Callable[[int], str]  # the username of an integration; "" of one that is gone, and of the portal
+
+
+class Encoder:
+    """Encodes each message once, for however many streams."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._known: dict[int, bytes] = {}
+
+    def event(self, message: Message) -> bytes:
+        """Return a message as an event; its data is JSON with the payload as "value", "text" or "base64"."""
+        known = self._known.get(message.number)
+        if known is None:
+            known = self._known[message.number] = self._encode(message)
+        return known
+
+    def forget(self) -> None:
+        """Forget what was encoded: at the end of the turn of the loop."""
+        self._known.clear()
+
+    def _encode(self, message: Message) -> bytes:
+        told = {
+            "topic": message.topic,
+            "retain": message.retain,
+            "integration": self._names(message.integration_id) or None,
+            "time": datetime.fromtimestamp(message.time, UTC).isoformat(timespec="milliseconds"),
+        }
+        if message.deletes:
+            return event("deleted", told, message.number)
+        kind = kind_of(message.payload)
+        if kind == JSON:
+            return _event("message", _with_value(told, message.payload.decode()), message.number)
+        if kind == TEXT:
+            return event("message", told | {"text": message.payload.decode()}, message.number)
+        return event("message", told | {"base64": base64.b64encode(message.payload).decode()}, message.number)
+
+
+def event(name: str, data: Mapping[str, Any], number: int | None = None) -> bytes:
+    """Return an event; its number is what a client resumes after."""
+    return _event(name, json.dumps(data, ensure_ascii=False), number)
+
+
+def position(number: int) -> bytes:
+    """Return what lets a client resume after this number, before it has got any event."""
+    return b"id: %d\n\n" % number
+
+
+def _event(name: str, data: str, number: int | None) -> bytes:
+    line = f"id: {number}\n" if number is not None else ""
+    return f"{line}event: {name}\ndata: {data}\n\n".encode()
+
+
+def _with_value(told: Mapping[str, Any], value: str) -> str:
+    """Put in a value as it was published, in one line: in JSON, line breaks are outside of strings."""
+    one_line = value.replace("\r", " ").replace("\n", " ")
+    return f'{json.dumps(told, ensure_ascii=False)[:-1]}, "value": {one_line}}}'

@@ -1,0 +1,82 @@
+"""Messages as they go to the web workers: [number, topic, payload, retain, username of the integration or "", time]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from protocols.contract import Refused
+from protocols.http.events import Names
+from protocols.topics import is_name
+
+if TYPE_CHECKING:
+    from protocols.hub.messages import Message
+
+Row = list[Any]
+
+COST = 64  # bytes of a row besides its payload and its topic
+
+
+class Rows:
+    """Makes rows of messages, and of as many as fit into an answer."""
+
+    def __init__(self, names: Names, most: int) -> None:
+        self._names = names
+        self._most = most
+
+    def of(self, message: Message) -> Row:
+        """Return a message as a row."""
+        number, topic, payload, retain, integration_id, time = message
+        return [number, topic, payload, retain, self._names(integration_id), time]
+
+    def fitting(self, messages: Iterable[Message]) -> list[Row]:
+        """Return the first messages, as many as fit into an answer; one at least."""
+        rows: list[Row] = []
+        room = self._most
+        for message in messages:
+            room -= size(message)
+            if room < 0 and rows:
+                break
+            rows.append(self.of(message))
+        return rows
+
+
+def size(message: Message) -> int:
+    """Return how many bytes a message takes in an answer, roughly."""
+    return COST + len(message.payload) + 2 * len(message.topic)
+
+
+def page(rows: Rows, messages: list[Message], cursor: str | None) -> dict[str, Any]:
+    """Return a page of values; where not all fit, it ends earlier."""
+    fitting = rows.fitting(messages)
+    if len(fitting) < len(messages):
+        cursor = messages[len(fitting) - 1].topic
+    return {"values": fitting, "cursor": cursor}
+
+
+def newest(rows: Rows, messages: list[Message]) -> list[Row]:
+    """Return the newest of these messages, the newest last, as many as fit."""
+    return rows.fitting(reversed(messages))[::-1]
+
+
+def checked(topic: str) -> str:
+    """Return a legal topic name.  Raises `Refused`."""
+    if not is_name(topic):
+        raise Refused("a topic name has no wildcards (+ and #) and no NUL, and 1 to 65,535 bytes")
+    return topic
+
+
+def bounded(limit: int, most: int) -> int:
+    """Return how many are wanted, as far as that is allowed."""
+    return max(1, min(limit, most))
+
+
+def outgoing(messages: Iterable[Row], most: int) -> list[tuple[str, bytes, int, bool]]:
+    """Return what is to be published, if all of it can be.  Raises `Refused`."""
+    found = [(checked(topic), bytes(payload), qos, bool(retain)) for topic, payload, qos, retain in islice(messages, most + 1)]
+    if len(found) > most:
+        raise Refused(f"at most {most} messages can be published at once")
+    if any(qos not in (0, 1, 2) for _, _, qos, _ in found):
+        raise Refused("QoS is 0, 1 or 2")
+    return found
