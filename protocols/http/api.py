@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from protocols.contract import Refused
 from protocols.http.door import Answer, Door
 from protocols.http.limits import Limits
-from protocols.http.messages import Row, Rows, bounded, checked, newest, outgoing, page
+from protocols.http.messages import Row, Rows, bounded, checked, checked_filter, newest, outgoing, page
 from protocols.http.periods import Period
 from protocols.http.tickets import Tickets
-from protocols.topics import is_filter
+from protocols.tally import Counts, Tally
 
 if TYPE_CHECKING:
-    from protocols.http.counts import Tally
     from protocols.hub.hub import Hub
     from protocols.hub.messages import Message
 
@@ -95,7 +94,7 @@ class Api:
         for topic, _, _, _ in wanted:
             _writable(period, topic)
         size = sum(len(topic) + len(payload) for topic, payload, _, _ in wanted)
-        self._tally.sent(period.integration_id, period.counts, len(wanted), size)
+        period.add(Counts(messages_in=len(wanted), bytes_in=size), self._tally)
         publish, own = self._hub.publish, period.integration_id
         return [
             publish(topic, payload, qos=qos, retain=retain, integration_id=own).number
@@ -104,14 +103,14 @@ class Api:
 
     def delete(self, period: Period, topic: str) -> bool:
         """Delete the value of a topic; return whether there was one."""
-        self._tally.sent(period.integration_id, period.counts, 1, len(topic))
+        period.add(Counts(messages_in=1, bytes_in=len(topic)), self._tally)
         return self._hub.delete(_writable(period, topic), integration_id=period.integration_id)
 
     def history(self, period: Period, topic: str, limit: int) -> list[Row]:
         """Return the last values of a topic, the newest last."""
         found = newest(self._rows, self._hub.history(_readable(period, topic), max(1, limit)))
         size = sum(len(row[1]) + len(row[2]) for row in found)
-        self._tally.got(period.integration_id, period.counts, len(found), size)
+        period.add(Counts(messages_out=len(found), bytes_out=size), self._tally)
         return found
 
     def enter(self, period: Period, filters: list[str]) -> str:
@@ -119,15 +118,13 @@ class Api:
         if not 1 <= len(filters) <= self._limits.filters:
             raise Refused(f"a stream has 1 to {self._limits.filters} topic filters")
         for one in filters:
-            if not is_filter(one):
-                raise Refused(f"{one[:60]!r} is no topic filter")
-            if not period.access.may_subscribe(one):
+            if not period.access.may_subscribe(checked_filter(one)):
                 raise Forbidden(one)
         return self._tickets.give(period, dict.fromkeys(filters), self._now())
 
     def _got(self, period: Period, messages: list[Message]) -> None:
         size = sum(len(message.topic) + len(message.payload) for message in messages)
-        self._tally.got(period.integration_id, period.counts, len(messages), size)
+        period.add(Counts(messages_out=len(messages), bytes_out=size), self._tally)
 
 
 def _readable(period: Period, topic: str) -> str:

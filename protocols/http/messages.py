@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from protocols.contract import Refused
 from protocols.http.events import Names
-from protocols.topics import is_name
+from protocols.topics import filter_fault, name_fault
 
 if TYPE_CHECKING:
     from protocols.hub.messages import Message
 
 Row = list[Any]
 
+LONGEST = 65_535  # bytes of a topic
 COST = 64  # bytes of a row besides its payload and its topic
 
 
@@ -62,9 +63,27 @@ def newest(rows: Rows, messages: list[Message]) -> list[Row]:
 
 def checked(topic: str) -> str:
     """Return a legal topic name.  Raises `Refused`."""
-    if not is_name(topic):
-        raise Refused("a topic name has no wildcards (+ and #) and no NUL, and 1 to 65,535 bytes")
+    if fault := name_fault(topic) or string_fault(topic):
+        raise Refused(fault)
     return topic
+
+
+def checked_filter(topic_filter: str) -> str:
+    """Return a legal topic filter.  Raises `Refused`."""
+    if fault := filter_fault(topic_filter) or string_fault(topic_filter):
+        raise Refused(fault)
+    return topic_filter
+
+
+def string_fault(text: str) -> str:
+    """Return what keeps a text from being an MQTT string (1.5.3); "" if nothing does."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return "a topic contains half a surrogate pair"
+    if "\0" in text:
+        return "a topic contains U+0000"
+    return f"a topic has {size} bytes, and {LONGEST} are allowed" if size > LONGEST else ""
 
 
 def bounded(limit: int, most: int) -> int:

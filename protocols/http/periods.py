@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
+from protocols.access import Access
 from protocols.contract import Grant, Login, Presence
-from protocols.http.counts import Counts
 from protocols.http.limits import Limits
-from protocols.permissions import Access
+from protocols.tally import Counts, Tally
 
 IDLE = "no request for a while"
 CROWDED = "too many addresses"
@@ -49,6 +49,11 @@ class Period:
         """Hold it, and its streams, to these topics from now on."""
         self.grant = grant
         self.access = Access(grant, "")
+
+    def add(self, more: Counts, tally: Tally) -> None:
+        """Count what its client sent or got."""
+        self.counts.add(more)
+        tally.add(self.integration_id, more)
 
     def may_read(self, topic: str) -> bool:
         """Say whether a message on this topic may be read now."""

@@ -12,9 +12,9 @@ from protocols.http.limits import Hits, Limits
 from protocols.http.payloads import BYTES, kind_of
 from protocols.http.periods import Period
 from protocols.http.responses import Headers
+from protocols.tally import Counts, Tally
 
 if TYPE_CHECKING:
-    from protocols.http.counts import Tally
     from protocols.hub.hub import Hub
     from protocols.hub.messages import Message
 
@@ -85,7 +85,7 @@ class Stream:
                 count, size = count + 1, size + len(event)
                 self._put(event)
         self._flush()
-        self._common.tally.got(self._period.integration_id, self._period.counts, count, size)
+        self._period.add(Counts(messages_out=count, bytes_out=size), self._common.tally)
 
     def permit(self) -> None:
         """Ask anew what the client may read."""
@@ -228,7 +228,7 @@ class Poll:
             return
         payload = message.payload
         content_type = BYTES if self._raw else kind_of(payload)
-        self._common.tally.got(self._period.integration_id, self._period.counts, 1, len(payload))
+        self._period.add(Counts(messages_out=1, bytes_out=len(payload)), self._common.tally)
         self._finish(responses.value(self._headers, message.number, content_type, payload))
 
     def _finish(self, response: bytes) -> None:

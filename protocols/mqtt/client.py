@@ -9,6 +9,7 @@ from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.errors import PacketTooLarge, ProtocolViolation
 from protocols.mqtt.line import Line
+from protocols.mqtt.meters import Meter
 from protocols.mqtt.packets import (
     SUCCESS,
     Auth,
@@ -28,7 +29,7 @@ from protocols.mqtt.properties import SESSION_EXPIRY_INTERVAL
 from protocols.mqtt.publishing import Publisher
 from protocols.mqtt.session import Session
 from protocols.mqtt.subscribing import subscribe, unsubscribe
-from protocols.mqtt.tally import Counts, Meter
+from protocols.tally import Counts
 
 CLIENT_DISCONNECTED = "client disconnected"
 
@@ -53,7 +54,7 @@ class Client:
         self.line = line
         self.keep_alive = keep_alive
         self.publisher = Publisher(broker, session, line, explains=explains)
-        self.meter: Meter | None = broker.tally.meter(session.integration_id, broker.common.now)
+        self.meter: Meter | None = broker.meters.of(session.integration_id, broker.common.now)
         self.presence_id = ""
         self.messages_in = 0
         self._broker = broker

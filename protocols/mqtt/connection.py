@@ -12,6 +12,7 @@ from protocols.mqtt.decode import decode
 from protocols.mqtt.errors import MqttError, PacketTooLarge, ProtocolViolation, QuotaExceeded
 from protocols.mqtt.gate import Gate
 from protocols.mqtt.inbox import Inbox
+from protocols.mqtt.meters import Meter
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.packets import (
     CONNECT,
@@ -20,7 +21,6 @@ from protocols.mqtt.packets import (
     PUBLISH,
     frames,
 )
-from protocols.mqtt.tally import Meter
 
 KEEP_ALIVE_TIMED_OUT = "keep alive timed out"
 NO_CONNECT = "no CONNECT in time"

@@ -16,11 +16,11 @@ from contextlib import suppress
 from functools import partial
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.journal import Journal
 from protocols.mqtt import figures
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.doors import Door, Tls, dress, open_door
-from protocols.mqtt.journal import Journal
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.outbox import share_out
@@ -63,8 +63,8 @@ class MqttServer:
     async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
         """Take back what was stored for these integrations, and accept clients, by transport."""
         self._loop = asyncio.get_running_loop()
-        self._journal = Journal(self._limits.log_lines, self.now())
-        self._broker.tally.most = _most_connections(self._limits)
+        self._journal = Journal("mqtt", self._limits.log_lines, self.now())
+        self._broker.crowd.most = _most_connections(self._limits)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())
         self._broker.sessions.disconnect(stored.integration_ids() - grants.keys(), DELETED, forget=True)
@@ -146,12 +146,12 @@ class MqttServer:
         self._all_closed.clear()
         wake = partial(self.wake, client)
         connection = Connection(self._broker, address, self.now(), wake, client.close_socket, transport)
-        self._broker.tally.opened(address)
+        self._broker.crowd.opened(address)
         return connection
 
     def turn_away(self, connection: Connection) -> None:
         """Where that makes one connection too many, close one: the oldest that nobody has logged in on, or this one."""
-        if exceeded := self._broker.tally.exceeded(connection.address):
+        if exceeded := self._broker.crowd.exceeded(connection.address):
             self._broker.hits.add(exceeded)
             address = None if exceeded == "max_connections" else connection.address
             one = self._strangers.oldest(self.now(), address) or connection
@@ -160,7 +160,7 @@ class MqttServer:
 
     def lost(self, client: Shell) -> None:
         """Forget a connection whose socket is closed."""
-        self._broker.tally.closed(client.connection.address)
+        self._broker.crowd.closed(client.connection.address)
         del self._clients[client]
         if not self._clients:
             self._all_closed.set()

@@ -26,7 +26,7 @@ from protocols.opcua.frames import CLOSE, HELLO, MESSAGE, OPEN, Frame
 from protocols.opcua.limits import MIB
 from protocols.opcua.services import SERVICES
 from protocols.opcua.session import Session
-from protocols.opcua.tally import Counts
+from protocols.tally import Counts
 
 _Codes = ua.StatusCodes
 _Ids = ua.ObjectIds

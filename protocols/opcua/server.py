@@ -17,14 +17,15 @@ from pathlib import Path
 from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.journal import Journal
 from protocols.opcua import certificate, certificates, figures
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
+from protocols.opcua.crowd import Crowd
 from protocols.opcua.decoding import tighten
 from protocols.opcua.doors import most_connections, open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
-from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Limits
 from protocols.opcua.processor import Processor
 from protocols.opcua.session import Session
@@ -32,8 +33,8 @@ from protocols.opcua.shelf import fingerprint
 from protocols.opcua.shell import STOPPING, Shell
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space, StandardSpace
-from protocols.opcua.tally import Crowd, Tally
 from protocols.opcua.trust import TrustFolder
+from protocols.tally import Tally
 
 _log = logging.getLogger("protocols.opcua")
 
@@ -215,7 +216,7 @@ class OpcUaServer:
             Sightings(trust, self._limits),
             self._clock,
             self._loop,
-            Journal(self._limits.log_lines, self._loop.time()),
+            Journal("opcua", self._limits.log_lines, self._loop.time()),
             Tally(),
             Held(self._limits),
         )

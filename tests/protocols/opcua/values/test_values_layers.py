@@ -37,12 +37,6 @@ def test_only_the_shell_and_the_store_are_impure(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_no_module_knows_another_protocol_or_the_portal(path: Path) -> None:
-    ours = {name for name in imports(path) if name.split(".")[0] in ("protocols", "portal")}
-    assert not {name for name in ours if not name.startswith(("protocols.contract", "protocols.opcua"))}
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_nothing_imports_the_shell_but_the_shell(path: Path) -> None:
     if path.stem != "space":
         assert not imports(path) & {f"protocols.opcua.values.{name}" for name in SHELL}
