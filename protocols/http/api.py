@@ -1,4 +1,4 @@
-"""What a web worker asks on behalf of a client of the REST API; each action authenticates, checks, and acts in one go."""
+"""What a web worker asks for a client of the REST API; each action authenticates, checks, and acts in one go."""
 
 from __future__ import annotations
 

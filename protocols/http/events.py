@@ -19,22 +19,21 @@ Names = Callable[[int], str]  # the username of an integration; "" of one that i
 
 
 class Encoder:
-    """Encodes each message once, for however many streams."""
+    """Encodes each message once in a turn of the loop, for however many streams; `soon` runs what is due at its end."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, soon: Callable[[Callable[[], None]], object]) -> None:
         self._names = names
+        self._soon = soon
         self._known: dict[int, bytes] = {}
 
     def event(self, message: Message) -> bytes:
         """Return a message as an event; its data is JSON with the payload as "value", "text" or "base64"."""
         known = self._known.get(message.number)
         if known is None:
+            if not self._known:
+                self._soon(self._known.clear)
             known = self._known[message.number] = self._encode(message)
         return known
-
-    def forget(self) -> None:
-        """Forget what was encoded: at the end of the turn of the loop."""
-        self._known.clear()
 
     def _encode(self, message: Message) -> bytes:
         told = {

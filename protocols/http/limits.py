@@ -32,7 +32,7 @@ class Limits:
     heartbeat: float = 15.0  # on a stream that has nothing to say
     stalled: float = 60.0  # without taking anything until a slow reader is closed
     unasked: int = 64 * KIB  # bytes that a client may send on a stream, before it is closed
-    missed: int = 1_000  # messages that a stream is resumed with at a time
+    missed: int = 1_000  # messages that a stream is resumed with; of more the newest
 
 
 SETTINGS = ("online", "streams", "streams_per_integration", "outbound_bytes")

@@ -93,7 +93,8 @@ def bounded(limit: int, most: int) -> int:
 
 def outgoing(messages: Iterable[Row], most: int) -> list[tuple[str, bytes, int, bool]]:
     """Return what is to be published, if all of it can be.  Raises `Refused`."""
-    found = [(checked(topic), bytes(payload), qos, bool(retain)) for topic, payload, qos, retain in islice(messages, most + 1)]
+    wanted = list(islice(messages, most + 1))
+    found = [(checked(topic), bytes(payload), qos, bool(retain)) for topic, payload, qos, retain in wanted]
     if len(found) > most:
         raise Refused(f"at most {most} messages can be published at once")
     if any(qos not in (0, 1, 2) for _, _, qos, _ in found):

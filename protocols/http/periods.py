@@ -18,7 +18,7 @@ class Held(Protocol):
     """A stream or a long poll, which keeps its period open."""
 
     filters: Collection[str]
-    dropped: int
+    dropped: int  # messages
 
     def cut(self) -> None:
         """Close it at once."""

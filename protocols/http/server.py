@@ -1,13 +1,12 @@
-"""The HTTP side of the protocols worker: answers the web workers, and writes streams on the sockets that they give it."""
+"""The HTTP side of the protocols worker: answers web workers, and writes streams on the sockets that they give it."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
 from protocols.handover import HandOver
@@ -22,6 +21,7 @@ from protocols.http.shell import Shell
 from protocols.http.streams import Common, Poll, Stream
 from protocols.http.tickets import Ticket, Tickets
 from protocols.http.topics import Topics
+from protocols.http.wishes import Wish, parse
 from protocols.tally import Tally
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class HttpServer:
         self._periods = Periods(presence, limits)
         self._tickets = Tickets(limits)
         self._tally = Tally()
-        self._encoder = Encoder(names)
-        self._common = Common(hub, limits, self._encoder, self._tally)
+        self._common = Common(hub, limits, Encoder(names, self._soon), self._tally)
         rows = Rows(names, limits.answer_bytes)
         door = Door(authenticate, self._periods, self.now)
         self._api = Api(hub, door, self._tickets, rows, self._tally, limits, self.now)
@@ -117,16 +116,20 @@ class HttpServer:
 
     def opened(self, shell: Shell, message: bytes) -> None:
         """Begin what a client asked for, whose socket has come with a ticket for it."""
-        wish = json.loads(message)
-        headers = wish["headers"]
-        ticket = self._tickets.take(wish["ticket"], self.now())
+        try:
+            wish = parse(message)
+        except ValueError as error:
+            _log.error("a web worker cannot be understood: %s", error)
+            shell.abort()
+            return
+        ticket = self._tickets.take(wish.ticket, self.now())
         if ticket is None:
-            self._turn_away(shell, headers, EXPIRED)
+            self._turn_away(shell, wish, EXPIRED)
         elif limit := self._exceeded(ticket):
             self._common.hits.add(limit)
-            self._turn_away(shell, headers, FULL)
+            self._turn_away(shell, wish, FULL)
         else:
-            self._begin(shell, ticket, wish, headers)
+            self._begin(shell, ticket, wish)
 
     def lost(self, shell: Shell) -> None:
         """Forget a stream whose socket is closed."""
@@ -135,21 +138,21 @@ class HttpServer:
             shell.stream.end()
             self._periods.release(ticket.period, shell.stream, self.now())
 
-    def _begin(self, shell: Shell, ticket: Ticket, wish: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    def _begin(self, shell: Shell, ticket: Ticket, wish: Wish) -> None:
         self._shells[shell] = ticket
         period, now = ticket.period, self.now()
-        if "poll" not in wish:
+        if wish.poll is None:
             stream = shell.stream = Stream(self._common, period, ticket.filters, shell, now)
             period.held[stream] = None
-            stream.begin(headers, wish["after"])
-            return
-        asked = wish["poll"]
-        until = now + min(float(asked["seconds"]), self.limits.longest_poll)
-        poll = shell.stream = Poll(
-            self._common, period, ticket.filters[0], asked["number"], shell, until, raw=asked["raw"]
-        )
-        period.held[poll] = None
-        poll.begin(headers)
+            stream.begin(wish.headers, wish.after)
+        else:
+            until = now + min(wish.poll.seconds, self.limits.longest_poll)
+            poll = shell.stream = Poll(self._common, period, wish.poll, wish.headers, shell, until)
+            period.held[poll] = None
+            poll.begin()
+
+    def _soon(self, act: Callable[[], None]) -> None:
+        self._loop.call_soon(act)
 
     def _exceeded(self, ticket: Ticket) -> str:
         """Return the name of the limit that forbids one more stream."""
@@ -158,8 +161,8 @@ class HttpServer:
         held = sum(len(period.held) for period in self._periods.of(ticket.period.integration_id))
         return "streams_per_integration" if held >= self.limits.streams_per_integration else ""
 
-    def _turn_away(self, shell: Shell, headers: Mapping[str, str], detail: str) -> None:
-        shell.write(responses.problem(headers, 503, detail, retry_after=responses.RETRY))
+    def _turn_away(self, shell: Shell, wish: Wish, detail: str) -> None:
+        shell.write(responses.problem(wish.headers, 503, detail, retry_after=responses.RETRY))
         shell.close()
 
     def _sweep_later(self) -> None:

@@ -12,6 +12,7 @@ from protocols.http.limits import Hits, Limits
 from protocols.http.payloads import BYTES, kind_of
 from protocols.http.periods import Period
 from protocols.http.responses import Headers
+from protocols.http.wishes import PollWish
 from protocols.tally import Counts, Tally
 
 if TYPE_CHECKING:
@@ -122,19 +123,16 @@ class Stream:
         self._common.hub.unlisten(self)
 
     def _catch_up(self, after: int) -> None:
-        """Write what was published after a number; say so if some of it is gone."""
-        hub, most = self._common.hub, self._common.limits.missed
-        while True:
-            missed, is_gap = hub.since(after, self.filters, most)
-            if is_gap:
-                self._put(events.event("gap", {"after": after}))
-            self.heard([message for message in missed if self._period.may_read(message.topic)])
-            if len(missed) < most or self._size > self._common.limits.outbound_bytes:
-                return
-            after = missed[-1].number
+        """Write what was published after a number; say so first if some of it is gone."""
+        missed, is_gone = self._common.hub.since(after, self.filters, self._common.limits.missed)
+        if is_gone:
+            self._put(events.event("gap", {"after": after}))
+        self.heard([message for message in missed if self._period.may_read(message.topic)])
 
     def _has_room(self) -> bool:
         """Say whether a message can be written or wait; count it as dropped if not."""
+        if self._size >= self._common.limits.outbound_bytes:
+            self._flush()
         if not self._untold and self._size < self._common.limits.outbound_bytes:
             return True
         self._untold += 1
@@ -165,24 +163,22 @@ class Stream:
 class Poll:
     """A long poll: one answer, once the value of a topic has another number or the time is over."""
 
-    dropped = 0
-
     def __init__(
-        self, common: Common, period: Period, topic: str, number: int, outlet: Outlet, until: float, *, raw: bool
+        self, common: Common, period: Period, wish: PollWish, headers: Headers, outlet: Outlet, until: float
     ) -> None:
-        self.filters = (topic,)
+        self.filters: Collection[str] = (wish.topic,)
+        self.dropped = 0
         self._common = common
         self._period = period
-        self._topic = topic
-        self._number = number
+        self._topic = wish.topic
+        self._number = wish.number
+        self._raw = wish.raw
+        self._headers = headers
         self._outlet = outlet
         self._until = until
-        self._raw = raw
-        self._headers: Headers = {}
 
-    def begin(self, headers: Headers) -> None:
+    def begin(self) -> None:
         """Answer at once if the value has changed already; listen otherwise."""
-        self._headers = headers
         found = self._common.hub.get(self._topic) if self._period.may_read(self._topic) else None
         if (found.number if found is not None else 0) != self._number:
             self._answer(found)

@@ -62,9 +62,9 @@ class Topics:
         return self._hub.delete(_own(checked(topic)))
 
     def changes(self, number: int, topics: list[str]) -> dict[str, Any]:
-        """Return the values of these topics that are newer than a number, and the number to ask with next."""
-        found = (self._hub.get(topic) for topic in topics[: self._limits.page])
-        newer = sorted(message for message in found if message is not None and message.number > number)
+        """Return the last messages of these topics that are newer than a number, and the number to ask with next."""
+        newest = (message for topic in topics[: self._limits.page] for message in self._hub.history(topic, 1))
+        newer = sorted(message for message in newest if message.number > number)
         rows = self._rows.fitting(newer)
         is_all = len(rows) == len(newer)
         return {"number": self._hub.number if is_all else rows[-1][0], "values": rows}
