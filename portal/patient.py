@@ -28,6 +28,14 @@ class Refusal(Exception):
     """A request that no thread gets to see; says the status to answer with."""
 
 
+class Later(Exception):
+    """What was asked can only be answered in a while; raised by a view, which is to be asked again then."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class Incoming(TConn):  # type: ignore[misc]
     """A connection, and what has arrived of its request."""
 
