@@ -40,12 +40,7 @@ class Courier:
         """Give a socket away with what was read of it; the caller closes its own copy.  Raises `Away`."""
         message = b"%s\n%s" % (self._address(peer, request).encode(), request)
         try:
-            with (
-                socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as courier,
-                unix.short(self._folder, NAME) as path,
-            ):
-                courier.setblocking(False)
-                courier.connect(path)
+            with unix.connect(self._folder, NAME, socket.SOCK_SEQPACKET, 0) as courier:
                 socket.send_fds(courier, [message], [client.fileno()])
         except OSError as error:
             raise Away from error

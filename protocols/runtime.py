@@ -9,11 +9,10 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
-from functools import partial
 from typing import IO
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -26,10 +25,11 @@ from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
 from protocols import parts, process
-from protocols.answers import Answers
+from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
+from protocols.looper import Looper
 from protocols.servers import Servers
 from protocols.warden import Warden
 
@@ -74,7 +74,6 @@ class Runtime:
         follows_certificate = self._is_main and settings.needs_certificate
         self._certificate = certificate.Keeper(settings) if follows_certificate else None
         self._switches = switches.Follower(settings)
-        self._actions: dict[str, Callable[..., object]] = {"connections": self.connections, "usage": self.usage}
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -85,18 +84,17 @@ class Runtime:
             time.sleep(RETRY)
         self._book.start()
         self._warden.start()
-        if transports := self._transports():
-            self._start_server(transports)
+        self._looper = self._start_server()
         self._watcher.start()
         self._start_jobs()
-        self._answers = Answers(_answering(self._settings, self._part), self._actions)
-        self._answers.start()
+        self._looper.run(self._answers.start(_answering(self._settings, self._part)), STOP)
         process.collect_rarely()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
 
     def stop(self) -> None:
         """Close every connection, write the last of presence, and end the threads; takes at most 5 s."""
-        self._answers.stop(STOP)
+        with suppress(TimeoutError):  # its loop is stuck
+            self._looper.run(self._answers.stop(), STOP)
         self._jobs.shutdown(wait=False)
         self._stopping.set()
         self._watcher.join(STOP)
@@ -133,16 +131,18 @@ class Runtime:
             found["web"] = [handover.listen(self._settings.data_dir)]
         return found
 
-    def _start_server(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+    def _start_server(self) -> Looper:
+        """Start the server, also one without listeners: it answers pages and other parts."""
         entrance = Entrance(self._gate, self._guard, self._book)
         with db.connected():
             stand = switches.read(self._settings)
         tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand)
-        server = parts.MAKERS[self._part](tools)
+        self._server = server = parts.MAKERS[self._part](tools)
         grants = {entry.id: grant(entry) for entry in self._gate.entries()}
-        self._servers.start(self._part, server, listeners, grants)
-        for name, act in server.actions().items():
-            self._actions[name] = partial(self._act, act)
+        looper = self._servers.start(self._part, server, self._transports(), grants)
+        actions: dict[str, Action] = {"connections": self.connections, "usage": self.usage, **server.actions()}
+        self._answers = Answers(actions, server.link_actions())
+        return looper
 
     def _start_jobs(self) -> None:
         if self._is_main:
@@ -196,18 +196,13 @@ class Runtime:
         self._servers.tell(lambda server: server.disconnect(integration_ids, reason, forget=forget))
 
     def connections(self, integration_id: int, connection_ids: Collection[str]) -> list[dict[str, object]]:
-        """Return what is known now of these open connections of an integration.  Raises TimeoutError."""
+        """Return what is known now of these open connections of an integration; to be called on the server's loop."""
         wanted = set(connection_ids)
-        found = self._servers.ask(lambda server: server.connections(integration_id))
-        return [_as_dict(info) for infos in found for info in infos if info.connection_id in wanted]
-
-    def _act(self, act: Callable[..., object], *arguments: object) -> object:
-        """Return what an action of the server answers.  Raises TimeoutError and `contract.Refused`."""
-        return self._servers.ask(lambda server: act(*arguments))[0]
+        return [_as_dict(info) for info in self._server.connections(integration_id) if info.connection_id in wanted]
 
     def usage(self) -> list[dict[str, object]]:
-        """Return the limits of all servers.  Raises TimeoutError."""
-        return [asdict(usage) for usages in self._servers.ask(lambda server: server.usage()) for usage in usages]
+        """Return the limits of the server; to be called on its loop."""
+        return [asdict(usage) for usage in self._server.usage()]
 
     def _heartbeat(self) -> None:
         """Vouch for the node while every server's loop answers; give way when one has long been stuck."""

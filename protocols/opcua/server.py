@@ -143,6 +143,10 @@ class OpcUaServer:
         """Return what pages may ask."""
         return {**certificates.actions(self.common.trust, lambda: self.own), **self._space.actions()}
 
+    def link_actions(self) -> Mapping[str, Callable[..., object]]:
+        """Nobody else asks anything."""
+        return {}
+
     async def stop(self) -> None:
         """Stop accepting, and close every connection."""
         self._stopping = True

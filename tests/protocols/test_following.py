@@ -60,6 +60,9 @@ class Noting:
     def actions(self) -> dict:
         return {"double": lambda number: number * 2}
 
+    def link_actions(self) -> dict:
+        return {"follow": lambda link, name: link.push(name, 1, 2)}
+
     async def stop(self) -> None:
         for one in self.sockets:
             one.close()
