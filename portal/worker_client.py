@@ -2,7 +2,8 @@
 
 Each part of the protocols worker answers at a Unix socket of its own in DATA_DIR (see `protocols.answers`); a thread
 that asks has a connection for itself, and leaves it for the next one.  While a part is away, and of other nodes, there
-is no answer.  In msgpack a question is `[id, action, arguments]`, its answer `[id, {"answer": …} | {"refused": …} | {}]`.
+is no answer.  Both are msgpack: a question is `[id, action, arguments]`, an answer `[id, {"answer": …}]`, or with
+"refused" and a reason in its place, or with nothing at all.
 """
 
 from __future__ import annotations

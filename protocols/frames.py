@@ -54,6 +54,8 @@ class Frames:
             if not self.held and self._arrived > LONGEST:  # it may have grown
                 self._unpacker, self._arrived, self._used = _unpacker(), 0, 0
             return None
+        except (msgpack.FormatError, msgpack.StackError) as error:  # without a text
+            raise ValueError(f"no msgpack ({type(error).__name__})") from None
         self._used = self._unpacker.tell()
         if not isinstance(frame, list):
             raise ValueError(f"a frame is a list, not {type(frame).__name__}")
