@@ -196,7 +196,8 @@ def asked(running, *questions: list) -> list:
     """Return the frames that come when the runtime is asked as other processes ask it."""
     with unix.connect(running._settings.data_dir, "mqtt.sock", worker_client.KIND, 10) as client:
         client.sendall(b"".join(msgpack.packb(question) for question in questions))
-        return [frame for frame, _ in zip(msgpack.Unpacker(client.makefile("rb", 0)), questions, strict=False)]
+        answers = msgpack.Unpacker(client.makefile("rb", 0))
+        return [frame for _, frame in zip(questions, answers, strict=False)]
 
 
 def test_what_other_processes_ask_is_answered_on_the_loop_of_the_server(running, server):
