@@ -39,7 +39,11 @@ _kept: dict[str, deque[_Connection]] = defaultdict(deque)  # by the path of the 
 
 
 class Refused(Exception):
-    """What was asked for cannot be done; the message says why, to a person."""
+    """What was asked for cannot be done; the message says why, to a person, and `field` of which input, if of one."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Silent(Exception):
@@ -72,7 +76,7 @@ def have(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> A
         _complain(part, action, str(error))
         raise Silent from None
     if "refused" in answer:
-        raise Refused(answer["refused"])
+        raise Refused(answer["refused"], answer["field"])
     if "answer" not in answer:
         raise Silent
     return answer["answer"]

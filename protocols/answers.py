@@ -58,11 +58,14 @@ class Answers:
         if len(self._links) > MOST_LINKS:
             next(iter(self._links)).give_up(f"more than {MOST_LINKS} are open, and this was quiet for the longest")
 
-    def heard(self, link: PeerLink) -> None:
-        """Note that a link is in use.  Raises ValueError if all together hold too much."""
+    def used(self, link: PeerLink) -> None:
+        """Note that a link is in use."""
         if link in self._links:
             del self._links[link]
             self._links[link] = None
+
+    def weigh(self, link: PeerLink) -> None:
+        """Raise ValueError if all together hold too much and this link is among those with most."""
         if link.held > SLOW and sum(one.held for one in self._links) > MOST_HELD:
             raise ValueError(f"more than {MOST_HELD} bytes of unfinished frames")
 
@@ -77,7 +80,7 @@ class Answers:
                 return {"answer": act(link, *arguments)}
             return {"answer": self._actions[action](*arguments)}
         except Refused as error:
-            return {"refused": str(error)}
+            return {"refused": str(error), "field": error.field}
         except Exception:  # of an action: nobody else would say so
             log.exception("another process asked what cannot be answered")
         return {}
@@ -98,6 +101,7 @@ class PeerLink(Peer):
 
     def push(self, name: str, *arguments: object) -> None:
         """Send something that was not asked for; a peer that does not take what waits for it is given up."""
+        self._answers.used(self)
         self._send(packed(0, name, arguments))
 
     def on_close(self, callback: Callable[[], object]) -> None:
@@ -129,7 +133,8 @@ class PeerLink(Peer):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         try:
-            self._answers.heard(self)
+            self._answers.used(self)
+            self._answers.weigh(self)
         except ValueError as error:
             self.give_up(str(error))
 

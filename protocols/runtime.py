@@ -9,10 +9,11 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
+from functools import partial
 from typing import IO
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -24,12 +25,13 @@ from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
-from protocols import parts, process
+from protocols import parts, process, renewals
 from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
 from protocols.looper import Looper
+from protocols.renewals import Renewals
 from protocols.servers import Servers
 from protocols.warden import Warden
 
@@ -40,7 +42,7 @@ HEARTBEAT = 2  # seconds; the pages call a node up for presence.FRESH after one
 STUCK = 15.0  # seconds after which a worker whose loop does not answer gives way to a new one
 STOP = 2.0  # seconds that each thread has to end
 RETRY = 1.0  # seconds between two tries to reach the database at start
-RENEWAL = 2  # seconds between two looks for a renewed certificate
+RENEWAL = 2  # seconds between two looks for a certificate whose files have changed
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
 ACCOUNT = 60  # seconds between two times that traffic is written
@@ -151,7 +153,18 @@ class Runtime:
         self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
         if self._certificate is not None:
             self._jobs.add_job(self._certificate.refresh, "interval", seconds=RENEWAL)
+        if (own := self._own_certificate()) is not None:
+            look = Renewals(own, self._book.renewed).look
+            self._jobs.add_job(look, "interval", seconds=renewals.EVERY, next_run_time=clock.now())
         self._jobs.start()
+
+    def _own_certificate(self) -> renewals.Own | None:
+        if self._certificate is not None:
+            return renewals.of_tls(self._part, self._settings)
+        actions = self._server.actions()
+        if "renew_certificate" not in actions:
+            return None
+        return renewals.of_server(self._part, {name: partial(self._act, act) for name, act in actions.items()})
 
     def _watch(self) -> None:
         """Beat, and follow what is changed in the portal, until the runtime stops."""
@@ -203,6 +216,10 @@ class Runtime:
     def usage(self) -> list[dict[str, object]]:
         """Return the limits of the server; to be called on its loop."""
         return [asdict(usage) for usage in self._server.usage()]
+
+    def _act(self, act: Callable[..., object], *arguments: object) -> object:
+        """Return what an action of the server answers, from another thread.  Raises TimeoutError and what it raises."""
+        return self._servers.ask(lambda server: act(*arguments))[0]
 
     def _heartbeat(self) -> None:
         """Vouch for the node while every server's loop answers; give way when one has long been stuck."""

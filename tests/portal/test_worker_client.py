@@ -58,7 +58,7 @@ class Part:
         return [{"used": 1}]
 
     def refuse(self) -> None:
-        raise contract.Refused("There is no such node.")
+        raise contract.Refused("There is no such node.", "name")
 
     def hang(self) -> None:
         self.hanging.wait(5)
@@ -98,9 +98,10 @@ def test_a_part_that_is_away_is_no_answer_said_once_in_the_log_and_keeps_nobody_
     assert ask(MQTT, "usage") == [{"used": 1}]
 
 
-def test_what_is_refused_is_said(part):
-    with pytest.raises(Refused, match="There is no such node"):
+def test_what_is_refused_is_said_with_the_input_that_it_is_about(part):
+    with pytest.raises(Refused, match="There is no such node") as caught:
         ask(MQTT, "refuse")
+    assert caught.value.field == "name"
     assert ask(MQTT, "usage") == [{"used": 1}]
     assert part.connections() == 1
 

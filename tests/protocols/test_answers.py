@@ -29,6 +29,10 @@ def refuse() -> None:
     raise Refused("the last one stays")
 
 
+def refuse_name() -> None:
+    raise Refused("there is one already", "name")
+
+
 def full() -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -50,6 +54,7 @@ class Server:
             "echo": lambda value: value,
             "note": self.noted.append,
             "refuse": refuse,
+            "refuse name": refuse_name,
             "full": full,
             "odd": lambda: {1, 2},  # not for msgpack
             "far": lambda: 2**80,
@@ -167,8 +172,9 @@ def test_text_that_is_no_unicode_is_carried_both_ways(connect):
     assert client.next() == [7, {"answer": "\ud800"}]
 
 
-def test_a_refusal_is_answered_with_its_reason(connect):
-    assert connect().ask("refuse") == {"refused": "the last one stays"}
+def test_a_refusal_is_answered_with_its_reason_and_the_input_that_it_is_about(connect):
+    assert connect().ask("refuse") == {"refused": "the last one stays", "field": ""}
+    assert connect().ask("refuse name") == {"refused": "there is one already", "field": "name"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 MQTT = ROOT / "protocols" / "mqtt"
 
 # Only these know the portal.
-ADAPTERS = {f"protocols.{name}" for name in ("entrance", "runtime", "parts", "warden", "worker", "__main__")}
+ADAPTERS = {
+    f"protocols.{name}" for name in ("entrance", "runtime", "parts", "renewals", "warden", "worker", "__main__")
+}
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
