@@ -27,8 +27,8 @@ from protocols.mqtt.packets import (
     Connect,
     UnknownConnect,
 )
-from protocols.mqtt.permissions import Access
 from protocols.mqtt.session import Session
+from protocols.permissions import Access
 
 _CODES = {
     Refusal.NO_CREDENTIALS: BAD_USER_NAME_OR_PASSWORD,

@@ -14,8 +14,8 @@ from protocols.mqtt.common import Common
 from protocols.mqtt.keeping import Will
 from protocols.mqtt.outgoing import Outgoing
 from protocols.mqtt.packets import PACKET_IDENTIFIER_NOT_FOUND, SUCCESS
-from protocols.mqtt.permissions import Access
 from protocols.mqtt.routes import Subscription
+from protocols.permissions import Access
 
 
 class Session(Outgoing):

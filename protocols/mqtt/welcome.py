@@ -15,8 +15,8 @@ from protocols.mqtt.packets import (
     Connect,
     UnknownConnect,
 )
-from protocols.mqtt.permissions import Access
 from protocols.mqtt.properties import Properties
+from protocols.permissions import Access
 
 # The return codes of 3.1.1 (3.2.2.3); all else, such as a ban, passes: "server unavailable", which clients try again.
 _RETURN_CODES = {

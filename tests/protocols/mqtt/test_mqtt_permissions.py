@@ -4,7 +4,7 @@ import mqtt_wire as wire
 import pytest
 
 from protocols.contract import Grant
-from protocols.mqtt.permissions import Access
+from protocols.permissions import Access
 
 
 def access(*filters: str, username: str = "ada", client_id: str = "c1") -> Access:

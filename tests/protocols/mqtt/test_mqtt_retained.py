@@ -12,7 +12,7 @@ from protocols.mqtt.limits import Hits, Limits
 from protocols.mqtt.packets import Filter, Message
 from protocols.mqtt.retained import Replay, Retained
 from protocols.mqtt.routes import Subscription
-from protocols.mqtt.topics import matches
+from protocols.topics import matches
 
 
 def store(messages: int = 1_000, size: int = 1 << 20, levels: int = 100) -> Retained:

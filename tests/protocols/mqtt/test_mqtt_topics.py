@@ -5,7 +5,8 @@ import time
 import pytest
 
 from protocols.mqtt.errors import InvalidFilter, InvalidTopic, MalformedPacket
-from protocols.mqtt.topics import check_filter, check_name, check_shared, covers, decode_utf8, matches, parse_shared
+from protocols.mqtt.topics import check_filter, check_name, check_shared, decode_utf8, parse_shared
+from protocols.topics import covers, matches
 
 MATCHES = [  # the examples of the standard first
     ("sport/tennis/player1/#", "sport/tennis/player1", True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from protocols.contract import Grant
-from protocols.mqtt.topics import covers, matches
+from protocols.topics import covers, matches
 
 
 class Access:
