@@ -94,9 +94,7 @@ def _ask(settings: Settings, client: socket.socket, message: Mapping[str, object
 
 def _give(folder: Path, name: str, client: socket.socket, message: bytes) -> None:
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as courier, unix.short(folder, name) as path:
-            courier.setblocking(False)
-            courier.connect(path)
+        with unix.connect(folder, name, socket.SOCK_SEQPACKET, 0) as courier:
             socket.send_fds(courier, [message], [client.fileno()])
     except OSError as error:
         raise Away from error

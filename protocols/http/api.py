@@ -116,7 +116,7 @@ class Api:
     def enter(self, period: Period, filters: list[str]) -> str:
         """Return the ticket for a stream of what these filters match, whose socket comes next."""
         if not 1 <= len(filters) <= self._limits.filters:
-            raise Refused(f"a stream has 1 to {self._limits.filters} topic filters")
+            raise Refused(f"a stream has 1 to {self._limits.filters} topic filters", "filters")
         for one in filters:
             if not period.access.may_subscribe(checked_filter(one)):
                 raise Forbidden(one)

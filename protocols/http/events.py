@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from protocols.http.payloads import JSON, TEXT, kind_of
@@ -19,10 +18,16 @@ Names = Callable[[int], str]  # the username of an integration; "" of one that i
 
 
 class Encoder:
-    """Encodes each message once in a turn of the loop, for however many streams; `soon` runs what is due at its end."""
+    """Encodes each message once in a turn of the loop, for however many streams.
 
-    def __init__(self, names: Names, soon: Callable[[Callable[[], None]], object]) -> None:
+    `stamp` returns a time as text; `soon` runs what is due at the end of the turn.
+    """
+
+    def __init__(
+        self, names: Names, stamp: Callable[[float], str], soon: Callable[[Callable[[], None]], object]
+    ) -> None:
         self._names = names
+        self._stamp = stamp
         self._soon = soon
         self._known: dict[int, bytes] = {}
 
@@ -40,7 +45,7 @@ class Encoder:
             "topic": message.topic,
             "retain": message.retain,
             "integration": self._names(message.integration_id) or None,
-            "time": datetime.fromtimestamp(message.time, UTC).isoformat(timespec="milliseconds"),
+            "time": self._stamp(message.time),
         }
         if message.deletes:
             return event("deleted", told, message.number)

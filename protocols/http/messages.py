@@ -61,17 +61,17 @@ def newest(rows: Rows, messages: list[Message]) -> list[Row]:
     return rows.fitting(reversed(messages))[::-1]
 
 
-def checked(topic: str) -> str:
+def checked(topic: str, field: str = "topic") -> str:
     """Return a legal topic name.  Raises `Refused`."""
     if fault := name_fault(topic) or string_fault(topic):
-        raise Refused(fault)
+        raise Refused(fault, field)
     return topic
 
 
 def checked_filter(topic_filter: str) -> str:
     """Return a legal topic filter.  Raises `Refused`."""
     if fault := filter_fault(topic_filter) or string_fault(topic_filter):
-        raise Refused(fault)
+        raise Refused(fault, "filters")
     return topic_filter
 
 
@@ -92,11 +92,15 @@ def bounded(limit: int, most: int) -> int:
 
 
 def outgoing(messages: Iterable[Row], most: int) -> list[tuple[str, bytes, int, bool]]:
-    """Return what is to be published, if all of it can be.  Raises `Refused`."""
+    """Return what is to be published, if all of it can be; the field of a fault in the first is "messages/0/topic".
+
+    Raises `Refused`.
+    """
     wanted = list(islice(messages, most + 1))
-    found = [(checked(topic), bytes(payload), qos, bool(retain)) for topic, payload, qos, retain in wanted]
-    if len(found) > most:
-        raise Refused(f"at most {most} messages can be published at once")
-    if any(qos not in (0, 1, 2) for _, _, qos, _ in found):
-        raise Refused("QoS is 0, 1 or 2")
-    return found
+    if len(wanted) > most:
+        raise Refused(f"at most {most} messages can be published at once", "messages")
+    for number, (topic, _, qos, _) in enumerate(wanted):
+        checked(topic, f"messages/{number}/topic")
+        if qos not in (0, 1, 2):
+            raise Refused("QoS is 0, 1 or 2", f"messages/{number}/qos")
+    return [(topic, bytes(payload), qos, bool(retain)) for topic, payload, qos, retain in wanted]

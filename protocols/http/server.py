@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
@@ -43,9 +45,9 @@ class HttpServer:
     ) -> None:
         self.limits = limits = limits or Limits()
         self._periods = Periods(presence, limits)
-        self._tickets = Tickets(limits)
+        self._tickets = Tickets(limits, secrets.token_urlsafe)
         self._tally = Tally()
-        self._common = Common(hub, limits, Encoder(names, self._soon), self._tally)
+        self._common = Common(hub, limits, Encoder(names, _stamp, self._soon), self._tally)
         rows = Rows(names, limits.answer_bytes)
         door = Door(authenticate, self._periods, self.now)
         self._api = Api(hub, door, self._tickets, rows, self._tally, limits, self.now)
@@ -176,3 +178,8 @@ class HttpServer:
         self._periods.sweep(now)
         self._tickets.sweep(now)
         self._sweep_later()
+
+
+def _stamp(time: float) -> str:
+    """Return a time as ISO 8601 has it."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ class Ticket:
 class Tickets:
     """Gives out tickets, which are good once and for a short time; of too many the oldest is worth nothing."""
 
-    def __init__(self, limits: Limits, new: Callable[[], str] = secrets.token_urlsafe) -> None:
+    def __init__(self, limits: Limits, new: Callable[[], str]) -> None:
         self._limits = limits
         self._new = new
         self._tickets: dict[str, Ticket] = {}  # oldest first

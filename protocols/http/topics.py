@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from protocols.contract import Refused
 from protocols.http.limits import Limits
-from protocols.http.messages import Row, Rows, bounded, checked, newest, outgoing, page
+from protocols.http.messages import Row, Rows, bounded, checked, newest, page
 
 if TYPE_CHECKING:
     from protocols.hub.hub import Hub
@@ -54,8 +54,7 @@ class Topics:
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
         """Publish a message; return its number."""
-        ((topic, payload, qos, retain),) = outgoing([[topic, payload, qos, retain]], 1)
-        return self._hub.publish(_own(topic), payload, qos=qos, retain=retain).number
+        return self._hub.publish(_own(checked(topic)), payload, qos=qos, retain=retain).number
 
     def delete(self, topic: str) -> bool:
         """Delete the value of a topic; return whether there was one."""
@@ -76,5 +75,5 @@ def _anything(topic: str) -> bool:
 
 def _own(topic: str) -> str:
     if topic.startswith("$"):
-        raise Refused("topics that begin with $ are the server's own")
+        raise Refused("topics that begin with $ are the server's own", "topic")
     return topic

@@ -11,11 +11,13 @@ ROOT = Path(__file__).parents[2]
 MQTT = ROOT / "protocols" / "mqtt"
 
 # Only these know the portal.
-ADAPTERS = {f"protocols.{name}" for name in ("entrance", "runtime", "parts", "warden", "worker", "__main__")}
+ADAPTERS = {
+    f"protocols.{name}" for name in ("entrance", "runtime", "parts", "renewals", "warden", "worker", "__main__")
+}
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
 PURE = {"protocols.access", "protocols.tally", "protocols.topics"}  # have neither a loop nor a clock
-SHARED = {"protocols.contract", "protocols.journal"} | PURE
+SHARED = {"protocols.contract", "protocols.handover", "protocols.hub", "protocols.journal"} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
@@ -122,7 +124,7 @@ def foreign(path: Path, *allowed: str) -> set[str]:
     return {name for name in ours if not any(f"{name}.".startswith(f"{one}.") for one in allowed)}
 
 
-@pytest.mark.parametrize("server", ["mqtt", "opcua"])
+@pytest.mark.parametrize("server", ["http", "mqtt", "opcua"])
 def test_a_protocol_server_knows_the_contract_what_all_share_and_itself_only(server: str) -> None:
     found = {dotted(path): foreign(path, *SHARED, f"protocols.{server}") for path in modules(f"protocols/{server}")}
     assert not {name: names for name, names in found.items() if names}
@@ -152,6 +154,12 @@ def test_nothing_but_the_composition_root_knows_a_protocol_server():
 @pytest.mark.parametrize("path", modules("protocols/mqtt"), ids=dotted)
 def test_the_core_of_mqtt_imports_no_loop_socket_clock_or_database(path):
     if path.stem not in SHELL | STORE:
+        assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
+
+
+@pytest.mark.parametrize("path", modules("protocols/http"), ids=dotted)
+def test_the_core_of_http_imports_no_loop_socket_clock_or_database(path):
+    if path.stem not in {"server", "shell"}:
         assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
 
 

@@ -31,7 +31,7 @@ class Running:
         self.hub = Hub(HubLimits(), lambda: self.time)
         self.door, self.presence, self.tally = Door(), Recorder(), Tally()
         self.periods = Periods(self.presence, self.limits)
-        self.tickets = Tickets(self.limits)
+        self.tickets = Tickets(self.limits, lambda: "ticket")
         rows = Rows(lambda integration_id: NAMES.get(integration_id, ""), self.limits.answer_bytes)
         door = HttpDoor(self.door, self.periods, self.now)
         api = Api(self.hub, door, self.tickets, rows, self.tally, self.limits, self.now)
@@ -147,9 +147,15 @@ def test_topics_that_the_grant_does_not_open_are_forbidden(running) -> None:
 def test_of_several_messages_all_are_published_or_none(running) -> None:
     good = ["bob/x", b"1", 0, False]
     assert running.ask("publish", [good, ["ada", b"2", 0, False]], username="bob") == {"forbidden": "ada"}
-    for bad in (["a/+", b"", 0, False], ["bob/x", b"", 3, False], ["", b"", 0, False]):
-        with pytest.raises(Refused):
+    unnamed, wild, bad_qos = ["", b"", 0, False], ["a/+", b"", 0, False], ["bob/x", b"", 3, False]
+    for bad, field in ((unnamed, "topic"), (wild, "topic"), (bad_qos, "qos")):
+        (["a/+", b"", 0, False], "topic"),
+        (["bob/x", b"", 3, False], "qos"),
+        (["", b"", 0, False], "topic"),
+    ):
+        with pytest.raises(Refused) as refused:
             running.ask("publish", [good, bad], username="bob")
+        assert refused.value.field == f"messages/1/{field}"
     assert running.topics == {}
     numbers = running.ok(
         "publish", [[f"bob/{number}", b"%d" % number, 0, False] for number in range(1000)], username="bob"

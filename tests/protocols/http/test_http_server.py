@@ -133,7 +133,7 @@ def test_a_stream_is_written_on_the_clients_own_socket(running: Running) -> None
     assert head.startswith(b"HTTP/1.1 200 OK\r\nX-Test: yes\r\n")
     running.publish("a/b", b"1")
     ((name, _, data),) = events(read_until(client, b"}\n\n"))
-    assert (name, data["topic"], data["value"]) == ("message", "a/b", 1)
+    assert (name, data["topic"], data["value"], data["time"]) == ("message", "a/b", 1, "1970-01-12T13:46:40.000+00:00")
     assert read_until(client, b":\n\n"), "a heartbeat"
     assert running.streams() == 1
 

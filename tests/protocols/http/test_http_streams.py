@@ -29,7 +29,7 @@ class Running:
     def __init__(self, limits: Limits = LIMITS, history: int = 100) -> None:
         self.hub = Hub(HubLimits(history=history), lambda: 1_000_000.0)
         self.tally = Tally()
-        encoder = Encoder(lambda integration_id: "", lambda act: None)
+        encoder = Encoder(lambda integration_id: "", str, lambda act: None)
         self.common = Common(self.hub, limits, encoder, self.tally)
         self.periods = Periods(Recorder(), limits)
         self.period: Period = self.periods.visit(Grant(1, "ada"), login(), 0.0)
