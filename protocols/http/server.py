@@ -101,6 +101,10 @@ class HttpServer:
         """Return what web workers ask for clients and for operators."""
         return {**self._api.actions(), **self._topics.actions()}
 
+    def link_actions(self) -> Mapping[str, Callable[..., object]]:
+        """Other processes subscribe at the hub, not here."""
+        return {}
+
     async def stop(self) -> None:
         """Take nobody over any more, end every period and close every stream."""
         if self._sweep_timer is not None:
