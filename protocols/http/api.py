@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from protocols.contract import Refused
 from protocols.http.door import Answer, Door
@@ -12,11 +12,9 @@ from protocols.http.limits import Limits
 from protocols.http.messages import Row, Rows, bounded, checked, checked_filter, newest, outgoing, page
 from protocols.http.periods import Period
 from protocols.http.tickets import Tickets
+from protocols.hub.hub import Hub
+from protocols.hub.messages import Message
 from protocols.tally import Counts, Tally
-
-if TYPE_CHECKING:
-    from protocols.hub.hub import Hub
-    from protocols.hub.messages import Message
 
 
 class Forbidden(Exception):

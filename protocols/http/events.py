@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from protocols.http.payloads import JSON, TEXT, kind_of
-
-if TYPE_CHECKING:
-    from protocols.hub.messages import Message
+from protocols.hub.messages import Message
 
 HEARTBEAT = b":\n\n"
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from protocols.contract import Refused
 from protocols.http.events import Names
+from protocols.hub.messages import Message
 from protocols.topics import filter_fault, name_fault
-
-if TYPE_CHECKING:
-    from protocols.hub.messages import Message
 
 Row = list[Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from protocols.hub.values import is_json
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
@@ -11,16 +11,10 @@ BYTES = "application/octet-stream"
 
 def kind_of(payload: bytes) -> str:
     """Return the content type of a payload."""
+    if is_json(payload):
+        return JSON
     try:
-        text = payload.decode()
+        payload.decode()
     except UnicodeDecodeError:
         return BYTES
-    try:
-        json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return TEXT
-    return JSON
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)  # NaN and Infinity are no JSON
+    return TEXT

@@ -8,7 +8,6 @@ import secrets
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
 from protocols.handover import HandOver
@@ -24,10 +23,8 @@ from protocols.http.streams import Common, Poll, Stream
 from protocols.http.tickets import Ticket, Tickets
 from protocols.http.topics import Topics
 from protocols.http.wishes import Wish, parse
+from protocols.hub.hub import Hub
 from protocols.tally import Tally
-
-if TYPE_CHECKING:
-    from protocols.hub.hub import Hub
 
 _log = logging.getLogger("protocols.http")
 

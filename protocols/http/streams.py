@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from protocols.http import events, responses
 from protocols.http.events import Encoder
@@ -13,12 +13,9 @@ from protocols.http.payloads import BYTES, kind_of
 from protocols.http.periods import Period
 from protocols.http.responses import Headers
 from protocols.http.wishes import PollWish
+from protocols.hub.hub import Hub
+from protocols.hub.messages import Message
 from protocols.tally import Counts, Tally
-
-if TYPE_CHECKING:
-    from protocols.hub.hub import Hub
-    from protocols.hub.messages import Message
-
 
 PIECE = 64 * 1024  # bytes written at a time
 

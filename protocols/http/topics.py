@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from protocols.contract import Refused
 from protocols.http.limits import Limits
 from protocols.http.messages import Row, Rows, bounded, checked, newest, page
-
-if TYPE_CHECKING:
-    from protocols.hub.hub import Hub
+from protocols.hub.hub import Hub
 
 
 class Topics:

@@ -54,7 +54,10 @@ def both(told: list[Any]) -> Together:
 
 def test_listeners_are_handed_out_by_transport(both, told) -> None:
     asyncio.run(both.start({"http": ["h"], "tcp": ["t"], "ws": []}, {1: "grant"}))
-    assert told == [("a", "start", {"tcp": ["t"], "ws": []}, {1: "grant"}), ("b", "start", {"http": ["h"]}, {1: "grant"})]
+    assert told == [
+        ("a", "start", {"tcp": ["t"], "ws": []}, {1: "grant"}),
+        ("b", "start", {"http": ["h"]}, {1: "grant"}),
+    ]
 
 
 def test_they_stop_in_the_opposite_order(both, told) -> None:
