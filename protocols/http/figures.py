@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import chain, islice
 
 from protocols.contract import ConnectionInfo, Usage
-from protocols.http.limits import SETTINGS, Hits, Limits
+from protocols.hits import Hits
+from protocols.http.limits import SETTINGS, Limits
 from protocols.http.periods import Period
 
 _LISTED = 100  # filters

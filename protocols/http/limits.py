@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 KIB = 1024
@@ -36,16 +35,3 @@ class Limits:
 
 
 SETTINGS = ("online", "streams", "streams_per_integration", "outbound_bytes")
-
-
-class Hits:
-    """How often something was refused or dropped for each limit."""
-
-    __slots__ = ("counts",)
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def add(self, name: str, count: int = 1) -> None:
-        """Count by the limit's name in `Limits`."""
-        self.counts[name] += count

@@ -88,11 +88,11 @@ class Hub(Intake):
         self.publish(topic, b"", retain=True, integration_id=integration_id)
         return was_there
 
-    def adopt(self, topic: str, payload: bytes, expires_at: float | None) -> None:
+    def adopt(self, topic: str, payload: bytes, expires_in: float | None) -> None:
         """Take over what the broker has retained for a topic that has no value, or an older retained one."""
         value = self.get(topic)
         if value is None or (value.retain and value.payload != payload):
-            self.hear(self.entry(topic), payload, Source(0, True, expires_at))
+            self.hear(self.entry(topic), payload, Source(0, True, expires_in))
             self._take_over()
 
     def _hear_alone(self, topic: str, payload: bytes, qos: int, source: Source) -> None:

@@ -57,9 +57,10 @@ class Intake:
 
     def hear(self, entry: Entry, payload: bytes, source: Source) -> None:
         """Note a message that is not one of a run."""
+        if entry is self._nowhere:
+            return
         if not self.heard:
             self.wake()
-        self.waiting += len(payload)
         self.heard += (entry, payload, 0, 0, len(payload), 1, source)
 
     def settle(self) -> None:
@@ -162,7 +163,7 @@ class Intake:
                 self._entries.refuse(run.entry, self._number)
                 self._keeper.changed(run.entry)
             else:
-                self._keep(run.entry, [message], source.expires_at)
+                self._keep(run.entry, [message], None if source.expires_in is None else run.time + source.expires_in)
 
     def _keep_all(self, gathered: dict[Entry, list[Message]]) -> None:
         """Keep what was gathered, in the order of the last messages."""

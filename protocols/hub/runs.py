@@ -24,7 +24,7 @@ class Source(NamedTuple):
 
     integration_id: int
     retain: bool = False
-    expires_at: float | None = None  # in seconds since 1970
+    expires_in: float | None = None  # seconds
     origin: object | None = None  # the listener that has, if one has
 
 

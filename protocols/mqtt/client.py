@@ -32,6 +32,8 @@ from protocols.mqtt.subscribing import subscribe, unsubscribe
 from protocols.tally import Counts
 
 CLIENT_DISCONNECTED = "client disconnected"
+KEEP_ALIVE_TIMED_OUT = "keep alive timed out"
+NOT_STORED = "its messages could not be stored, and it has to send them again"
 
 
 class Client:
@@ -59,6 +61,14 @@ class Client:
         self.messages_in = 0
         self._broker = broker
         self._reported: Counts | None = None
+
+    def overdue(self, silent: float, *, is_heard: bool) -> str | None:
+        """Say why a client that sent nothing for so many seconds has to go, if it has."""
+        if self.publisher.unanswered and self._broker.keeper.accepting:
+            return NOT_STORED
+        if is_heard and self.keep_alive and silent > self.keep_alive * 1.5:
+            return KEEP_ALIVE_TIMED_OUT  # [MQTT-3.1.2-24] [MQTT5-3.1.2-22]
+        return None
 
     def handle(self, packet: Packet) -> None:
         """Act on a packet that is not a PUBLISH."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from protocols.mqtt.limits import Hits
+from protocols.hits import Hits
 from protocols.tally import network_of
 
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from protocols.contract import Authenticate, Presence
+from protocols.hits import Hits
 from protocols.journal import Journal
 from protocols.opcua.held import Held
-from protocols.opcua.limits import Hits, Limits
+from protocols.opcua.limits import Limits
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space
 from protocols.opcua.trust import TrustFolder

@@ -18,12 +18,13 @@ from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
 from protocols.journal import Journal
+from protocols.listening import most_connections
 from protocols.opcua import certificate, certificates, figures
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
 from protocols.opcua.crowd import Crowd
 from protocols.opcua.decoding import tighten
-from protocols.opcua.doors import most_connections, open_door, url
+from protocols.opcua.doors import open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
 from protocols.opcua.limits import Limits
@@ -35,6 +36,8 @@ from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space, StandardSpace
 from protocols.opcua.trust import TrustFolder
 from protocols.tally import Tally
+
+_log = logging.getLogger("protocols.opcua")
 
 NOT_ALLOWED = "security policy None is not allowed any more"
 NOT_TRUSTED = "the client's certificate is not trusted any more"
@@ -82,7 +85,7 @@ class OpcUaServer:
         tighten()
         self.own = certificate.prepare(self._folder, self._hosts, self._clock())
         self.common = self._make_common()
-        self._crowd: Crowd[Shell] = Crowd(self._limits, most_connections(self._limits))
+        self._crowd: Crowd[Shell] = Crowd(self._limits, most_connections(self._limits.max_connections, _log))
         self._core = Core(self._limits, self._folder)
         self._url = url(listeners)
         await self._start_core()

@@ -16,12 +16,12 @@ ADAPTERS = {
 }
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
-PURE = {"protocols.access", "protocols.tally", "protocols.topics"}  # have neither a loop nor a clock
-SHARED = {"protocols.contract", "protocols.handover", "protocols.hub", "protocols.journal"} | PURE
+PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock
+SHARED = {f"protocols.{name}" for name in ("contract", "handover", "journal", "hub", "listening", "storage")} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
-STORE = {"checkpoint", "salvage", "store", "timeline"}  # know files, a thread and the wall clock
+STORE = {"checkpoint", "store", "timeline"}  # know files, a thread and the wall clock
 HUB_STORE: set[str] = set()
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}
 

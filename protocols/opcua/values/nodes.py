@@ -13,11 +13,12 @@ from typing import Protocol
 from asyncua import ua
 
 from protocols.contract import Usage
+from protocols.hits import Hits
 from protocols.opcua.values import kinds, naming
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.history import Ring
 from protocols.opcua.values.kinds import Kind
-from protocols.opcua.values.limits import Hits, ValueLimits
+from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.tree import OVERHEAD, Folder, Node
 from protocols.opcua.values.watching import Crowds
 

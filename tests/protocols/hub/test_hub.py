@@ -250,7 +250,7 @@ def _usage(bed: Bed, name: str) -> tuple[int | None, int | None]:
 
 
 def test_a_value_expires() -> None:
-    bed = Bed().run("a", b"1").one("a", b"2", expires_at=START + 10)
+    bed = Bed().run("a", b"1").one("a", b"2", expires_in=10)
     assert bed.history("a") == [b"1", b"2"]
     bed.clock.now += 10
     assert bed.hub.get("a") is None
@@ -263,9 +263,9 @@ def test_a_value_expires() -> None:
 
 
 def test_what_has_an_expiry_is_no_history() -> None:
-    bed = Bed().one("a", b"1", expires_at=START + 10)
+    bed = Bed().one("a", b"1", expires_in=10)
     number = bed.hub.number
-    bed.one("a", b"2", expires_at=START + 20).run("a", b"3")
+    bed.one("a", b"2", expires_in=20).run("a", b"3")
     assert bed.history("a") == [b"3"]
     assert bed.hub.since(number, ["a"], 9)[1]
     bed.clock.now += 30

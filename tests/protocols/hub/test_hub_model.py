@@ -110,7 +110,7 @@ class Both:
         else:
             count = 1
             expires_at = bed.clock.now + 5 if kind == "expiry" else None
-            bed.one(topic, payload, retain=kind == "retain", expires_at=expires_at)
+            bed.one(topic, payload, retain=kind == "retain", expires_in=5 if expires_at else None)
         self.model.came += [(topic, payload, kind == "retain", expires_at)] * count
         for filters, due in zip(self.filters, self.due, strict=True):
             if any(matches(one, topic) for one in filters):
@@ -159,6 +159,7 @@ class Both:
 
     def step(self, kind: str, *arguments: Any) -> None:
         if kind == "pass":
+            self.settle()
             self.bed.clock.now += 3
         else:
             getattr(self, kind)(*arguments)
@@ -200,6 +201,7 @@ def test_nothing_is_missed_in_silence(
         if kind == "look":
             bed.hub.get("a")
         elif kind == "pass":
+            bed.hub.settle()
             bed.clock.now += 3
             bed.hub.sweep()
         else:
@@ -208,8 +210,8 @@ def test_nothing_is_missed_in_silence(
                 bed.run(topic, *[payload] * count)
             else:
                 count = 1
-                expires_at = bed.clock.now + 5 if how == "expiry" else None
-                bed.one(topic, payload, retain=how == "retain", expires_at=expires_at)
+                expires_in = 5 if how == "expiry" else None
+                bed.one(topic, payload, retain=how == "retain", expires_in=expires_in)
             if any(matches(one, topic) for one in filters):
                 came += [(topic, payload)] * count
     found, is_gone = bed.hub.since(number, filters, limit)

@@ -9,7 +9,7 @@ import pytest
 
 VALUES = Path(__file__).parents[4] / "protocols" / "opcua" / "values"
 SHELL = {"items", "space"}  # asyncua's server
-STORE = {"keeper", "salvage", "store"}  # files and a thread
+STORE = {"keeper", "store"}  # files and a thread
 MODULES = sorted(VALUES.glob("*.py"))
 IMPURE = {"asyncio", "os", "random", "socket", "sqlite3", "threading", "time"}
 
