@@ -12,6 +12,7 @@ from protocols.contract import Authenticate, Presence
 from protocols.opcua.held import Held
 from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Hits, Limits
+from protocols.opcua.room import Rooms
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space
 from protocols.opcua.tally import Tally
@@ -53,7 +54,8 @@ class Common:
     journal: Journal
     tally: Tally
     held: Held
-    hits: Hits = field(default_factory=Hits)
+    rooms: Rooms
+    hits: Hits
     sessions: dict[int, set[Session]] = field(default_factory=dict)  # logged in, by integration
 
     def now(self) -> float:

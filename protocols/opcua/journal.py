@@ -24,10 +24,10 @@ class Journal:
         if self._counts_one(address):
             _log.warning("opcua client at %s: %s", address, _printable(fact[:_SHOWN]))
 
-    def fail(self, address: str, error: Exception) -> None:
+    def fail(self, address: str, error: Exception, what: str = "a request of") -> None:
         """Log an error of ours that a peer met, with where it came from."""
         if self._counts_one(address):
-            _log.error("a request of the opcua client at %s failed", address, exc_info=error)
+            _log.error("%s the opcua client at %s failed", what, address, exc_info=error)
 
     def sweep(self, now: float) -> None:
         """Begin a new minute, and tell how much the last one left out."""

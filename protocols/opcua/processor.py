@@ -1,17 +1,18 @@
 """One connection without its socket: frames in, answers to a transport out.
 
-asyncua's processor, of which the queue of publish requests is used; what is served, when, and to whom is decided here.
+asyncua's processor, of which little is used; what is served, when, and to whom is decided here.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from asyncua import ua
 from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import ServiceError
-from asyncua.server.uaprocessor import PublishRequestData, UaProcessor
+from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, struct_to_binary
 
 from protocols.opcua import door, login, quick
@@ -24,6 +25,7 @@ from protocols.opcua.endpoints import policies
 from protocols.opcua.errors import FrameError, Refused, fault
 from protocols.opcua.frames import CLOSE, HELLO, MESSAGE, OPEN, Frame
 from protocols.opcua.limits import MIB
+from protocols.opcua.parked import Parked, ParkedRequests
 from protocols.opcua.services import SERVICES
 from protocols.opcua.session import Session
 from protocols.opcua.tally import Counts
@@ -53,6 +55,7 @@ class Processor(UaProcessor):
         self.counts = Counts()
         self._reported = Counts()
         self._refused: Refused | None = None
+        self._parked = ParkedRequests(self._refuse_publish)
         self.is_logging_in = False
         self.active_at = common.now()  # by the loop's time
 
@@ -118,13 +121,6 @@ class Processor(UaProcessor):
             self._common.hits.counts["max_message"] += len(body) > self._common.limits.max_message
             return bytes(struct_to_binary(fault(handle, _Codes.BadResponseTooLarge)))
         return body
-
-    async def forward_publish_response(self, result: ua.PublishResult, requestdata: PublishRequestData) -> None:
-        """Send what a subscription has, and count its values as read."""
-        if self.session is not None and self.session.is_activated():
-            for part in result.NotificationMessage.NotificationData:
-                self.session.caller.values_read += len(getattr(part, "MonitoredItems", ()))
-        await super().forward_publish_response(result, requestdata)
 
     # --- the channel
 
@@ -303,16 +299,37 @@ class Processor(UaProcessor):
         """Answer with what a subscription waits to send, or keep the request until there is something."""
         params = decoded(ua.PublishParameters, body)
         count, results = session.publish(params.SubscriptionAcknowledgements)
-        request = PublishRequestData(requesthdr=header, seqhdr=sequence, results=results)
+        expires = self._common.now() + header.TimeoutHint / 1_000 if header.TimeoutHint else math.inf
+        request = Parked(header.RequestHandle, sequence, results, expires)
         while self._publish_results_subs:
             number = next(iter(self._publish_results_subs))
             del self._publish_results_subs[number]
             subscription = session.subscription_service.subscriptions.get(number)
             if subscription is not None and await subscription.publish_results(request):
+                if subscription.waits:
+                    self._publish_results_subs[number] = True
                 return
-        if len(self._publish_requests) >= self.publish_request_limit(count):
-            self._evict_publish_request()
-        self._publish_requests.append(request)
+        self._parked.park(request, session.room, self.publish_request_limit(count), self._common.now())
+
+    def get_publish_request(self, subscription_id: int) -> Parked | None:
+        """Return a request to answer, if the client has made one and takes its answers; else it is for the next."""
+        is_read = self._transport.get_write_buffer_size() < self._limits.max_recv_buffer
+        request = self._parked.take(self._common.now()) if is_read else None
+        if request is None:
+            self._publish_results_subs[subscription_id] = True
+        return request
+
+    async def forward_publish_response(self, result: ua.PublishResult, requestdata: Parked) -> None:
+        """Send what a subscription has, and count its values as read."""
+        if self.session is not None and self.session.is_activated():
+            for part in result.NotificationMessage.NotificationData:
+                self.session.caller.values_read += len(getattr(part, "MonitoredItems", ()))
+        result.Results = requestdata.results
+        response = ua.PublishResponse(Parameters=result)
+        self.send_response(requestdata.handle, requestdata.sequence, response)
+
+    def _refuse_publish(self, request: Parked, code: int) -> None:
+        self.send_response(request.handle, request.sequence, fault(request.handle, code))
 
     def report(self) -> None:
         """Add what was sent and got since the last report to the integration's traffic."""
@@ -329,7 +346,7 @@ class Processor(UaProcessor):
         """End the session, if there is one; another may be created."""
         self.report()
         session, self.session = self.session, None
-        self._publish_requests.clear()
+        self._parked.clear()
         self._publish_results_subs.clear()
         if session is not None:
             session.end(reason)

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from asyncua import Server
@@ -25,8 +26,9 @@ from protocols.opcua.doors import most_connections, open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
 from protocols.opcua.journal import Journal
-from protocols.opcua.limits import Limits
+from protocols.opcua.limits import Hits, Limits
 from protocols.opcua.processor import Processor
+from protocols.opcua.room import Rooms
 from protocols.opcua.session import Session
 from protocols.opcua.shelf import fingerprint
 from protocols.opcua.shell import STOPPING, Shell
@@ -156,6 +158,7 @@ class OpcUaServer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
         await self.common.sightings.stop()
+        await self._core.subscription_service.stop()
         await self._space.stop()
         await self._server.stop()
 
@@ -205,6 +208,7 @@ class OpcUaServer:
     def _make_common(self) -> Common:
         trust = TrustFolder(self._folder, self._limits.rejected_certificates, self._limits.rejected_per_address)
         trust.prepare()
+        hits = Hits()
         return Common(
             self._authenticate,
             self._presence,
@@ -218,6 +222,8 @@ class OpcUaServer:
             Journal(self._limits.log_lines, self._loop.time()),
             Tally(),
             Held(self._limits),
+            Rooms(self._limits, hits),
+            hits,
         )
 
     async def _start_core(self) -> None:
@@ -230,6 +236,8 @@ class OpcUaServer:
         self._core.certificate, self._core.private_key = self.own.certificate, self.own.key
         self._offer()
         await self._core.start()
+        fail = partial(self.common.journal.fail, "some address", what="publishing to")
+        self._core.subscription_service.start(fail)
 
     def _offer(self) -> None:
         self._core.endpoints = endpoints(self.own, self._url, self._switches)

@@ -7,6 +7,7 @@ make a new session, as they have to after a restart of the server.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import uuid
 from collections.abc import Callable
@@ -20,10 +21,13 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from protocols.contract import Grant
+from protocols.opcua import standard
 from protocols.opcua.browsing import Pages
 from protocols.opcua.common import Common
+from protocols.opcua.room import ITEM, SUBSCRIPTION, Room
 from protocols.opcua.space import NOT_PERMITTED, Caller
-from protocols.opcua.subscriptions import Subscription, Subscriptions
+from protocols.opcua.subscription import Subscription
+from protocols.opcua.subscriptions import Subscriptions
 from protocols.opcua.turns import Turns
 from protocols.opcua.weight import weigh
 
@@ -34,15 +38,18 @@ _Codes = ua.StatusCodes
 _VALUE = ua.AttributeIds.Value
 _USER = User(role=UserRole.User)
 _ADMIN = User(role=UserRole.Admin)
+_GOOD = ua.StatusCode()  # one for all: thousands of answers wait with it
+_NO_SUBSCRIPTION = ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
 _NAME = 500  # characters of what a client calls itself
 
 
 class Session(InternalSession):
-    """A session of a client, from CreateSession on; `caller` is there from ActivateSession on."""
+    """A session of a client, from CreateSession on; `caller` and `room` are there from ActivateSession on."""
 
     subscription_service: Subscriptions
     iserver: Core
     caller: Caller
+    room: Room
 
     def __init__(self, core: Core, common: Common, key: rsa.RSAPrivateKey, name: str) -> None:
         super().__init__(core, core.aspace, core.subscription_service, name)
@@ -56,7 +63,6 @@ class Session(InternalSession):
         self.presence_id = ""
         self._common = common
         self._turns = Turns(lambda: self.is_closed)
-        self._pages = Pages(common.limits, self._turns)
 
     @property
     def client_id(self) -> str:
@@ -86,6 +92,8 @@ class Session(InternalSession):
         self.state = SessionState.Activated
         self.caller = Caller(grant, self.client_id, address, self._turns.give)
         self.presence_id = presence_id
+        self.room = self._common.rooms.of(grant.integration_id)
+        self._pages = Pages(self._common.limits, self._turns, self.room)
 
     def end(self, reason: str) -> None:
         """End the session, with all that it has, now."""
@@ -93,6 +101,7 @@ class Session(InternalSession):
         self.state = SessionState.Closed
         self.subscription_service.drop(self.session_id)
         if was_activated:
+            self._pages.forget()
             self._common.leave(self)
             self._common.presence.disconnected(self.presence_id, reason)
 
@@ -109,17 +118,20 @@ class Session(InternalSession):
 
     def subscriptions(self) -> list[Subscription]:
         """Return the session's own subscriptions."""
-        return self.subscription_service.of([self.session_id])
+        return self.subscription_service.of(self.session_id)
 
     async def create_subscription(
         self, params: ua.CreateSubscriptionParameters, callback: Any, request_callback: Any = None
     ) -> ua.CreateSubscriptionResult:
         limits = self._common.limits
-        too_many = len(self._of_integration()) >= limits.subscriptions
+        await self._settled(lambda: self.room.subscriptions < limits.subscriptions and self.room.has(SUBSCRIPTION))
+        too_many = self.room.subscriptions >= limits.subscriptions
         if too_many or len(self.subscriptions()) >= limits.session_subscriptions:
             self._common.hits.add("subscriptions")
             raise ServiceError(_Codes.BadTooManySubscriptions)
-        return await super().create_subscription(params, callback, request_callback)
+        return await self.subscription_service.create_subscription(
+            params, callback, self.session_id, request_callback, room=self.room
+        )
 
     def modify_subscription(self, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
         self._own(params)
@@ -152,27 +164,30 @@ class Session(InternalSession):
         own = self.subscriptions()
         if not own:
             raise ServiceError(_Codes.BadNoSubscription)
+        if len(acks or ()) > self._common.limits.operations:
+            raise ServiceError(_Codes.BadTooManyOperations)
         by_id = {one.data.SubscriptionId: one for one in own}
         results = []
         for ack in acks or []:
             found = by_id.get(ack.SubscriptionId)
             if found is not None:
                 found.publish([ack.SequenceNumber])
-            results.append(ua.StatusCode(_Codes.Good if found else _Codes.BadSubscriptionIdInvalid))
+            results.append(_GOOD if found else _NO_SUBSCRIPTION)
         return len(own), results
 
     def republish(self, params: ua.RepublishParameters) -> ua.NotificationMessage:
-        found = self._own(params)._not_acknowledged_results.get(params.RetransmitSequenceNumber)
+        found = self._own(params).republish(params.RetransmitSequenceNumber)
         if found is None:
             raise ServiceError(_Codes.BadMessageNotAvailable)
-        return found.NotificationMessage
+        return found
 
     async def create_monitored_items(
         self, params: ua.CreateMonitoredItemsParameters
     ) -> list[ua.MonitoredItemCreateResult]:
         self._own(params)
-        count = sum(one.item_count for one in self._of_integration())
-        if count + len(params.ItemsToCreate) > self._common.limits.monitored_items:
+        count, most = len(params.ItemsToCreate), self._common.limits.monitored_items
+        await self._settled(lambda: self.room.items + count <= most and self.room.has(count * ITEM))
+        if self.room.items + count > most:
             self._common.hits.add("monitored_items")
             raise ServiceError(_Codes.BadTooManyMonitoredItems)
         go_on = self.subscription_service.create_monitored_items
@@ -200,7 +215,7 @@ class Session(InternalSession):
 
     async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
         async def go_on(asked: ua.ReadParameters) -> Any:
-            return self.iserver.attribute_service.read(asked)
+            return standard.read(self.iserver.attribute_service, asked)
 
         size = 0
 
@@ -299,10 +314,12 @@ class Session(InternalSession):
         found = self.subscription_service.subscriptions.get(number)
         return found is not None and found.session_id == self.session_id
 
-    def _of_integration(self) -> list[Subscription]:
-        """Return the subscriptions of all sessions of the integration."""
-        sessions = self._common.sessions.get(self.caller.grant.integration_id, ())
-        return self.subscription_service.of(one.session_id for one in sessions)
+    async def _settled(self, has_room: Callable[[], bool]) -> None:
+        """Wait for room while that of subscriptions which are over is about to be free."""
+        while self.room.over and not has_room():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        if self.is_closed:
+            raise ServiceError(_Codes.BadSessionClosed)
 
 
 def _one(params: ua.SetPublishingModeParameters, number: int) -> ua.SetPublishingModeParameters:

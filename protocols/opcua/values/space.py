@@ -287,7 +287,7 @@ class ValueSpace:
             items = subscription.monitored_item_srv
             if not isinstance(items, Items):
                 reader = Reader(self.nodes, caller.grant, caller.client_id)
-                items = Items(subscription, server.aspace, reader, self.limits, self.nodes.hits)
+                items = Items(subscription, server.aspace, reader)
                 subscription.monitored_item_srv = items
             items.times = params.TimestampsToReturn
         return await go_on(params)
