@@ -68,7 +68,7 @@ class Item:
         self.handle = parameters.ClientHandle
         self.discards_oldest = parameters.DiscardOldest
         self.most = min(max(parameters.QueueSize, 1), self.items.isub.max_queue_size)
-        self.times = self.items.times
+        self.times: ua.TimestampsToReturn = self.items.times
 
     def begin(self) -> None:
         """Watch, and tell what there is now."""

@@ -21,6 +21,7 @@ from protocols.opcua.weight import footprint
 if TYPE_CHECKING:
     from protocols.opcua.subscription import Subscription
 
+_NAME = MonitoredItemService.__module__
 _log = logging.getLogger("asyncua")
 _Codes = ua.StatusCodes
 _HIDDEN = ua.DataValue(StatusCode=ua.StatusCode(_Codes.BadUserAccessDenied))
@@ -54,8 +55,8 @@ class MonitoredItems(MonitoredItemService):
     def __init__(self, isub: Subscription, aspace: AddressSpace) -> None:
         super().__init__(isub, aspace)
         # asyncua names a logger after each subscription, and loggers are kept for ever.
-        logging.Logger.manager.loggerDict.pop(self.logger.name, None)
-        self.logger = _log
+        logging.Logger.manager.loggerDict.pop(f"{_NAME}.{isub.data.SubscriptionId}", None)
+        self.logger: logging.Logger = _log
         self.watched: Watched = isub.watched
         self.queues = isub.queues
         self.room = isub.room

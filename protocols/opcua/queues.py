@@ -62,7 +62,7 @@ class Queues:
             is_after_lost = True
         while not self._keep(told.size):
             if not queue:
-                told.Value, told.size = _NO_ROOM, 0
+                told.Value, told.size, is_after_lost = _NO_ROOM, 0, False
                 break
             self._drop(queue, discards_oldest=discards_oldest)
             is_after_lost = True
