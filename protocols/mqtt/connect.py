@@ -5,6 +5,7 @@ Nothing of any session, subscription or Will is touched before the credentials a
 
 from __future__ import annotations
 
+from protocols.access import Access
 from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.mqtt import encode, properties, welcome
 from protocols.mqtt.broker import Broker
@@ -27,7 +28,6 @@ from protocols.mqtt.packets import (
     Connect,
     UnknownConnect,
 )
-from protocols.mqtt.permissions import Access
 from protocols.mqtt.session import Session
 
 _CODES = {
@@ -119,7 +119,7 @@ class Admission:
         login = self._login
         if not login.client_id and connect.level != LEVEL_3_1_1:
             login = login._replace(client_id=session.client_id)
-        broker.tally.connects += 1
+        broker.crowd.connects += 1
         client.presence_id = broker.presence.connected(grant, login)
         return client
 

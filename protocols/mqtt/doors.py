@@ -11,11 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from protocols.listening import BACKLOG, notice_dead_peers
 from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.layer import Upper, WebSocketLayer
 from protocols.mqtt.tls import TlsLayer
 
-BACKLOG = 2_048
 MAX_MESSAGE = 128 * 1024
 PATIENCE = 5.0  # seconds for a socket to be handed over
 
@@ -48,14 +48,6 @@ def dress(
     if transport in {"tls", "wss"}:
         upper = TlsLayer(upper, handshakes, tls() if tls is not None else None)
     return upper  # type: ignore[return-value]
-
-
-def notice_dead_peers(listener: socket.socket) -> None:
-    """Let the kernel probe silent peers; a client that asked for no keep alive may vanish too."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
 
 class HandOver:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
+from protocols.opcua.steps import DONE, go_on, next_step
 from protocols.opcua.subscription import Subscription
 from protocols.opcua.turns import Turns
 
@@ -27,6 +28,7 @@ class Publisher:
         self._called = asyncio.Event()
         self._turns = Turns(lambda: False, _SHARE)
         self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin, on the loop that runs."""
@@ -36,9 +38,10 @@ class Publisher:
     async def stop(self) -> None:
         """End; what is over is let go of before."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            self._tasks.add(self._task)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
             self._task = None
         while self._over:
             for _ in self._over.popleft():
@@ -73,14 +76,36 @@ class Publisher:
             subscription = self._due.popleft()
             if subscription.is_over:
                 continue
-            now = self._loop.time()
-            subscription.timer = self._loop.call_at(subscription.next_at(now), self._call, subscription)
-            try:
-                while await subscription.publish_results() and subscription.waits:
-                    await self._turns.give()
-            except Exception as error:
-                self._fail(error)
-            await self._turns.give()
+            if not subscription.has_more:
+                at = subscription.next_at(self._loop.time())
+                subscription.timer = self._loop.call_at(at, self._call, subscription)
+            subscription.has_more = True
+            while subscription.has_more:
+                work = self._answer(subscription)
+                waits_for = next_step(work)
+                if waits_for is not DONE:
+                    self._leave(subscription, work, waits_for)
+                await self._turns.give()
+
+    async def _answer(self, subscription: Subscription) -> None:
+        """Publish one answer."""
+        subscription.has_more = False
+        try:
+            subscription.has_more = await subscription.publish_results() and subscription.waits
+        except Exception as error:
+            self._fail(error)
+
+    def _leave(self, subscription: Subscription, work: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        """Let a long answer be encoded beside the loop, and see to the others meanwhile."""
+
+        async def rest() -> None:
+            await go_on(work, waits_for)
+            if subscription.has_more:
+                self._call(subscription)
+
+        task = self._loop.create_task(rest())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _let_go(self) -> None:
         """Let go of some of what is over, until somebody is due."""

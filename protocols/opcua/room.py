@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from weakref import WeakValueDictionary
 
-from protocols.opcua.limits import Hits, Limits
+from protocols.hits import Hits
+from protocols.opcua.limits import Limits
 
 # What each takes in memory, as measured, beside the texts and values in it.
 SUBSCRIPTION = 4_096
@@ -24,12 +25,13 @@ POINTER = 8
 class Room:
     """What one integration makes the server keep."""
 
-    __slots__ = ("__weakref__", "_rooms", "bytes", "items", "over", "subscriptions")
+    __slots__ = ("__weakref__", "_rooms", "bytes", "coming", "items", "over", "subscriptions")
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self.bytes = 0
         self.items = 0
+        self.coming = 0  # items that requests which are under way ask for
         self.subscriptions = 0
         self.over = 0  # subscriptions that have ended, and are still to be let go of
 

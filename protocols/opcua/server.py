@@ -18,15 +18,19 @@ from pathlib import Path
 from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.hits import Hits
+from protocols.journal import Journal
+from protocols.listening import most_connections
 from protocols.opcua import certificate, certificates, figures
+from protocols.opcua.aside import Aside
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
+from protocols.opcua.crowd import Crowd
 from protocols.opcua.decoding import tighten
-from protocols.opcua.doors import most_connections, open_door, url
+from protocols.opcua.doors import open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
-from protocols.opcua.journal import Journal
-from protocols.opcua.limits import Hits, Limits
+from protocols.opcua.limits import Limits
 from protocols.opcua.processor import Processor
 from protocols.opcua.room import Rooms
 from protocols.opcua.session import Session
@@ -34,8 +38,8 @@ from protocols.opcua.shelf import fingerprint
 from protocols.opcua.shell import STOPPING, Shell
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space, StandardSpace
-from protocols.opcua.tally import Crowd, Tally
 from protocols.opcua.trust import TrustFolder
+from protocols.tally import Tally
 
 _log = logging.getLogger("protocols.opcua")
 
@@ -43,7 +47,6 @@ NOT_ALLOWED = "security policy None is not allowed any more"
 NOT_TRUSTED = "the client's certificate is not trusted any more"
 
 _STOP_PATIENCE = 1.0  # seconds for the sockets to close
-_RENEWAL = 86_400.0  # seconds between two looks at the certificate
 
 
 class OpcUaServer:
@@ -86,14 +89,13 @@ class OpcUaServer:
         tighten()
         self.own = certificate.prepare(self._folder, self._hosts, self._clock())
         self.common = self._make_common()
-        self._crowd: Crowd[Shell] = Crowd(self._limits, most_connections(self._limits))
+        self._crowd: Crowd[Shell] = Crowd(self._limits, most_connections(self._limits.max_connections, _log))
         self._core = Core(self._limits, self._folder)
         self._url = url(listeners)
         await self._start_core()
         await self._space.start(self._server, grants)
         for listener in listeners.get("tcp", ()):
             self._doors.append(await open_door(listener, lambda: Shell(self)))
-        self._next_renewal = self._loop.time() + _RENEWAL
         self._sweep_later()
 
     # --- what the contract asks for
@@ -143,7 +145,8 @@ class OpcUaServer:
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
         """Return what pages may ask."""
-        return {**certificates.actions(self.common.trust, lambda: self.own), **self._space.actions()}
+        own = certificates.actions(self.common.trust, lambda: self.own, self._renew)
+        return {**own, **self._space.actions()}
 
     async def stop(self) -> None:
         """Stop accepting, and close every connection."""
@@ -161,6 +164,7 @@ class OpcUaServer:
         await self._core.subscription_service.stop()
         await self._space.stop()
         await self._server.stop()
+        self.common.aside.stop()
 
     # --- what an operator may change
 
@@ -209,6 +213,7 @@ class OpcUaServer:
         trust = TrustFolder(self._folder, self._limits.rejected_certificates, self._limits.rejected_per_address)
         trust.prepare()
         hits = Hits()
+        journal = Journal("opcua", self._limits.log_lines, self._loop.time())
         return Common(
             self._authenticate,
             self._presence,
@@ -216,12 +221,13 @@ class OpcUaServer:
             self._space,
             self._switches,
             trust,
-            Sightings(trust, self._limits),
+            Sightings(trust, self._limits, journal),
             self._clock,
             self._loop,
-            Journal(self._limits.log_lines, self._loop.time()),
+            journal,
             Tally(),
             Held(self._limits),
+            Aside(self._loop),
             Rooms(self._limits, hits),
             hits,
         )
@@ -233,13 +239,13 @@ class OpcUaServer:
         self._server.manufacturer_name = NAME
         self._server._application_uri = self.own.application_uri
         await self._server.init()
-        self._core.certificate, self._core.private_key = self.own.certificate, self.own.key
         self._offer()
         await self._core.start()
         fail = partial(self.common.journal.fail, "some address", what="publishing to")
         self._core.subscription_service.start(fail)
 
     def _offer(self) -> None:
+        self._core.certificate, self._core.private_key = self.own.certificate, self.own.key
         self._core.endpoints = endpoints(self.own, self._url, self._switches)
 
     def _sessions(self) -> Iterator[tuple[Shell, Session]]:
@@ -268,20 +274,12 @@ class OpcUaServer:
             shell.check(now)
         self._check_trust()
         self.common.journal.sweep(now)
-        if now >= self._next_renewal:
-            self._next_renewal = now + _RENEWAL
-            self._renew()
         self._sweep_later()
 
     def _renew(self) -> None:
-        try:
-            own = certificate.prepare(self._folder, self._hosts, self._clock())
-        except certificate.CertificateError as error:
-            _log.error("the OPC UA certificate cannot be read, the last one holds: %s", error)
-            return
-        if own.fingerprint != self.own.fingerprint:
-            self.own = own
-            self._offer()
+        """Have a new certificate for connections from now on.  Raises CertificateError."""
+        self.own = certificate.renew(self._folder, self.own, self._hosts, self._clock())
+        self._offer()
 
     def _check_trust(self) -> None:
         """Close connections whose certificate is not trusted any more, when others are trusted than before."""

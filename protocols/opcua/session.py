@@ -7,16 +7,14 @@ make a new session, as they have to after a restart of the server.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import uuid
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError, create_nonce
 from asyncua.crypto.permission_rules import User, UserRole
-from asyncua.server.internal_session import InternalSession, SessionState
+from asyncua.server.internal_session import SessionState
 from asyncua.ua.ua_binary import nodeid_to_binary
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -24,10 +22,8 @@ from protocols.contract import Grant
 from protocols.opcua import standard
 from protocols.opcua.browsing import Pages
 from protocols.opcua.common import Common
-from protocols.opcua.room import ITEM, SUBSCRIPTION, Room
 from protocols.opcua.space import NOT_PERMITTED, Caller
-from protocols.opcua.subscription import Subscription
-from protocols.opcua.subscriptions import Subscriptions
+from protocols.opcua.subscribing import Subscribing
 from protocols.opcua.turns import Turns
 from protocols.opcua.weight import weigh
 
@@ -38,18 +34,13 @@ _Codes = ua.StatusCodes
 _VALUE = ua.AttributeIds.Value
 _USER = User(role=UserRole.User)
 _ADMIN = User(role=UserRole.Admin)
-_GOOD = ua.StatusCode()  # one for all: thousands of answers wait with it
-_NO_SUBSCRIPTION = ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
 _NAME = 500  # characters of what a client calls itself
 
 
-class Session(InternalSession):
+class Session(Subscribing):
     """A session of a client, from CreateSession on; `caller` and `room` are there from ActivateSession on."""
 
-    subscription_service: Subscriptions
     iserver: Core
-    caller: Caller
-    room: Room
 
     def __init__(self, core: Core, common: Common, key: rsa.RSAPrivateKey, name: str) -> None:
         super().__init__(core, core.aspace, core.subscription_service, name)
@@ -113,103 +104,6 @@ class Session(InternalSession):
             for mid, node_id in items.node_ids():
                 if not self._common.space.may_read(self.caller, node_id):
                     items.revoke(mid)
-
-    # --- subscriptions
-
-    def subscriptions(self) -> list[Subscription]:
-        """Return the session's own subscriptions."""
-        return self.subscription_service.of(self.session_id)
-
-    async def create_subscription(
-        self, params: ua.CreateSubscriptionParameters, callback: Any, request_callback: Any = None
-    ) -> ua.CreateSubscriptionResult:
-        limits = self._common.limits
-        await self._settled(lambda: self.room.subscriptions < limits.subscriptions and self.room.has(SUBSCRIPTION))
-        too_many = self.room.subscriptions >= limits.subscriptions
-        if too_many or len(self.subscriptions()) >= limits.session_subscriptions:
-            self._common.hits.add("subscriptions")
-            raise ServiceError(_Codes.BadTooManySubscriptions)
-        return await self.subscription_service.create_subscription(
-            params, callback, self.session_id, request_callback, room=self.room
-        )
-
-    def modify_subscription(self, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
-        self._own(params)
-        return super().modify_subscription(params)
-
-    async def set_publishing_mode(self, params: ua.SetPublishingModeParameters) -> list[ua.StatusCode]:
-        return [
-            (await self.subscription_service.set_publishing_mode(_one(params, number)))[0]
-            if self._is_own(number)
-            else ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
-            for number in params.SubscriptionIds
-        ]
-
-    async def delete_subscriptions(self, ids: list[int]) -> list[ua.StatusCode]:
-        return [
-            (await self.subscription_service.delete_subscriptions([number]))[0]
-            if self._is_own(number)
-            else ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
-            for number in ids
-        ]
-
-    async def transfer_subscriptions(
-        self, params: ua.TransferSubscriptionsParameters, callback: Callable[..., Any]
-    ) -> list[ua.TransferResult]:
-        """Refuse to take over subscriptions: those of a session that has ended are gone, all others are in use."""
-        code = ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
-        return [ua.TransferResult(StatusCode=code) for _ in params.SubscriptionIds]
-
-    def publish(self, acks: Any = None) -> tuple[int, list[ua.StatusCode]]:
-        own = self.subscriptions()
-        if not own:
-            raise ServiceError(_Codes.BadNoSubscription)
-        if len(acks or ()) > self._common.limits.operations:
-            raise ServiceError(_Codes.BadTooManyOperations)
-        by_id = {one.data.SubscriptionId: one for one in own}
-        results = []
-        for ack in acks or []:
-            found = by_id.get(ack.SubscriptionId)
-            if found is not None:
-                found.publish([ack.SequenceNumber])
-            results.append(_GOOD if found else _NO_SUBSCRIPTION)
-        return len(own), results
-
-    def republish(self, params: ua.RepublishParameters) -> ua.NotificationMessage:
-        found = self._own(params).republish(params.RetransmitSequenceNumber)
-        if found is None:
-            raise ServiceError(_Codes.BadMessageNotAvailable)
-        return found
-
-    async def create_monitored_items(
-        self, params: ua.CreateMonitoredItemsParameters
-    ) -> list[ua.MonitoredItemCreateResult]:
-        self._own(params)
-        count, most = len(params.ItemsToCreate), self._common.limits.monitored_items
-        await self._settled(lambda: self.room.items + count <= most and self.room.has(count * ITEM))
-        if self.room.items + count > most:
-            self._common.hits.add("monitored_items")
-            raise ServiceError(_Codes.BadTooManyMonitoredItems)
-        go_on = self.subscription_service.create_monitored_items
-        return await self._common.space.create_monitored_items(self.caller, params, go_on)
-
-    async def modify_monitored_items(
-        self, params: ua.ModifyMonitoredItemsParameters
-    ) -> list[ua.MonitoredItemModifyResult]:
-        self._own(params)
-
-        async def go_on(asked: ua.ModifyMonitoredItemsParameters) -> Any:
-            return self.subscription_service.modify_monitored_items(asked)
-
-        return await self._common.space.modify_monitored_items(self.caller, params, go_on)
-
-    async def set_monitoring_mode(self, params: ua.SetMonitoringModeParameters) -> list[ua.StatusCode]:
-        self._own(params)
-        return list(await super().set_monitoring_mode(params))
-
-    async def delete_monitored_items(self, params: ua.DeleteMonitoredItemsParameters) -> list[ua.StatusCode]:
-        self._own(params)
-        return list(self.subscription_service.delete_monitored_items(params))
 
     # --- nodes
 
@@ -306,21 +200,3 @@ class Session(InternalSession):
         """Refuse to encode what is too large to be sent."""
         if size > self._common.limits.max_message:
             raise ServiceError(_Codes.BadResponseTooLarge)
-
-    def _own(self, params: Any) -> Subscription:
-        return self.subscription_service.own(params.SubscriptionId, self.session_id)
-
-    def _is_own(self, number: int) -> bool:
-        found = self.subscription_service.subscriptions.get(number)
-        return found is not None and found.session_id == self.session_id
-
-    async def _settled(self, has_room: Callable[[], bool]) -> None:
-        """Wait for room while that of subscriptions which are over is about to be free."""
-        while self.room.over and not has_room():  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        if self.is_closed:
-            raise ServiceError(_Codes.BadSessionClosed)
-
-
-def _one(params: ua.SetPublishingModeParameters, number: int) -> ua.SetPublishingModeParameters:
-    return ua.SetPublishingModeParameters(PublishingEnabled=params.PublishingEnabled, SubscriptionIds=[number])

@@ -53,6 +53,7 @@ class Subscription(InternalSubscription):
         self._keeps = no_acks_limit
         self._taken = 0  # bytes of the notifications of the answer that is made
         self._at = 0.0  # by the loop's time, when it published last
+        self.has_more = False  # to tell, in another answer at once
         self.timer: asyncio.TimerHandle | None = None  # for the next time
         room.subscriptions += 1
 

@@ -11,7 +11,7 @@ from protocols.mqtt.packets import Filter
 from protocols.mqtt.routes import Route, Subscription
 from protocols.mqtt.session import Session
 from protocols.mqtt.subscriptions import Subscriptions
-from protocols.mqtt.topics import matches
+from protocols.topics import matches
 
 LEVEL = st.sampled_from(["a", "b", "", "$x"])
 NAME = st.lists(LEVEL, min_size=1, max_size=4).map("/".join).filter(bool)

@@ -26,7 +26,7 @@ class Fake:
     def __init__(self, log: list[Any], *, answers: int = 1, error: Exception | None = None) -> None:
         self._log, self._error = log, error
         self._answers = answers
-        self.is_over = False
+        self.is_over = self.has_more = False
         self.timer: Any = None
 
     def next_at(self, now: float) -> float:

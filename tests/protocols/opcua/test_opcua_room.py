@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from asyncua import ua
 
-from protocols.opcua.limits import KIB, Hits, Limits
+from protocols.hits import Hits
+from protocols.opcua.limits import KIB, Limits
 from protocols.opcua.room import ITEM, REQUEST, SUBSCRIPTION, Rooms
 from protocols.opcua.values.space import ValueSpace
 from tests.protocols.opcua.attacks import STATE

@@ -16,7 +16,8 @@ from asyncua.server.internal_session import InternalSession
 from asyncua.server.user_managers import UserManager
 
 from protocols.contract import Grant
-from protocols.opcua.limits import Hits, Limits
+from protocols.hits import Hits
+from protocols.opcua.limits import Limits
 from protocols.opcua.room import Rooms
 from protocols.opcua.space import Caller
 from protocols.opcua.subscriptions import Subscriptions
