@@ -170,9 +170,6 @@ class MonitoredItems(MonitoredItemService):
             self.queues.drop(mid)
         return ua.StatusCode()
 
-    def delete_all_monitored_items(self) -> None:
-        self.delete_monitored_items(list(self._monitored_items))
-
     def _delete_monitored_items(self, mid: int) -> ua.StatusCode:
         item = self._monitored_items.pop(mid, None)
         if item is None:
