@@ -33,6 +33,8 @@ FILES: dict[str, Traversable] = {
     "bootstrap.css": _package("flask_bootstrap", "bootstrap5", "css", "bootstrap.min.css"),
     "htmx.js": _package("js_lib_htmx", "htmx", "htmx.min.js"),
     "gatehouse.css": STATIC / "gatehouse.css",
+    "parts.css": STATIC / "parts.css",
+    "widths.css": STATIC / "widths.css",
     "morph.js": STATIC / "morph.js",
     "live.js": STATIC / "live.js",
     "gatehouse.js": STATIC / "gatehouse.js",

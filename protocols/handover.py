@@ -9,6 +9,8 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
+from protocols.listening import notice_dead_peers
+
 MAX_MESSAGE = 128 * 1024
 PATIENCE = 5.0  # seconds for a socket to be handed over
 
@@ -78,14 +80,6 @@ class HandOver:
             client.close()
             return
         protocol.data_received(b"")
-
-
-def notice_dead_peers(listener: socket.socket) -> None:
-    """Let the kernel probe silent peers; a client that asked for no keep alive may vanish too."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
 
 def _receive(courier: socket.socket) -> tuple[bytes, list[int]]:

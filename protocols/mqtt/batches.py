@@ -11,8 +11,10 @@ from collections.abc import Callable
 from protocols.mqtt import records
 from protocols.mqtt.backlog import Entry
 from protocols.mqtt.loading import Held, Loaded
-from protocols.mqtt.store import Batch, Soon, Store
+from protocols.mqtt.store import Store
 from protocols.mqtt.timeline import Timeline
+from protocols.storage.batch import Batch
+from protocols.storage.writer import Soon
 
 _STAMP = 60.0  # seconds between two stamps
 _STOP = 1.0  # seconds to write the last batch in

@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterable, Mapping
 from protocols.contract import Authenticate, Grant, Presence
 from protocols.mqtt.backlog import QUEUED, Entry
 from protocols.mqtt.common import Common
+from protocols.mqtt.crowd import Crowd
 from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.keeping import Keeper, NoKeeper, Stored, Will
 from protocols.mqtt.limits import Limits
+from protocols.mqtt.meters import Meters
 from protocols.mqtt.packets import Message
 from protocols.mqtt.routes import Route
 from protocols.mqtt.session import Session
 from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.subscriptions import Subscriptions
-from protocols.mqtt.tally import Tally
+from protocols.tally import Tally
 
 
 class Broker:
@@ -43,7 +45,9 @@ class Broker:
         self.retained = self.common.retained
         self.subscriptions = Subscriptions()
         self.sessions = Sessions(self.common, self.subscriptions, self._redeliver, self._publish_will)
-        self.tally = Tally(limits)
+        self.crowd = Crowd(limits)
+        self.tally = Tally()
+        self.meters = Meters(limits.publish_rate)
         self.handshakes = Handshakes(limits.max_handshakes, self.hits)  # under way below clients: TLS, WebSockets
         self.forbidden = Route(forbidden=True)  # where messages go that a client may not publish
         self.unfinished = 0  # bytes of CONNECTs that have arrived in part, or wait for their answer

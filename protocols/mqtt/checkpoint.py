@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from pathlib import Path
 
-from protocols.mqtt import salvage
+from protocols.storage.file import RecordFile
 
 _log = logging.getLogger("protocols.mqtt")
 
@@ -15,8 +14,8 @@ _log = logging.getLogger("protocols.mqtt")
 class Checkpointer:
     """A thread that copies pages when it is told to; commits go on meanwhile."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: RecordFile) -> None:
+        self._file = file
         self._wanted = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="mqtt-checkpoint", daemon=True)
@@ -50,7 +49,7 @@ class Checkpointer:
             self.is_busy = False
 
     def _copy(self) -> None:
-        db = salvage.connect(self._path, "rw")
+        db = self._file.connect("rw")
         try:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         finally:

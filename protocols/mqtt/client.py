@@ -9,6 +9,7 @@ from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.errors import PacketTooLarge, ProtocolViolation
 from protocols.mqtt.line import Line
+from protocols.mqtt.meters import Meter
 from protocols.mqtt.packets import (
     SUCCESS,
     Auth,
@@ -28,9 +29,11 @@ from protocols.mqtt.properties import SESSION_EXPIRY_INTERVAL
 from protocols.mqtt.publishing import Publisher
 from protocols.mqtt.session import Session
 from protocols.mqtt.subscribing import subscribe, unsubscribe
-from protocols.mqtt.tally import Counts, Meter
+from protocols.tally import Counts
 
 CLIENT_DISCONNECTED = "client disconnected"
+KEEP_ALIVE_TIMED_OUT = "keep alive timed out"
+NOT_STORED = "its messages could not be stored, and it has to send them again"
 
 
 class Client:
@@ -53,11 +56,19 @@ class Client:
         self.line = line
         self.keep_alive = keep_alive
         self.publisher = Publisher(broker, session, line, explains=explains)
-        self.meter: Meter | None = broker.tally.meter(session.integration_id, broker.common.now)
+        self.meter: Meter | None = broker.meters.of(session.integration_id, broker.common.now)
         self.presence_id = ""
         self.messages_in = 0
         self._broker = broker
         self._reported: Counts | None = None
+
+    def overdue(self, silent: float, *, is_heard: bool) -> str | None:
+        """Say why a client that sent nothing for so many seconds has to go, if it has."""
+        if self.publisher.unanswered and self._broker.keeper.accepting:
+            return NOT_STORED
+        if is_heard and self.keep_alive and silent > self.keep_alive * 1.5:
+            return KEEP_ALIVE_TIMED_OUT  # [MQTT-3.1.2-24] [MQTT5-3.1.2-22]
+        return None
 
     def handle(self, packet: Packet) -> None:
         """Act on a packet that is not a PUBLISH."""

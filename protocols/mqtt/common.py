@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from protocols.hits import Hits
 from protocols.mqtt.backlog import Pool
 from protocols.mqtt.keeping import Keeper
-from protocols.mqtt.limits import Hits, Limits
+from protocols.mqtt.limits import Limits
 from protocols.mqtt.outbox import Flow
 from protocols.mqtt.retained import Retained
 

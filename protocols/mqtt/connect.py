@@ -5,6 +5,7 @@ Nothing of any session, subscription or Will is touched before the credentials a
 
 from __future__ import annotations
 
+from protocols.access import Access
 from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.mqtt import encode, properties, welcome
 from protocols.mqtt.broker import Broker
@@ -28,7 +29,6 @@ from protocols.mqtt.packets import (
     UnknownConnect,
 )
 from protocols.mqtt.session import Session
-from protocols.permissions import Access
 
 _CODES = {
     Refusal.NO_CREDENTIALS: BAD_USER_NAME_OR_PASSWORD,
@@ -119,7 +119,7 @@ class Admission:
         login = self._login
         if not login.client_id and connect.level != LEVEL_3_1_1:
             login = login._replace(client_id=session.client_id)
-        broker.tally.connects += 1
+        broker.crowd.connects += 1
         client.presence_id = broker.presence.connected(grant, login)
         return client
 

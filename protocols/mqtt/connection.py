@@ -9,24 +9,15 @@ from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import ACKNOWLEDGEMENTS, Client
 from protocols.mqtt.connect import Admission, begin
 from protocols.mqtt.decode import decode
-from protocols.mqtt.errors import MqttError, PacketTooLarge, ProtocolViolation, QuotaExceeded
+from protocols.mqtt.errors import MqttError, PacketTooLarge, ProtocolViolation
 from protocols.mqtt.gate import Gate
 from protocols.mqtt.inbox import Inbox
+from protocols.mqtt.meters import Meter
 from protocols.mqtt.outbox import Outbox
-from protocols.mqtt.packets import (
-    CONNECT,
-    KEEP_ALIVE_TIMEOUT,
-    LEVEL_3_1_1,
-    PUBLISH,
-    frames,
-)
-from protocols.mqtt.tally import Meter
+from protocols.mqtt.packets import CONNECT, KEEP_ALIVE_TIMEOUT, LEVEL_3_1_1, PUBLISH, frames
+from protocols.mqtt.unfinished import LARGE_PART, Unfinished
 
-KEEP_ALIVE_TIMED_OUT = "keep alive timed out"
 NO_CONNECT = "no CONNECT in time"
-NOT_STORED = "its messages could not be stored, and it has to send them again"
-
-_LARGE_PART = 65_536  # bytes of an unfinished packet
 _SIGN_OF_LIFE = 1_000  # bytes of an unfinished packet that show a client at work
 
 
@@ -83,7 +74,7 @@ class Connection:
         self._on_close = on_close
         self._seen = now
         self._inbox = Inbox()
-        self._unfinished = 0
+        self._unfinished = Unfinished(broker)
 
     def feed(self, data: bytes, now: float) -> None:
         """Take in what arrived; raise MqttError when the connection has to be closed for it."""
@@ -99,7 +90,7 @@ class Connection:
                 self._take_in(data, now)
             if not behind:
                 break
-        if self.client is None or self._unfinished or self._inbox.size > _LARGE_PART:
+        if self.client is None or self._unfinished.size or self._inbox.size > LARGE_PART:
             self._count_unfinished()
 
     def _take_in(self, data: bytes, now: float) -> None:
@@ -152,14 +143,8 @@ class Connection:
         if self.client is None:
             late = silent > self._broker.limits.connect_timeout and self._admission is None
             return NO_CONNECT if late else None
-        if self.client.publisher.unanswered and self._broker.keeper.accepting:
-            return NOT_STORED
-        keep_alive = self.client.keep_alive
-        if not keep_alive or silent <= keep_alive * 1.5:
-            return None
-        if self.held and not self.outbox.is_full:  # it was not listened to
-            return None
-        return KEEP_ALIVE_TIMED_OUT  # [MQTT-3.1.2-24] [MQTT5-3.1.2-22]
+        # One that is held was not listened to.
+        return self.client.overdue(silent, is_heard=not self.held or self.outbox.is_full)
 
     def expel(self, reason: str) -> None:
         """Close a connection that is overdue."""
@@ -217,20 +202,11 @@ class Connection:
         return not self._inbox.is_empty
 
     def _count_unfinished(self) -> None:
-        """Bound what the broker holds of packets in parts: those of strangers, and large ones of others."""
-        broker, size = self._broker, 0 if self.closed else self._inbox.size
-        if self.client is None:
-            size += self._admission.size if self._admission is not None else 0
-            broker.unfinished += size - self._unfinished
-            self._unfinished = size
-            if size and broker.unfinished > broker.limits.unfinished_connects:
-                raise ProtocolViolation("a CONNECT in parts, while too many others are unfinished")
-            return
-        size = size if size > _LARGE_PART else 0
-        broker.unfinished_packets += size - self._unfinished
-        self._unfinished = size
-        if size and broker.unfinished_packets > broker.limits.unfinished_packets:
-            raise QuotaExceeded("a large packet in parts, while too many others are unfinished")
+        size = 0 if self.closed else self._inbox.size
+        if self.client is not None:
+            self._unfinished.count_client(size)
+        else:
+            self._unfinished.count_stranger(size + (self._admission.size if self._admission is not None else 0))
 
     @property
     def _max_packet(self) -> int:
@@ -265,8 +241,7 @@ class Connection:
         self._admission = None
         answer = admission.ask()
         if isinstance(answer, Client):
-            self._broker.unfinished -= self._unfinished
-            self._unfinished = 0
+            self._unfinished.let_in()
             self.client = answer
         else:
             self._admission, self.due_in = admission, answer

@@ -8,12 +8,11 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
-from protocols.handover import HandOver, notice_dead_peers
+from protocols.handover import HandOver
+from protocols.listening import BACKLOG, notice_dead_peers
 from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.layer import Upper, WebSocketLayer
 from protocols.mqtt.tls import TlsLayer
-
-BACKLOG = 2_048
 
 Tls = Callable[[], ssl.SSLContext | None]  # the context for the next handshake, if there is a certificate
 Meet = Callable[[str | None, bytes], asyncio.Protocol]  # makes the protocol for a client; see `WebSocketLayer`

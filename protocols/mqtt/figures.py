@@ -34,7 +34,7 @@ def describe(client: Client, connection: Connection) -> ConnectionInfo:
 def usage(broker: Broker) -> list[Usage]:
     """Return the limits that are settings, in the order of `Limits`."""
     used = {
-        "max_connections": broker.tally.connections,
+        "max_connections": broker.crowd.connections,
         "max_handshakes": len(broker.handshakes),
         "queue_total_bytes": broker.common.pool.size,
         "retained_messages": broker.retained.count,

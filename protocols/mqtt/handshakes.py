@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from protocols.mqtt.limits import Hits
-from protocols.mqtt.tally import network_of
+from protocols.hits import Hits
+from protocols.tally import network_of
 
 
 class Handshake(Protocol):

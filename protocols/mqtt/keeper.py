@@ -15,8 +15,9 @@ from protocols.mqtt.keeping import Stored, Will
 from protocols.mqtt.loading import Kept
 from protocols.mqtt.packets import Filter, Message
 from protocols.mqtt.records import PAGE, ReceivedRecord, SessionRecord
-from protocols.mqtt.store import Soon, Store
+from protocols.mqtt.store import Store
 from protocols.mqtt.timeline import Clocks
+from protocols.storage.writer import Soon
 
 if TYPE_CHECKING:
     from protocols.mqtt.session import Session

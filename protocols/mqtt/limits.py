@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 KIB = 1024
@@ -50,16 +49,3 @@ class Limits:
     expiry_interval: float = 10.0  # how often expired messages are looked for
     sys_interval: float = 10.0  # how often $SYS topics are brought up to date
     log_lines: int = 10  # about bad input, per address and minute
-
-
-class Hits:
-    """How often something was refused, dropped, made to wait or brought down to each limit."""
-
-    __slots__ = ("counts",)
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def add(self, name: str, count: int = 1) -> None:
-        """Count by the limit's name in `Limits`."""
-        self.counts[name] += count

@@ -20,8 +20,8 @@ from protocols.mqtt.records import (
     SessionRecord,
     SubscriptionRecord,
 )
-from protocols.mqtt.salvage import Row
 from protocols.mqtt.timeline import Clocks, Stamp, Timeline
+from protocols.storage.file import Row
 
 _log = logging.getLogger("protocols.mqtt")
 

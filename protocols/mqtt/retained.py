@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from protocols.hits import Hits
 from protocols.mqtt.keeping import Keeper
-from protocols.mqtt.limits import Hits, Limits
+from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import Message
 from protocols.mqtt.routes import Subscription
 

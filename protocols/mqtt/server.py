@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import resource
 import secrets
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,11 +15,12 @@ from contextlib import suppress
 from functools import partial
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.journal import Journal
+from protocols.listening import most_connections
 from protocols.mqtt import figures
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.doors import Door, Tls, dress, open_door
-from protocols.mqtt.journal import Journal
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.outbox import share_out
@@ -34,7 +34,6 @@ _log = logging.getLogger("protocols.mqtt")
 DELETED = "integration deleted"
 
 _STOP_PATIENCE = 1.5  # seconds for the transports to close
-_OTHER_FILES = 100  # that the process may have open besides its clients
 
 
 class MqttServer:
@@ -63,8 +62,8 @@ class MqttServer:
     async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
         """Take back what was stored for these integrations, and accept clients, by transport."""
         self._loop = asyncio.get_running_loop()
-        self._journal = Journal(self._limits.log_lines, self.now())
-        self._broker.tally.most = _most_connections(self._limits)
+        self._journal = Journal("mqtt", self._limits.log_lines, self.now())
+        self._broker.crowd.most = most_connections(self._limits.max_connections, _log)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())
         self._broker.sessions.disconnect(stored.integration_ids() - grants.keys(), DELETED, forget=True)
@@ -150,12 +149,12 @@ class MqttServer:
         self._all_closed.clear()
         wake = partial(self.wake, client)
         connection = Connection(self._broker, address, self.now(), wake, client.close_socket, transport)
-        self._broker.tally.opened(address)
+        self._broker.crowd.opened(address)
         return connection
 
     def turn_away(self, connection: Connection) -> None:
         """Where that makes one connection too many, close one: the oldest that nobody has logged in on, or this one."""
-        if exceeded := self._broker.tally.exceeded(connection.address):
+        if exceeded := self._broker.crowd.exceeded(connection.address):
             self._broker.hits.add(exceeded)
             address = None if exceeded == "max_connections" else connection.address
             one = self._strangers.oldest(self.now(), address) or connection
@@ -164,7 +163,7 @@ class MqttServer:
 
     def lost(self, client: Shell) -> None:
         """Forget a connection whose socket is closed."""
-        self._broker.tally.closed(client.connection.address)
+        self._broker.crowd.closed(client.connection.address)
         del self._clients[client]
         if not self._clients:
             self._all_closed.set()
@@ -213,16 +212,6 @@ class MqttServer:
             self._sys_topics.publish(now)
         self._journal.sweep(now)
         self._sweep_later()
-
-
-def _most_connections(limits: Limits) -> int:
-    """Return how many clients to let in: where the open files run out, accepting fails in silence."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY or files - _OTHER_FILES >= limits.max_connections:
-        return limits.max_connections
-    most = max(files - _OTHER_FILES, 1)
-    _log.info("%d clients can connect, of %d: %d open files are allowed", most, limits.max_connections, files)
-    return most
 
 
 def _new_client_id() -> str:

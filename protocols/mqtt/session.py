@@ -6,6 +6,7 @@ connection, `line` and `outbox` are None and messages wait in the queue.
 
 from __future__ import annotations
 
+from protocols.access import Access
 from protocols.contract import Grant
 from protocols.mqtt import encode
 from protocols.mqtt.alarms import Alarm
@@ -15,7 +16,6 @@ from protocols.mqtt.keeping import Will
 from protocols.mqtt.outgoing import Outgoing
 from protocols.mqtt.packets import PACKET_IDENTIFIER_NOT_FOUND, SUCCESS
 from protocols.mqtt.routes import Subscription
-from protocols.permissions import Access
 
 
 class Session(Outgoing):

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from protocols.mqtt.connection import Connection
-from protocols.mqtt.tally import network_of
+from protocols.tally import network_of
 
 AGAIN = 0.05  # seconds
 WORTH = 8  # connections to look at for each that has given way

@@ -158,8 +158,8 @@ class SysPublisher:
 
 def read(broker: Broker) -> tuple[Ever, State]:
     """Return what a broker has counted."""
-    tally, sessions, subscriptions, retained = broker.tally, broker.sessions, broker.subscriptions, broker.retained
-    total, hits = tally.total, broker.hits.counts
+    crowd, sessions, subscriptions, retained = broker.crowd, broker.sessions, broker.subscriptions, broker.retained
+    total, hits = broker.tally.total, broker.hits.counts
     dropped = broker.flow.dropped + sum(hits[f"queue_{of}"] for of in ("messages", "bytes", "total_bytes"))
     ever = Ever(
         total.messages_in,
@@ -167,8 +167,8 @@ def read(broker: Broker) -> tuple[Ever, State]:
         dropped,
         total.bytes_in,
         total.bytes_out,
-        tally.sockets,
-        tally.connects,
+        crowd.sockets,
+        crowd.connects,
     )
     stored, shared = sessions.stored, subscriptions.shared
     state = State(

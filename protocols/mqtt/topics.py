@@ -1,8 +1,9 @@
-"""Topic names and topic filters: what is legal (4.7)."""
+"""Topics in packets: strings, and what is refused of names, filters and shared subscriptions (4.7, 4.8.2)."""
 
 from __future__ import annotations
 
 from protocols.mqtt.errors import InvalidFilter, InvalidTopic, MalformedPacket
+from protocols.topics import filter_fault, name_fault
 
 _SHARE = "$share/"
 _SHOWN = 60  # characters of an untrusted topic that an error repeats
@@ -23,24 +24,15 @@ def decode_utf8(data: bytes) -> str:
 
 def check_name(name: str) -> str:
     """Return a legal topic name; raise InvalidTopic for any other."""
-    if not name:  # [MQTT-4.7.3-1] [MQTT5-4.7.3-1]
-        raise InvalidTopic("a topic name is empty")
-    if "+" in name or "#" in name:  # [MQTT-3.3.2-2] [MQTT-4.7.1-1] [MQTT5-3.3.2-2] [MQTT5-4.7.0-1]
-        raise InvalidTopic(f"topic name {name[:_SHOWN]!r} contains a wildcard")
+    if fault := name_fault(name):
+        raise InvalidTopic(fault)
     return name
 
 
 def check_filter(topic_filter: str) -> str:
     """Return a legal topic filter; raise InvalidFilter for any other."""
-    if not topic_filter:  # [MQTT-4.7.3-1] [MQTT5-4.7.3-1]
-        raise InvalidFilter("a topic filter is empty")
-    if "#" in topic_filter:  # [MQTT-4.7.1-2] [MQTT5-4.7.1-1]
-        before, _, after = topic_filter.partition("#")
-        if after or (before and not before.endswith("/")):
-            raise InvalidFilter(f"topic filter {topic_filter[:_SHOWN]!r} has a misplaced #")
-    if "+" in topic_filter:  # [MQTT-4.7.1-3] [MQTT5-4.7.1-2]
-        if any("+" in level and level != "+" for level in topic_filter.split("/")):
-            raise InvalidFilter(f"topic filter {topic_filter[:_SHOWN]!r} has a misplaced +")
+    if fault := filter_fault(topic_filter):
+        raise InvalidFilter(fault)
     return topic_filter
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protocols.access import Access
 from protocols.mqtt import encode, properties
 from protocols.mqtt.errors import ConnectRefused, LoginRefused
 from protocols.mqtt.limits import Limits
@@ -16,7 +17,6 @@ from protocols.mqtt.packets import (
     UnknownConnect,
 )
 from protocols.mqtt.properties import Properties
-from protocols.permissions import Access
 
 # The return codes of 3.1.1 (3.2.2.3); all else, such as a ban, passes: "server unavailable", which clients try again.
 _RETURN_CODES = {

@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from protocols.contract import Authenticate, Presence
+from protocols.hits import Hits
+from protocols.journal import Journal
+from protocols.opcua.aside import Aside
 from protocols.opcua.held import Held
-from protocols.opcua.journal import Journal
-from protocols.opcua.limits import Hits, Limits
+from protocols.opcua.limits import Limits
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space
-from protocols.opcua.tally import Tally
 from protocols.opcua.trust import TrustFolder
+from protocols.tally import Tally
 
 if TYPE_CHECKING:
     from protocols.opcua.session import Session
@@ -53,6 +55,7 @@ class Common:
     journal: Journal
     tally: Tally
     held: Held
+    aside: Aside
     hits: Hits = field(default_factory=Hits)
     sessions: dict[int, set[Session]] = field(default_factory=dict)  # logged in, by integration
 

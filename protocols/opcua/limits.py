@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 KIB = 1024
@@ -51,16 +50,3 @@ class Limits:
     rejected_certificates: int = 100
     rejected_per_address: int = 10
     log_lines: int = 10  # about bad input, per address and minute
-
-
-class Hits:
-    """How often something was refused for each limit."""
-
-    __slots__ = ("counts",)
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def add(self, name: str) -> None:
-        """Count by the limit's name in `Limits`."""
-        self.counts[name] += 1

@@ -17,14 +17,17 @@ from pathlib import Path
 from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.journal import Journal
+from protocols.listening import most_connections
 from protocols.opcua import certificate, certificates, figures
+from protocols.opcua.aside import Aside
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
+from protocols.opcua.crowd import Crowd
 from protocols.opcua.decoding import tighten
-from protocols.opcua.doors import most_connections, open_door, url
+from protocols.opcua.doors import open_door, url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
-from protocols.opcua.journal import Journal
 from protocols.opcua.limits import Limits
 from protocols.opcua.processor import Processor
 from protocols.opcua.session import Session
@@ -32,8 +35,10 @@ from protocols.opcua.shelf import fingerprint
 from protocols.opcua.shell import STOPPING, Shell
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space, StandardSpace
-from protocols.opcua.tally import Crowd, Tally
 from protocols.opcua.trust import TrustFolder
+from protocols.tally import Tally
+
+_log = logging.getLogger("protocols.opcua")
 
 NOT_ALLOWED = "security policy None is not allowed any more"
 NOT_TRUSTED = "the client's certificate is not trusted any more"
@@ -81,7 +86,7 @@ class OpcUaServer:
         tighten()
         self.own = certificate.prepare(self._folder, self._hosts, self._clock())
         self.common = self._make_common()
-        self._crowd: Crowd[Shell] = Crowd(self._limits, most_connections(self._limits))
+        self._crowd: Crowd[Shell] = Crowd(self._limits, most_connections(self._limits.max_connections, _log))
         self._core = Core(self._limits, self._folder)
         self._url = url(listeners)
         await self._start_core()
@@ -159,6 +164,7 @@ class OpcUaServer:
         await self.common.sightings.stop()
         await self._space.stop()
         await self._server.stop()
+        self.common.aside.stop()
 
     # --- what an operator may change
 
@@ -206,7 +212,7 @@ class OpcUaServer:
     def _make_common(self) -> Common:
         trust = TrustFolder(self._folder, self._limits.rejected_certificates, self._limits.rejected_per_address)
         trust.prepare()
-        journal = Journal(self._limits.log_lines, self._loop.time())
+        journal = Journal("opcua", self._limits.log_lines, self._loop.time())
         return Common(
             self._authenticate,
             self._presence,
@@ -220,6 +226,7 @@ class OpcUaServer:
             journal,
             Tally(),
             Held(self._limits),
+            Aside(self._loop),
         )
 
     async def _start_core(self) -> None:

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from cryptography import x509
 
-from protocols.opcua.journal import Journal
+from protocols.journal import Journal
 from protocols.opcua.limits import Limits
 from protocols.opcua.shelf import fingerprint
-from protocols.opcua.tally import network
 from protocols.opcua.trust import TrustFolder
+from protocols.tally import network_of
 
 _Sighting = tuple[x509.Certificate, str, datetime]
 
@@ -46,8 +46,8 @@ class Sightings:
     def _is_full(self, address: str) -> bool:
         if len(self._waiting) >= self._limits.rejected_certificates:
             return True
-        own = network(address)
-        same = sum(network(other) == own for _, other, _ in self._waiting.values())
+        own = network_of(address)
+        same = sum(network_of(other) == own for _, other, _ in self._waiting.values())
         return same >= self._limits.rejected_per_address
 
     async def _write(self) -> None:

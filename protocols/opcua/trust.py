@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from protocols.opcua.certificate import application_uri
 from protocols.opcua.shelf import LARGEST, Shelf, fingerprint
-from protocols.opcua.tally import network
+from protocols.tally import network_of
 
 TRUSTED = "trusted"
 REJECTED = "rejected"
@@ -185,7 +185,7 @@ class TrustFolder:
         """Drop what was seen longest ago, of the same network if it has its share."""
         kept = [(self._noted(self._rejected, name) or _NEVER, name) for name in self._rejected.found]
         kept.sort(key=lambda one: one[0].last_seen)
-        own = [name for seen, name in kept if network(seen.address) == network(address)]
+        own = [name for seen, name in kept if network_of(seen.address) == network_of(address)]
         if len(own) >= self._most_per_address:
             drop = own[: len(own) - self._most_per_address + 1]
         else:

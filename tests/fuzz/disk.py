@@ -11,8 +11,8 @@ from protocols.mqtt.broker import Broker
 from protocols.mqtt.keeper import StoreKeeper
 from protocols.mqtt.packets import Message
 from protocols.mqtt.session import Session
-from protocols.mqtt.store import Batch
 from protocols.mqtt.timeline import Clocks
+from protocols.storage.batch import Batch
 from tests.fuzz import joined
 from tests.fuzz.joined import LIMITS, World
 from tests.protocols.mqtt import mqtt_wire as wire

@@ -127,8 +127,8 @@ class Target:
         broker = self.server._broker
         broker.sessions.disconnect([1, 2], "deleted", forget=True)
         checks = {
-            "connections": broker.tally.connections - bystanders,
-            "addresses": sum(broker.tally.by_address.values()) - bystanders,
+            "connections": broker.crowd.connections - bystanders,
+            "addresses": sum(broker.crowd.networks.counts.values()) - bystanders,
             "sessions": len(broker.sessions) - bystanders,
             "subscriptions": broker.subscriptions.count - bystanders,
             "shown as open": len(self.presence.open) - bystanders,

@@ -83,7 +83,10 @@ def test_a_username_of_markup_is_shown_as_text(ada, actor, sealer):
 def test_styles_and_scripts_are_served_here_under_addresses_of_their_content(stranger):
     page = stranger.get("/login").text
     found = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
-    assert {path.rpartition("/")[2] for path in found} >= {"bootstrap.css", "htmx.js", "gatehouse.css"}
+    names = [path.rpartition("/")[2] for path in found]
+    styles = [name for name in names if name.endswith(".css")]
+    assert styles == ["bootstrap.css", "gatehouse.css", "parts.css", "widths.css"], "each overrides those before it"
+    assert "htmx.js" in names
     for path in found:
         answer = stranger.get(path)
         assert answer.status_code == 200, path

@@ -15,12 +15,13 @@ ADAPTERS = {
     f"protocols.{name}" for name in ("entrance", "runtime", "parts", "renewals", "warden", "worker", "__main__")
 }
 
-# What any of them may import: words that they share, and how a web worker hands them its clients.
-SHARED = ("protocols.contract", "protocols.handover", "protocols.hub", "protocols.permissions", "protocols.topics")
+# What the protocol servers share: a server knows these, the contract, and its own folder.
+PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock
+SHARED = {f"protocols.{name}" for name in ("contract", "handover", "journal", "listening", "storage")} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
-STORE = {"checkpoint", "salvage", "store", "timeline"}  # know files, a thread and the wall clock
+STORE = {"checkpoint", "store", "timeline"}  # know files, a thread and the wall clock
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}
 
 # What gives a module a clock, a socket or a loop, and what would give it a database.
@@ -117,11 +118,31 @@ def test_only_the_composition_root_and_its_adapters_import_the_portal(path):
         assert not {name for name in imports(path) if name.split(".")[0] in {"portal", "app"}}
 
 
-@pytest.mark.parametrize("path", modules("protocols/mqtt"), ids=dotted)
-def test_a_protocol_server_knows_the_contract_and_itself_only(path):
-    ours = {name for name in imports(path) if name.split(".")[0] == "protocols"}
-    allowed = (*SHARED, "protocols.mqtt")
-    assert not {name for name in ours if name != "protocols" and not name.startswith(allowed)}
+def foreign(path: Path, *allowed: str) -> set[str]:
+    """Return what a module imports of ours that is none of these, nor in them."""
+    ours = {name for name in imports(path) if name.split(".")[0] in {"portal", "protocols", "app"}} - {"protocols"}
+    return {name for name in ours if not any(f"{name}.".startswith(f"{one}.") for one in allowed)}
+
+
+@pytest.mark.parametrize("server", ["mqtt", "opcua"])
+def test_a_protocol_server_knows_the_contract_what_all_share_and_itself_only(server: str) -> None:
+    found = {dotted(path): foreign(path, *SHARED, f"protocols.{server}") for path in modules(f"protocols/{server}")}
+    assert not {name: names for name, names in found.items() if names}
+
+
+@pytest.mark.parametrize("name", sorted(SHARED))
+def test_what_the_servers_share_knows_no_server(name: str) -> None:
+    place = ROOT.joinpath(*name.split("."))
+    found = sorted(place.glob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    assert found
+    for path in found:
+        assert not foreign(path, *SHARED), path
+
+
+@pytest.mark.parametrize("name", sorted(PURE))
+def test_what_the_servers_share_of_their_cores_has_no_loop_socket_clock_or_database(name: str) -> None:
+    found = imports(ROOT.joinpath(*name.split(".")).with_suffix(".py"))
+    assert not {one for one in found if one.split(".")[0] in IMPURE}
 
 
 def test_nothing_but_the_composition_root_knows_a_protocol_server():

@@ -13,10 +13,11 @@ from asyncua import ua
 from asyncua.server.address_space import AddressSpace
 from asyncua.server.internal_subscription import InternalSubscription
 
+from protocols.hits import Hits
 from protocols.opcua.monitoring import MonitoredItems
 from protocols.opcua.values import attributes, filters, naming, ranges
 from protocols.opcua.values.errors import Refused
-from protocols.opcua.values.limits import Hits, ValueLimits
+from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.reader import Reader
 from protocols.opcua.values.watching import News, Watchers
 

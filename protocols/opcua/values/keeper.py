@@ -19,8 +19,9 @@ from protocols.opcua.values import kinds, records
 from protocols.opcua.values.history import Ring, unpack
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.records import Record
-from protocols.opcua.values.store import Batch, Soon, Store
+from protocols.opcua.values.store import Changes, Store
 from protocols.opcua.values.tree import Node
+from protocols.storage.writer import Soon
 
 INTERVAL = 0.1  # seconds between two batches, at least
 _REST = 4  # times as long as the last batch took, so that the store never takes more than a fifth of a core
@@ -151,7 +152,7 @@ class StoreKeeper:
         else:
             self._wait()
 
-    def _batch(self, room: int, history_room: int) -> Batch:
+    def _batch(self, room: int, history_room: int) -> Changes:
         nodes = _take(self._changed, room, _weight)
         rings = _take(self._rings, history_room, _ring_weight)
         gone, self._gone = self._gone, {}
@@ -163,7 +164,7 @@ class StoreKeeper:
         )
         puts = {number: _record(node) for number, node in under_way.nodes.items()}
         puts.update((number, _ring_record(node)) for number, node in under_way.rings.items())
-        return Batch(puts, list(gone))
+        return Changes(puts, list(gone))
 
     def _next(self) -> int:
         self._number += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 KIB = 1024
@@ -33,16 +32,3 @@ class ValueLimits:
     history_pace: int = 1 * MIB  # of history that is stored each second
     queue: int = 100  # values that wait for one monitored item
     queue_bytes: int = 8 * MIB  # that wait in one subscription
-
-
-class Hits:
-    """How often something was refused or dropped for each limit."""
-
-    __slots__ = ("counts",)
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def add(self, name: str, count: int = 1) -> None:
-        """Count by the limit's name in `ValueLimits`."""
-        self.counts[name] += count

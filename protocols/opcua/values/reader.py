@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from protocols.access import Access
 from protocols.contract import Grant
 from protocols.opcua.values import naming
 from protocols.opcua.values.nodes import Nodes
-from protocols.opcua.values.topics import Access
 from protocols.opcua.values.tree import Folder, Node
 
 _REMEMBERED = 10_000  # decisions about others' nodes
@@ -60,7 +60,7 @@ class Reader:
         if self.spelling and f"{node.identifier}/".startswith(self.spelling):
             return False
         return (node.is_variable and self._may_read_topic(node)) or (
-            (not node.is_variable or bool(node.children)) and self._access.may_read_below(_topic(node))
+            (not node.is_variable or bool(node.children)) and self._access.may_receive_below(_topic(node))
         )
 
     def may_read(self, node: Node) -> bool:
@@ -71,7 +71,7 @@ class Reader:
         """Say whether a value may be written to the node of this name, should there be one."""
         if folder is self.folder:
             return True
-        return bool(name) and self._access.may_write(naming.topic(folder.username, name))
+        return bool(name) and self._access.may_publish(naming.topic(folder.username, name))
 
     def _may_read_topic(self, node: Node) -> bool:
         topic = _topic(node)
@@ -79,7 +79,7 @@ class Reader:
         if known is None:
             if len(self._readable) >= _REMEMBERED:
                 self._readable.clear()
-            known = self._readable[topic] = self._access.may_read(topic)
+            known = self._readable[topic] = self._access.may_receive(topic)
         return known
 
 

@@ -14,11 +14,12 @@ from typing import Any
 import mqtt_wire as wire
 import pytest
 import uvloop
-from store_file import Make, Writing
+from store_file import Writing
 
 from portal import config, handover
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.server import MqttServer
+from tests.protocols.storage import bed
 from tests.support import tls
 
 
@@ -100,7 +101,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(path: Path) -> Iterator[Make]:
+def opened(path: Path) -> Iterator[bed.Make]:
     """Open the store, which is closed at the end."""
     all_of_them: list[Writing] = []
 

@@ -1,65 +1,15 @@
-"""A store's file for tests: records that are sealed, and a store that is open."""
+"""The broker's store for tests, open."""
 
 from __future__ import annotations
 
-import queue
-from collections.abc import Callable
 from pathlib import Path
-from zlib import crc32
 
-from protocols.mqtt.store import Batch, Store
-
-Make = Callable[..., "Writing"]
+from protocols.mqtt.store import Store
+from tests.protocols.storage import bed
 
 
-def sealed(number: int, data: bytes) -> bytes:
-    return crc32(data, number).to_bytes(4, "little") + data
-
-
-def is_whole(number: int, data: bytes) -> bool:
-    return len(data) > 3 and data == sealed(number, data[4:])
-
-
-class Writing:
+class Writing(bed.Writing):
     """A store that is open, whose answers the test takes."""
 
     def __init__(self, path: Path, **options: str) -> None:
-        self.answers: queue.Queue[Callable[[], None]] = queue.Queue()
-        self.store = Store(path, is_whole, **options)
-        self.found = dict(self.store.open())
-        self.said: list[str] = []
-        self.store.start(self.answers.put, lambda: self.said.append("done"), lambda: self.said.append("failed"))
-
-    def write(self, puts: dict[int, bytes], gone: tuple[int, ...] = ()) -> str:
-        """Write a batch of what is not sealed yet, and return what became of it."""
-        self.store.write(Batch({number: sealed(number, data) for number, data in puts.items()}, gone))
-        return self.answer()
-
-    def answer(self) -> str:
-        self.answers.get(timeout=10)()
-        return self.said.pop()
-
-    def limit(self, pages: int) -> None:
-        """Let the file have no more than so many pages."""
-        assert self.store._db is not None
-        self.store._db.execute(f"PRAGMA max_page_count = {pages}")
-
-    def stop(self) -> None:
-        self.store.stop(None, 10)
-
-
-def rows(count: int, size: int = 200) -> dict[int, bytes]:
-    """Return records that differ."""
-    return {number: b"%d " % number * (size // len(b"%d " % number)) for number in range(1, count + 1)}
-
-
-def filled(path: Path, count: int = 2000) -> dict[int, bytes]:
-    """Make a store that holds records, closed in order."""
-    store = Writing(path)
-    assert store.write(rows(count)) == "done"
-    store.stop()
-    return {number: sealed(number, data) for number, data in rows(count).items()}
-
-
-def asides(path: Path, suffix: str = "Z") -> list[str]:
-    return sorted(one.name for one in path.parent.glob(f"{path.name}.damaged-*{suffix}"))
+        super().__init__(Store(path, bed.is_whole, **options))

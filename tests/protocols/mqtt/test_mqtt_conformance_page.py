@@ -14,6 +14,7 @@ import pytest
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs" / "mqtt-conformance.md"
 STACK = HERE.parents[1] / "stack"  # tests of the whole product
+SHARED = HERE.parent / "test_topics.py"  # of what all servers share
 VERSIONS = {"3.1.1": "statements_3_1_1.txt", "5.0": "statements_5.txt"}
 
 NUMBER = r"\d+\.\d+\.\d+-\d+"
@@ -53,7 +54,7 @@ def statements(version: str) -> dict[str, str]:
 def documented_tests() -> dict[str, str]:
     """Return every test of the broker as file::name, with its docstring."""
     found = {}
-    for path in [*HERE.rglob("test_*.py"), *STACK.glob("test_*.py")]:
+    for path in [*HERE.rglob("test_*.py"), *STACK.glob("test_*.py"), SHARED]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 found[f"{path.name}::{node.name}"] = ast.get_docstring(node) or ""

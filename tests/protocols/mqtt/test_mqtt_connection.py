@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.mqtt.connection import KEEP_ALIVE_TIMED_OUT, NO_CONNECT
+from protocols.mqtt.client import KEEP_ALIVE_TIMED_OUT
+from protocols.mqtt.connection import NO_CONNECT
 from protocols.mqtt.limits import Limits
 
 SMALL = Limits(outbound_bytes=4_000, inflight=2, queue_messages=8)

@@ -9,7 +9,7 @@ import pytest
 
 from protocols.contract import Grant
 from protocols.mqtt.backlog import QUEUED, RELEASED, SENT, Entry
-from protocols.mqtt.connection import NOT_STORED
+from protocols.mqtt.client import NOT_STORED
 from protocols.mqtt.keeping import EXPIRES_NEVER, NoKeeper, Stored, StoredSession, Will
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import Filter, Message

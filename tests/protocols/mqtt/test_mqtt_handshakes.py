@@ -13,8 +13,8 @@ import pytest
 from test_mqtt_server import eventually
 from test_mqtt_transports import hello, joined, plain, with_end
 
+from protocols.hits import Hits
 from protocols.mqtt.handshakes import Handshakes
-from protocols.mqtt.limits import Hits
 from tests.support.websocket import handshake
 
 HERE, THERE = "192.0.2.7", "198.51.100.1"

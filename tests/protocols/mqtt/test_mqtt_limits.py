@@ -5,9 +5,10 @@ import pytest
 
 from protocols.contract import Traffic, Wait
 from protocols.mqtt import figures
+from protocols.mqtt.crowd import Crowd
 from protocols.mqtt.limits import Limits
+from protocols.mqtt.meters import Meter
 from protocols.mqtt.outbox import Flow, Outbox, share_out
-from protocols.mqtt.tally import Meter, Tally
 
 
 def exceeded(broker) -> dict[str, int]:
@@ -257,19 +258,19 @@ def test_readers_that_fall_behind_together_get_less_room_each() -> None:
 
 
 def test_addresses_of_one_ipv6_network_count_together() -> None:
-    tally = Tally(Limits(max_connections_per_address=2))
+    crowd = Crowd(Limits(max_connections_per_address=2))
     addresses = ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:2::7%eth0"]
     for address in addresses:
-        tally.opened(address)
-    assert tally.exceeded(addresses[0]) == "max_connections_per_address"
-    tally.opened("2001:db8:1:3::1")
-    assert tally.exceeded("2001:db8:1:3::1") == ""
+        crowd.opened(address)
+    assert crowd.exceeded(addresses[0]) == "max_connections_per_address"
+    crowd.opened("2001:db8:1:3::1")
+    assert crowd.exceeded("2001:db8:1:3::1") == ""
     for address in ("::ffff:192.0.2.1", "192.0.2.1", "unknown"):
-        tally.opened(address)
-    assert tally.by_address["192.0.2.1"] == 2
+        crowd.opened(address)
+    assert crowd.networks.counts["192.0.2.1"] == 2
     for address in [*addresses, "2001:db8:1:3::1", "::ffff:192.0.2.1", "192.0.2.1", "unknown"]:
-        tally.closed(address)
-    assert tally.by_address == {} and tally.connections == 0
+        crowd.closed(address)
+    assert crowd.networks.counts == {} and crowd.connections == 0
 
 
 @pytest.mark.parametrize("qos", [1, 2])

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_mqtt_subscriptions import FILTER, NAME
 
+from protocols.hits import Hits
 from protocols.mqtt.keeping import NoKeeper
-from protocols.mqtt.limits import Hits, Limits
+from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import Filter, Message
 from protocols.mqtt.retained import Replay, Retained
 from protocols.mqtt.routes import Subscription

@@ -95,7 +95,7 @@ def test_connections_are_bounded_in_all_and_by_address(start) -> None:
     used = {one.name: (one.used, one.exceeded) for one in running.do(running.server.usage)}
     assert used["MQTT_MAX_CONNECTIONS"] == (2, 1)
     first.close()
-    eventually(lambda: running.do(lambda: running.server._broker.tally.connections) == 1)
+    eventually(lambda: running.do(lambda: running.server._broker.crowd.connections) == 1)
     running.client("c3")
     other = start(max_connections_per_address=1)
     other.client()

@@ -5,48 +5,17 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from store_file import Make, asides, filled, is_whole, rows, sealed
 
-from protocols.mqtt import salvage
 from protocols.mqtt import store as store_module
-from protocols.mqtt.store import Batch
-
-# --- batches
-
-
-def test_a_batch_is_there_after_a_restart(path: Path, opened: Make) -> None:
-    store = opened()
-    assert store.found == {}
-    assert store.write({1: b"one", 2: b"two", 3: b""}) == "done"
-    assert store.write({2: b"new", 2**40: b"far"}, (1,)) == "done"
-    assert store.write({}, (3, 99)) == "done"
-    store.stop()
-    assert opened().found == {2: sealed(2, b"new"), 2**40: sealed(2**40, b"far")}
-    assert not path.with_name("mqtt.db.new").exists()
-
-
-def test_a_batch_larger_than_a_statement_takes(opened: Make) -> None:
-    store = opened()
-    large = {number: os.urandom(6 << 20) for number in range(1, 8)}
-    batch = Batch({number: sealed(number, data) for number, data in large.items()}, ())
-    assert len(batch.insertions) == 3
-    store.store.write(batch)
-    assert store.answer() == "done"
-    store.stop()
-    assert opened().found == batch.puts
-
-
-def test_the_last_batch_is_written_when_it_stops(opened: Make) -> None:
-    store = opened()
-    store.store.stop(Batch({5: sealed(5, b"last")}, ()), 10)
-    assert opened().found == {5: sealed(5, b"last")}
+from protocols.mqtt.store import record_file
+from protocols.storage import salvage
+from tests.protocols.storage.bed import Make, asides, is_whole, rows, sealed
 
 
 def test_commits_are_as_durable_as_was_asked_for(opened: Make, tmp_path: Path) -> None:
@@ -84,26 +53,6 @@ def test_the_file_shrinks_when_there_is_time(path: Path, opened: Make) -> None:
 # --- a full disk
 
 
-def test_a_full_disk_is_said_and_tried_again(opened: Make, caplog: pytest.LogCaptureFixture) -> None:
-    store = opened()
-    assert store.write({1: b"one"}) == "done"
-    store.limit(1)
-    start = time.monotonic()
-    assert store.write(rows(500)) == "failed"
-    assert store.write(rows(500)) == "failed"
-    assert 1.5 < time.monotonic() - start < 10, "each try waits for a second"
-    assert store.store.failing
-    store.limit(1_000_000)
-    assert store.write(rows(500)) == "done"
-    assert not store.store.failing
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) == 2
-    assert "mqtt.db cannot be written (database or disk is full)" in said[0]
-    assert said[1] == "mqtt.db can be written again"
-    store.stop()
-    assert len(opened().found) == 500
-
-
 def test_before_the_disk_is_full_nothing_more_is_taken(
     opened: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -134,7 +83,8 @@ def test_before_the_disk_is_full_nothing_more_is_taken(
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from tests.protocols.mqtt.store_file import Writing, rows
+from store_file import Writing
+from tests.protocols.storage.bed import rows
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = Writing(Path(sys.argv[1]))
 assert store.write({1: b"one"}) == "done"
@@ -148,44 +98,10 @@ store.stop()
 
 def test_a_file_that_cannot_grow_recovers(path: Path, opened: Make) -> None:
     here = Path(__file__).parent
-    code = FULL_DISK.replace("tests.protocols.mqtt.", "")
     environ = {**os.environ, "PYTHONPATH": f"{here}:{here.parents[2]}"}
-    subprocess.run([sys.executable, "-c", code, str(path)], env=environ, check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], env=environ, check=True, timeout=30)
     assert len(opened().found) == 2000
     assert asides(path) == []
-
-
-# --- out of reach
-
-
-def test_a_file_out_of_reach_is_waited_for(tmp_path: Path, opened: Make, caplog: pytest.LogCaptureFixture) -> None:
-    folder = tmp_path / "later"
-    store = opened(folder / "mqtt.db")
-    assert store.store.failing
-    assert store.write({2: b"two"}) == "failed"
-    folder.mkdir()
-    assert store.write({2: b"two"}) == "done"
-    assert not store.store.failing
-    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
-    store.stop()
-    assert opened(folder / "mqtt.db").found == {2: sealed(2, b"two")}
-
-
-def test_a_file_that_could_not_be_read_is_not_mixed_with_a_new_one(path: Path, opened: Make) -> None:
-    filled(path)
-    locker = sqlite3.connect(path, isolation_level=None)
-    locker.execute("PRAGMA locking_mode = EXCLUSIVE")
-    locker.execute("BEGIN EXCLUSIVE")
-    try:
-        store = opened()  # waits for as long as SQLite is told to
-        assert store.store.failing
-        assert store.found == {}
-    finally:
-        locker.close()
-    assert store.write({1: b"one"}) == "done"
-    store.stop()
-    assert opened().found == {1: sealed(1, b"one")}
-    assert len(asides(path)) == 1
 
 
 # --- kills
@@ -221,8 +137,8 @@ def test_nothing_committed_is_lost_by_kills(path: Path) -> None:
         copy = path.with_name("copy.db")
         for suffix in ("", "-wal"):
             shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
-        found = dict(salvage.recover(copy, is_whole))
+        found = dict(salvage.recover(record_file(copy, is_whole)))
         assert max(found) in (last, last + 50)
         assert set(found) == set(range(max(1, max(found) - 499), max(found) + 1))
-        salvage._remove(copy)
+        record_file(copy, is_whole).remove()
     assert asides(path) == []

@@ -6,7 +6,6 @@ import pytest
 
 from protocols.contract import Grant
 from protocols.opcua.values.reader import Reader
-from protocols.opcua.values.topics import Access
 from tests.protocols.opcua.values.values_pure import NOW, make_nodes, reader, value
 
 NAMES = ["x", "line/x", "line/deep/x", "other"]
@@ -77,21 +76,3 @@ def test_wildcards_do_not_open_what_begins_with_a_dollar() -> None:
     ada = reader(nodes, "ada", "#", "+/x")
     assert not ada.may_see(node) and not ada.may_see(node.folder.root) and not ada.may_write(node.folder, "x")
     assert reader(nodes, "eve", "$SYS/#", number=3).may_read(node)
-
-
-@pytest.mark.parametrize("client_id", ["+", "#", "a/b", "$x", ""])
-def test_a_client_identifier_never_widens_a_filter(client_id: str) -> None:
-    access = Access(Grant(1, "ada", ("dev/%c", "%c/#"), ("dev/%c", "%c/#")), client_id)
-    for topic in ("dev/other", "dev/a/b", "other/x", f"dev/{client_id}", "a/b/c"):
-        assert not access.may_read(topic) and not access.may_write(topic)
-
-
-@pytest.mark.parametrize("username", ["+", "#", "a/+"])
-def test_a_username_never_widens_a_filter(username: str) -> None:
-    access = Access(Grant(1, username, ("%u/#",), ("%u/#",)), "c")
-    assert not access.may_read("a/b/c") and not access.may_read("other/x")
-
-
-def test_a_username_that_looks_like_a_placeholder_stays_what_it_is() -> None:
-    access = Access(Grant(1, "%c", ("dev/%u/#",), ("dev/%u/#",)), "c1")
-    assert access.may_read("dev/%c/x") and not access.may_read("dev/c1/x")

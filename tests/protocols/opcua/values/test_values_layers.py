@@ -9,7 +9,7 @@ import pytest
 
 VALUES = Path(__file__).parents[4] / "protocols" / "opcua" / "values"
 SHELL = {"items", "space"}  # asyncua's server
-STORE = {"keeper", "salvage", "store"}  # files and a thread
+STORE = {"keeper", "store"}  # files and a thread
 MODULES = sorted(VALUES.glob("*.py"))
 IMPURE = {"asyncio", "os", "random", "socket", "sqlite3", "threading", "time"}
 
@@ -34,12 +34,6 @@ def test_only_the_shell_and_the_store_are_impure(path: Path) -> None:
             "protocols.opcua.space.GoOn",
         }
         assert "datetime.now(" not in path.read_text("utf-8")
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_no_module_knows_another_protocol_or_the_portal(path: Path) -> None:
-    ours = {name for name in imports(path) if name.split(".")[0] in ("protocols", "portal")}
-    assert not {name for name in ours if not name.startswith(("protocols.contract", "protocols.opcua"))}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

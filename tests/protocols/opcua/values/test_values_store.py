@@ -172,8 +172,8 @@ def test_a_file_that_is_none_is_put_aside(
     keep().publish(1, "x", value(1))
     assert keep().values() == {"a/x": 1}
     aside = list(tmp_path.glob("opcua.db.damaged-*"))
-    assert [one.read_bytes() for one in aside] == ([content] if content else [])
-    assert ("is now opcua.db.damaged-" in caplog.text) == bool(content)
+    assert [one.read_bytes() for one in aside] == [content]
+    assert "is now opcua.db.damaged-" in caplog.text
 
 
 def test_what_is_whole_in_a_damaged_file_is_kept(

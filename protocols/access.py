@@ -1,11 +1,11 @@
-"""Which topics a grant opens to one client."""
+"""Which topics a grant opens to one client, whatever it speaks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from protocols.contract import Grant
-from protocols.topics import covers, matches
+from protocols.topics import covers, matches, matches_below
 
 
 class Access:
@@ -18,16 +18,20 @@ class Access:
         self._subscribe = _expand(grant.subscribe, grant.username, client_id)
 
     def may_publish(self, name: str) -> bool:
-        """Say whether messages on this topic name are routed; `$`-topics are the server's own."""
+        """Say whether this topic may be written to; `$`-topics are the server's own."""
         return not name.startswith("$") and any(matches(allowed, name) for allowed in self._publish)
 
     def may_subscribe(self, topic_filter: str) -> bool:
-        """Say whether everything that this filter matches may be read; of a shared one, what it shares."""
+        """Say whether everything that this filter matches may be read."""
         return any(covers(allowed, topic_filter) for allowed in self._subscribe)
 
     def may_receive(self, name: str) -> bool:
-        """Say whether a message on this topic name may be read."""
+        """Say whether what is on this topic may be read."""
         return any(matches(allowed, name) for allowed in self._subscribe)
+
+    def may_receive_below(self, name: str) -> bool:
+        """Say whether there can be anything to read below this topic name."""
+        return any(matches_below(allowed, name) for allowed in self._subscribe)
 
 
 def _expand(filters: tuple[str, ...], username: str, client_id: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The store's file, read back whatever has happened to it."""
+"""A file of records, read back whatever has happened to it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from store_file import Make, Writing, asides, filled, is_whole, rows, sealed
 
-from protocols.mqtt import salvage
+from protocols.storage import salvage
+from tests.protocols.storage.bed import VERSION, Make, asides, filled, plain, record_file, rows, sealed
 
 
 def truncate(path: Path) -> None:
@@ -84,7 +84,7 @@ def other_program(path: Path) -> None:
 
 
 def newer(path: Path) -> None:
-    run(path, f"PRAGMA user_version = {salvage.VERSION + 1}")
+    run(path, f"PRAGMA user_version = {VERSION + 1}")
 
 
 def other_values(path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_damaged_file_is_put_aside_and_what_is_whole_goes_on(
     (aside,) = asides(path)
     assert path.with_name(aside).read_bytes() == damaged
     (said,) = [record.getMessage() for record in caplog.records]
-    assert said.startswith("mqtt.db was damaged (")
+    assert said.startswith("records.db was damaged (")
     assert f"{len(store.found)} records are whole and kept" in said
     assert aside in said
     assert store.write({1: b"one", 5000: b"new"}) == "done"
@@ -122,7 +122,7 @@ def test_a_damaged_file_is_put_aside_and_what_is_whole_goes_on(
 
 def unfinished(path: Path, at: Path) -> dict[int, bytes]:
     """Make what a kill leaves: a file of which much is only in the log."""
-    store = Writing(path)
+    store = plain(path)
     for number in range(1, 200):
         assert store.write({number: b"%d" % number * 100}) == "done"
     for suffix in ("", "-wal"):
@@ -177,11 +177,11 @@ def test_random_damage_never_keeps_it_from_starting(path: Path) -> None:
         for _ in range(chance.choice([1, 3, 30, 300])):
             at = chance.randrange(len(data))
             data[at : at + chance.choice([1, 1, 16, 4096])] = chance.randbytes(chance.choice([1, 1, 16, 4096]))
-        (folder / "mqtt.db").write_bytes(data[: chance.choice([len(data), len(data), chance.randrange(len(data))])])
-        store = Writing(folder / "mqtt.db")
+        (folder / "records.db").write_bytes(data[: chance.choice([len(data), len(data), chance.randrange(len(data))])])
+        store = plain(folder / "records.db")
         try:
             assert store.found.items() <= before.items()
-            assert not store.store.failing
+            assert not store.store.is_failing
             assert store.write({1000: b"new"}) == "done"
         finally:
             store.stop()
@@ -227,7 +227,7 @@ def test_a_kill_while_a_damaged_file_is_replaced_loses_nothing(
 
     monkeypatch.setattr(Path, "rename", counted)
     try:
-        salvage.recover(path, is_whole)
+        salvage.recover(record_file(path))
         assert step == 3, "file, log and new file"
     except Killed:
         pass
@@ -235,4 +235,4 @@ def test_a_kill_while_a_damaged_file_is_replaced_loses_nothing(
     found = opened().found
     assert 500 < len(found) < 2000
     assert found.items() <= before.items()
-    assert not path.with_name("mqtt.db.new").exists()
+    assert not path.with_name("records.db.new").exists()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 
-_log = logging.getLogger("protocols.opcua")
-
 _ADDRESSES = 10_000
 _PERIOD = 60.0  # seconds
 _SHOWN = 200  # characters of a fact
 
 
 class Journal:
-    """Logs facts about peers, a bounded number per address and minute."""
+    """Logs facts about the peers of one protocol, a bounded number per address and minute."""
 
-    def __init__(self, lines: int, now: float) -> None:
+    def __init__(self, protocol: str, lines: int, now: float) -> None:
+        self._protocol = protocol
+        self._log = logging.getLogger(f"protocols.{protocol}")
         self._lines = lines
         self._counts: dict[str, int] = {}
         self._since = now
@@ -22,12 +22,12 @@ class Journal:
     def note(self, address: str, fact: str) -> None:
         """Log a fact about a peer, unless there were too many lately."""
         if self._counts_one(address):
-            _log.warning("opcua client at %s: %s", address, _printable(fact[:_SHOWN]))
+            self._log.warning("%s client at %s: %s", self._protocol, address, _printable(fact[:_SHOWN]))
 
     def fail(self, address: str, error: Exception) -> None:
         """Log an error of ours that a peer met, with where it came from."""
         if self._counts_one(address):
-            _log.error("a request of the opcua client at %s failed", address, exc_info=error)
+            self._log.error("a request of the %s client at %s failed", self._protocol, address, exc_info=error)
 
     def sweep(self, now: float) -> None:
         """Begin a new minute, and tell how much the last one left out."""
@@ -35,7 +35,8 @@ class Journal:
             return
         for address, count in self._counts.items():
             if count > self._lines:
-                _log.warning("opcua clients at %s: %d more of such, not logged", address, count - self._lines)
+                left_out = count - self._lines
+                self._log.warning("%s clients at %s: %d more of such, not logged", self._protocol, address, left_out)
         self._counts.clear()
         self._since = now
 

@@ -1,0 +1,178 @@
+"""The thread that writes a file: records come in batches, each of which is one transaction.
+
+A thread that gives up the interpreter's lock at each row starves beside a busy event loop: so a batch is two
+statements, however many records it has.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from protocols.storage import salvage
+from protocols.storage.batch import Batch
+from protocols.storage.file import RecordFile, Row, is_damage
+
+_RETRY = 1.0  # seconds after a batch that could not be written
+
+Soon = Callable[[Callable[[], None]], object]
+Work = TypeVar("Work")
+
+
+class Writer(Generic[Work]):
+    """One file and the thread that writes it.  `open` comes first, then `start`; then one batch at a time.
+
+    A server's store says what a batch is made of, and what else there is to do when one is committed or none comes.
+    """
+
+    pragmas: Sequence[str] = ()  # of the connection that writes
+    idle: float | None = None  # seconds without a batch, after which there is time to tidy up
+    meanwhile = ""  # what happens while nothing can be written
+
+    def __init__(self, file: RecordFile, thread: str) -> None:
+        self._file = file
+        self._db: sqlite3.Connection | None = None
+        self._is_known = False  # everything in the file was read
+        self._jobs: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=thread, daemon=True)
+        self.is_failing = False  # nothing can be written at present
+        self.recoveries = 0  # of a file that was closed, which may have lost records that were committed
+        self.commits = 0
+        self.took = 0.0  # seconds, for the last batch
+
+    def open(self) -> list[Row]:
+        """Return every record that is whole, by its number; nothing if the file is out of reach."""
+        try:
+            rows = salvage.recover(self._file)
+            self._is_known = True
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return []
+        try:
+            self._db = self._connect()
+        except sqlite3.Error as error:
+            self._fail(error)
+        return rows
+
+    def start(self, soon: Soon, done: Callable[[], None], failed: Callable[[], None]) -> None:
+        """Start writing.
+
+        `soon` has one of the others run: `done` after each batch that is committed, `failed` a second after one that
+        could not be, and that is to be handed in again with whatever has come since.
+        """
+        self._soon, self._done, self._failed = soon, done, failed
+        self._thread.start()
+
+    def write(self, work: Work) -> None:
+        """Hand in the next batch; the one before must have been answered."""
+        self._jobs.put(work)
+
+    def stop(self, last: Work | None, timeout: float) -> None:
+        """Write a last batch if that is possible, end the thread and close the file."""
+        self._stopping.set()
+        if self._thread.ident is None:  # it was never started
+            self._close()
+            return
+        if last is not None:
+            self._jobs.put(last)
+        self._jobs.put(None)
+        self._thread.join(timeout)
+
+    # --- what a store adds, on the writer's thread
+
+    def _prepare(self, work: Work) -> Batch:
+        """Return the batch that is to be written."""
+        raise NotImplementedError
+
+    def _committed(self) -> None:
+        """Look around before a batch is answered."""
+
+    def _answered(self) -> None:
+        """Tidy up a little after a batch."""
+
+    def _tidy(self) -> float | None:
+        """Use a quiet moment; return when there is more to do, in seconds, or None."""
+        return None
+
+    # --- the writer's thread
+
+    def _run(self) -> None:
+        pause = self.idle
+        while True:
+            try:
+                work = self._jobs.get(timeout=pause)
+            except queue.Empty:
+                pause = self._tidy()
+                continue
+            if work is None:
+                break
+            pause = self.idle
+            began = time.perf_counter()
+            is_written = self._try(work)
+            self.took = time.perf_counter() - began
+            if is_written:
+                self._answer(self._done)
+                self._answered()
+            else:
+                self._stopping.wait(_RETRY)
+                self._answer(self._failed)
+        self._close()
+
+    def _close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+
+    def _answer(self, answer: Callable[[], None]) -> None:
+        if not self._stopping.is_set():
+            self._soon(answer)
+
+    def _try(self, work: Work) -> bool:
+        """Commit a batch; say whether that worked."""
+        try:
+            if self._db is None:
+                self._db = self._reopen()
+            self._prepare(work).commit(self._db)
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return False
+        if self.is_failing:
+            self.is_failing = False
+            self._file.log.warning("%s can be written again", self._file.name)
+        self.commits += 1
+        self._committed()
+        return True
+
+    def _fail(self, error: sqlite3.Error | OSError) -> None:
+        if not self.is_failing:
+            self.is_failing = True
+            self._file.log.error("%s cannot be written (%s): %s until it can", self._file.name, error, self.meanwhile)
+        if self._db is not None and is_damage(error):
+            self._db.close()
+            self._db = None
+
+    def _reopen(self) -> sqlite3.Connection:
+        """Open the file again; one that could not be read at start is put aside, for its numbers are used anew."""
+        if self._is_known:
+            salvage.recover(self._file)
+        else:
+            salvage.start_anew(self._file)
+            self._is_known = True
+        self.recoveries += 1
+        return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = self._file.connect("rw")
+        try:
+            for pragma in self.pragmas:
+                db.execute(f"PRAGMA {pragma}").fetchall()
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
