@@ -85,11 +85,11 @@ class Runtime:
         self._insist(self._prepare)
         self._warden.start()
         self._looper = self._start_server()
+        self._looper.run(self._answers.start(_answering(self._settings, self._part)), STOP)
         self._insist(self._sign_on)
         self._book.start()  # whoever is in already is written now: their rows belong to the node's
         self._watcher.start()
         self._start_jobs()
-        self._looper.run(self._answers.start(_answering(self._settings, self._part)), STOP)
         process.collect_rarely()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
 

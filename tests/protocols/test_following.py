@@ -13,7 +13,7 @@ import pytest
 
 from portal import clock, db, integrations, presence, switches, traffic, unix, worker_client
 from portal.models import Activity, Connection, Integration, Node, Traffic
-from protocols import contract, entrance, parts, process, runtime, servers
+from protocols import contract, entrance, parts, process, runtime
 from protocols.contract import ConnectionInfo, Grant, Login, Usage
 from protocols.runtime import Runtime
 from tests.support.processes import wait_until
