@@ -41,7 +41,8 @@ class OtherPart:
         """`pushes` are called by name with what is pushed.
 
         `connected` is called each time that there is a connection, before anything that waited is sent: the other part
-        knows nothing then, and has to be told again what is wanted from it.  `disconnected` is called when it has ended.
+        knows nothing then, and has to be told again what is wanted from it.  `disconnected` is called
+        when it has ended.
         """
         self._dial = dial
         self._pushes = dict(pushes)

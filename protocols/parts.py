@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from portal import addresses, certificate, clock
+from portal import addresses, certificate, clock, unix, worker_client
 from portal.config import Settings
 from protocols import process
 from protocols.companion import ENDING, Companion
 from protocols.contract import Authenticate, Presence, Server
 from protocols.hub.hub import Hub
 from protocols.hub.limits import HubLimits
+from protocols.hub.linked import LinkedHub
 from protocols.together import Together
 
 MAIN = "mqtt"  # the part that also keeps house, and always runs
@@ -98,7 +99,9 @@ def _wait(started: threading.Event, ended: threading.Event) -> None:
 def make_main(tools: Tools) -> Server:
     """Return the MQTT broker and the HTTP side, with the hub that they share."""
     hub = Hub(HubLimits(), lambda: clock.now().timestamp())
-    return Together({make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)})
+    return Together(
+        {make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)}, LinkedHub(hub).actions()
+    )
 
 
 def make_http(tools: Tools, hub: Hub) -> Server:
@@ -136,20 +139,21 @@ def make_opcua(tools: Tools) -> Server:
     from protocols.opcua.common import Switches
     from protocols.opcua.limits import Limits
     from protocols.opcua.server import OpcUaServer
+    from protocols.opcua.topics.space import TopicSpace
     from protocols.opcua.values.limits import ValueLimits
-    from protocols.opcua.values.space import ValueSpace
 
     settings = tools.settings
     limits = settings.limits_of("opcua")
     switches = Switches()
     switches.follow(tools.switches)
+    dial = partial(unix.connect, settings.data_dir, worker_client.socket_name(MAIN), worker_client.KIND, 0.0)
     return OpcUaServer(
         authenticate=tools.authenticate,
         presence=tools.presence,
         folder=settings.data_dir / "opcua",
         clock=clock.now,
         limits=_made(Limits, limits),
-        values=ValueSpace(settings.data_dir / "opcua.db", _made(ValueLimits, limits), clock.now),
+        values=TopicSpace(settings.data_dir / "opcua.db", _made(ValueLimits, limits), clock.now, dial),
         hosts=["localhost", *addresses.of_machine()],
         switches=switches,
     )

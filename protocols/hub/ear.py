@@ -1,4 +1,4 @@
-"""What one link is told of the hub's messages: as much as it takes, and of what waits meanwhile the last of each topic."""
+"""What one link is told of the hub's messages: as much as it takes, and of what waits meanwhile the last ones."""
 
 from __future__ import annotations
 

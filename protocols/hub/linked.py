@@ -64,19 +64,33 @@ class LinkedHub:
         self._ear(link).took(cost)
 
     def _look(self, link: Link, topics: list[str], filters: list[str], own: str) -> list[tuple[Row | None, bool]]:
-        """Return the value of each place in the tree of topics, and whether there is anything below it."""
-        may_read = _within(filters, own)
-        return [self._place(topic, may_read) for topic in topics]
+        """Return the value of each place in the tree of topics, or whether there is anything below it.
 
-    def _place(self, topic: str, may_read: MayRead) -> tuple[Row | None, bool]:
-        message = self._hub.get(topic) if may_read(topic) else None
+        Of very large values there are fewer than were asked for: the first ones.
+        """
+        may_read = _within(filters, own)
+        found: list[tuple[Row | None, bool]] = []
+        size = 0
+        for topic in topics:
+            message = self._hub.get(topic) if may_read(topic) else None
+            if message is not None:
+                found.append((row(message), False))
+                size += len(message.payload)
+            else:
+                found.append((None, self._has_any(topic, may_read)))
+            if size > _BYTES:
+                break
+        return found
+
+    def _has_any(self, topic: str, may_read: MayRead) -> bool:
+        """Say whether there is a value below a place; after some looks, that there may be."""
         after: str | None = None
         for _ in range(_LOOKS):
             below = self._hub.children(topic.split("/"), after, 1, may_read)
             if below.places or below.cursor is None:
-                break
+                return bool(below.places)
             after = below.cursor
-        return row(message) if message is not None else None, bool(below.places or below.cursor)
+        return True
 
     def _values(self, link: Link, prefix: str, after: str | None) -> tuple[list[Row], str | None]:
         """Return values of topics that begin so, and where to go on."""

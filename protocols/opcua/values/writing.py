@@ -16,8 +16,8 @@ from protocols.opcua.values.tree import Node
 _CURRENT_WRITE = 1 << ua.AccessLevel.CurrentWrite
 
 
-def write(nodes: Nodes, reader: Reader, asked: ua.WriteValue, now: datetime) -> None:
-    """Write a value; a node of the reader's own that is missing is created.  Raise Refused."""
+def write(nodes: Nodes, reader: Reader, asked: ua.WriteValue, now: datetime) -> Node:
+    """Write a value, and return where; a node of the reader's own that is missing is created.  Raise Refused."""
     folder, name = reader.place(asked.NodeId.Identifier)
     if folder is not reader.folder:
         node: Node | None = _foreign(reader, asked.NodeId.Identifier)
@@ -29,10 +29,10 @@ def write(nodes: Nodes, reader: Reader, asked: ua.WriteValue, now: datetime) -> 
         raise Refused(ua.StatusCodes.BadWriteNotSupported)
     if node is not None:
         nodes.write(node, asked.Value, now)
-    elif not asked.NodeId.Identifier.endswith("/") and (not name or naming.is_reserved(name)):
+        return node
+    if not asked.NodeId.Identifier.endswith("/") and (not name or naming.is_reserved(name)):
         raise Refused(ua.StatusCodes.BadNotWritable)
-    else:
-        nodes.publish(reader.folder, name, asked.Value, now)
+    return nodes.publish(reader.folder, name, asked.Value, now)
 
 
 def _foreign(reader: Reader, identifier: str) -> Node:
@@ -56,8 +56,8 @@ def why_not(aspace: AddressSpace, node_id: ua.NodeId) -> int:
     return int(ua.StatusCodes.BadUserAccessDenied)
 
 
-def call(nodes: Nodes, reader: Reader, asked: ua.CallMethodRequest, now: datetime) -> ua.CallMethodResult:
-    """Call `publish`; raise Refused."""
+def call(nodes: Nodes, reader: Reader, asked: ua.CallMethodRequest, now: datetime) -> Node:
+    """Call `publish`, and return where it has written; raise Refused."""
     if management.find(reader, asked.ObjectId) is not reader.folder.root:
         raise Refused(ua.StatusCodes.BadNodeIdUnknown)
     if not isinstance(asked.MethodId.Identifier, str) or reader.place(asked.MethodId.Identifier) != (
@@ -66,5 +66,4 @@ def call(nodes: Nodes, reader: Reader, asked: ua.CallMethodRequest, now: datetim
     ):
         raise Refused(ua.StatusCodes.BadMethodInvalid)
     name, value = method.read_arguments(asked.InputArguments)
-    nodes.publish(reader.folder, name, value, now)
-    return ua.CallMethodResult(InputArgumentResults=[GOOD, GOOD])
+    return nodes.publish(reader.folder, name, value, now)
