@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from protocols.hub.index import Index, key
 from protocols.hub.limits import HubLimits
-from protocols.hub.messages import Listener, Message
+from protocols.hub.messages import NUMBER, PAYLOAD, RETAIN, Fields, Listener, Message
 
 TOPIC_COST = 512  # bytes that a topic takes besides its value and twice its name, roughly
 MESSAGE_COST = 192  # bytes that a message in the history takes besides its payload
-_SHARE = 16  # a topic may have this part of all history
+_SHARE = 64  # a topic may have this part of all history
 
 
 class Entry:
@@ -22,7 +22,7 @@ class Entry:
     def __init__(self, topic: str, room: int) -> None:
         self.topic = topic
         self.room = room  # how many messages of what was heard are still to be looked at; see `runs`
-        self.messages: list[Message] = []  # the newest last
+        self.messages: list[Fields] = []  # the newest last
         self.is_gone = False  # the newest message is no value: it has deleted it, has expired, or one was too large
         self.expires_at: float | None = None  # in seconds since 1970
         self.past = 0  # bytes of the messages before the newest
@@ -35,9 +35,9 @@ class Entry:
         """Return the message that holds the topic's value."""
         if self.is_gone or not self.messages or (self.expires_at is not None and self.expires_at <= now):
             return None
-        return self.messages[-1]
+        return Message._make(self.messages[-1])
 
-    def living(self, now: float) -> list[Message]:
+    def living(self, now: float) -> list[Fields]:
         """Return the messages that have not expired, the newest last."""
         is_over = self.expires_at is not None and self.expires_at <= now
         return self.messages[:-1] if is_over else self.messages
@@ -45,12 +45,12 @@ class Entry:
     @property
     def newest(self) -> int:
         """Return the number of the last message, kept or not."""
-        return max(self.lost, self.messages[-1].number if self.messages else 0)
+        return max(self.lost, self.messages[-1][NUMBER] if self.messages else 0)
 
     @property
     def size(self) -> int:
         """Return how many bytes the topic and its value take."""
-        return TOPIC_COST + 2 * len(self.topic) + len(self.messages[-1].payload if self.messages else b"")
+        return TOPIC_COST + 2 * len(self.topic) + len(self.messages[-1][PAYLOAD] if self.messages else b"")
 
 
 class Entries:
@@ -80,7 +80,7 @@ class Entries:
         """Return every topic, most recently updated first; nothing may be taken in meanwhile."""
         return reversed(self._entries.values())
 
-    def take(self, entry: Entry, fresh: Sequence[Message], expires_at: float | None = None) -> None:
+    def take(self, entry: Entry, fresh: Sequence[Fields], expires_at: float | None = None) -> None:
         """Take in the next messages of a topic, and when the last one expires."""
         self._place(entry)
         self._drop_expiring(entry)
@@ -91,7 +91,7 @@ class Entries:
         messages += fresh
         self._add_past(entry, sum(map(_weight, fresh)) - _weight(messages[-1]))
         self.bytes += entry.size
-        entry.is_gone = messages[-1].deletes
+        entry.is_gone = messages[-1][RETAIN] and not messages[-1][PAYLOAD]
         entry.expires_at = expires_at
         if expires_at is not None:
             self._expiring[entry] = None
@@ -151,7 +151,7 @@ class Entries:
         del self._expiring[entry]
         entry.expires_at = None
         self.bytes -= entry.size
-        entry.lost = max(entry.lost, entry.messages.pop().number)
+        entry.lost = max(entry.lost, entry.messages.pop()[NUMBER])
         if entry.messages:
             self._add_past(entry, -_weight(entry.messages[-1]))
         self.bytes += entry.size
@@ -172,7 +172,7 @@ class Entries:
         """Let go of the oldest messages of a topic; never of the newest."""
         dropped = entry.messages[:count]
         del entry.messages[:count]
-        entry.lost = max(entry.lost, dropped[-1].number)
+        entry.lost = max(entry.lost, dropped[-1][NUMBER])
         self._add_past(entry, -sum(map(_weight, dropped)))
         self._note_past(entry)
 
@@ -201,5 +201,5 @@ class Entries:
         self._evicted.append(entry)
 
 
-def _weight(message: Message) -> int:
-    return MESSAGE_COST + len(message.payload)
+def _weight(message: Fields) -> int:
+    return MESSAGE_COST + len(message[PAYLOAD])

@@ -132,7 +132,7 @@ class Hub(Intake):
         limit = min(limit, self._limits.history)
         if entry is None or limit <= 0:
             return []
-        return entry.living(self._clock())[-limit:]
+        return [*map(Message._make, entry.living(self._clock())[-limit:])]
 
     def since(self, number: int, filters: Collection[str], limit: int) -> tuple[list[Message], bool]:
         """Return what came after a message on the topics of these filters, in order; and whether some of it is gone."""
