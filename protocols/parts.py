@@ -93,13 +93,15 @@ def _wait(started: threading.Event, ended: threading.Event) -> None:
 def make_mqtt(tools: Tools) -> Server:
     """Return the MQTT broker."""
     from protocols.hub.hub import Hub
+    from protocols.hub.keeper import StoreKeeper as HubKeeper
     from protocols.hub.limits import HubLimits
     from protocols.mqtt.keeper import StoreKeeper
     from protocols.mqtt.limits import Limits
     from protocols.mqtt.server import MqttServer
 
     settings = tools.settings
-    hub = Hub(HubLimits(**dict[str, Any](settings.limits_of("hub"))), lambda: clock.now().timestamp())
+    hub_limits = HubLimits(**dict[str, Any](settings.limits_of("hub")))
+    hub = Hub(hub_limits, lambda: clock.now().timestamp(), HubKeeper(settings.data_dir / "hub.db"))
     return MqttServer(
         hub=hub,
         authenticate=tools.authenticate,

@@ -40,7 +40,7 @@ class Hub(Intake):
 
     def start(self, soon: Soon) -> None:
         """Take back what was kept, before anything is heard."""
-        for message, expires_at, record in self._keeper.start(soon):
+        for message, expires_at, record in self._keeper.start(soon, self._entries.newest):
             entry = Entry(message.topic, self._room)
             entry.record = record
             self._entries.take(entry, [message], expires_at)
