@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
+from weakref import WeakValueDictionary
 
 from protocols.hub.index import Index, key
 from protocols.hub.limits import HubLimits
@@ -17,7 +18,19 @@ _SHARE = 64  # a topic may have this part of all history
 class Entry:
     """One topic.  Whoever publishes on it again and again may hold on to it."""
 
-    __slots__ = ("expires_at", "is_gone", "listeners", "lost", "messages", "past", "record", "room", "topic", "version")
+    __slots__ = (
+        "__weakref__",
+        "expires_at",
+        "is_gone",
+        "listeners",
+        "lost",
+        "messages",
+        "past",
+        "record",
+        "room",
+        "topic",
+        "version",
+    )
 
     def __init__(self, topic: str, room: int) -> None:
         self.topic = topic
@@ -59,6 +72,8 @@ class Entries:
     def __init__(self, limits: HubLimits) -> None:
         self._limits = limits
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        # Those of no topic that is kept, but held on to by others: of each topic there is one entry at a time.
+        self._strays: WeakValueDictionary[str, Entry] = WeakValueDictionary()
         self._pasts: OrderedDict[Entry, None] = OrderedDict()  # those with more than one message, in the same order
         self._expiring: dict[Entry, None] = {}
         self._look_at = 0.0
@@ -75,6 +90,13 @@ class Entries:
     def get(self, topic: str) -> Entry | None:
         """Return what is kept of a topic."""
         return self._entries.get(topic)
+
+    def make(self, topic: str, room: int) -> Entry:
+        """Return the entry of a topic, of which nothing need be kept yet."""
+        entry = self._entries.get(topic) or self._strays.get(topic)
+        if entry is None:
+            entry = self._strays[topic] = Entry(topic, room)
+        return entry
 
     def newest(self) -> Iterator[Entry]:
         """Return every topic, most recently updated first; nothing may be taken in meanwhile."""
@@ -140,6 +162,7 @@ class Entries:
         if topic in self._entries:
             self._entries.move_to_end(topic)
             return
+        self._strays.pop(topic, None)
         self._entries[topic] = entry
         self.index.add(key(topic))
         self.bytes += entry.size
@@ -155,7 +178,8 @@ class Entries:
         if entry.messages:
             self._add_past(entry, -_weight(entry.messages[-1]))
         self.bytes += entry.size
-        self._note_past(entry)
+        if len(entry.messages) < 2:
+            self._pasts.pop(entry, None)
 
     def _shorten(self, entry: Entry) -> None:
         """Keep as much of a topic's history as one may have."""
@@ -166,7 +190,9 @@ class Entries:
         share = self._limits.history_bytes // _SHARE
         while entry.past > share:
             self._cut(entry, (len(messages) + 7) // 8)
-        self._note_past(entry)
+        if len(messages) > 1:
+            self._pasts[entry] = None
+            self._pasts.move_to_end(entry)
 
     def _cut(self, entry: Entry, count: int) -> None:
         """Let go of the oldest messages of a topic; never of the newest."""
@@ -174,18 +200,12 @@ class Entries:
         del entry.messages[:count]
         entry.lost = max(entry.lost, dropped[-1][NUMBER])
         self._add_past(entry, -sum(map(_weight, dropped)))
-        self._note_past(entry)
+        if len(entry.messages) < 2:
+            self._pasts.pop(entry, None)
 
     def _add_past(self, entry: Entry, size: int) -> None:
         entry.past += size
         self.history_bytes += size
-
-    def _note_past(self, entry: Entry) -> None:
-        if len(entry.messages) > 1:
-            self._pasts[entry] = None
-            self._pasts.move_to_end(entry)
-        else:
-            self._pasts.pop(entry, None)
 
     def _evict(self, limit: str) -> None:
         _, entry = self._entries.popitem(last=False)
@@ -198,6 +218,7 @@ class Entries:
         self.forgotten = max(self.forgotten, entry.newest)
         entry.messages, entry.past, entry.expires_at, entry.is_gone = [], 0, None, False
         entry.lost, entry.version = 0, -1
+        self._strays[entry.topic] = entry
         self._evicted.append(entry)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from protocols.contract import Usage
-from protocols.hub.entries import Entry
 from protocols.hub.intake import Intake
 from protocols.hub.keeping import Keeper, NoKeeper, Soon
 from protocols.hub.limits import HubLimits
@@ -41,7 +40,7 @@ class Hub(Intake):
     def start(self, soon: Soon) -> None:
         """Take back what was kept, before anything is heard."""
         for message, expires_at, record in self._keeper.start(soon, self._entries.newest):
-            entry = Entry(message.topic, self._room)
+            entry = self.entry(message.topic)
             entry.record = record
             self._entries.take(entry, [message], expires_at)
             self._number = max(self._number, message.number + _GAP)

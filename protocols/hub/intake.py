@@ -14,7 +14,7 @@ from protocols.hub.keeping import Keeper
 from protocols.hub.limits import HubLimits
 from protocols.hub.listening import Listening, is_exact
 from protocols.hub.messages import NUMBER, Fields, Listener, MayRead, Message
-from protocols.hub.runs import WIDTH, Heard, Picked, Source, pick, trim
+from protocols.hub.runs import LONG, WIDTH, Heard, Picked, Source, pick, trim
 
 _EVERYTHING = 1 << 62  # messages of a topic that somebody listens to
 
@@ -35,6 +35,7 @@ class Intake:
         self._clock = clock
         self._keeper = keeper
         self._entries = Entries(limits)
+        self._waited = 0  # what `waiting` was at the end of the last turn
         self._listening = Listening()
         self._room = max(limits.history, 1)
         self._turns: list[tuple[Heard, float]] = []  # what was heard, and when
@@ -47,11 +48,7 @@ class Intake:
         """Return the entry of a topic, which may be kept, and is noted with what is heard on it."""
         if topic[:1] in ("", "$"):  # the server's own, and those of nobody
             return self._nowhere
-        entry = self._entries.get(topic)
-        if entry is None:
-            self._take_over()  # in which it may be
-            entry = self._entries.get(topic)
-        return entry or Entry(topic, self._room)
+        return self._entries.make(topic, self._room)
 
     def hear(self, entry: Entry, payload: bytes, source: Source) -> None:
         """Note a message that is not one of a run."""
@@ -104,7 +101,9 @@ class Intake:
             self._turns.append((heard, self._clock()))
             if self._listening:
                 self._find_listeners(heard)
-            self.waiting -= trim(heard)
+            if self.waiting - self._waited > LONG:
+                self.waiting -= trim(heard)
+        self._waited = self.waiting
 
     def _find_listeners(self, heard: Heard) -> None:
         version = self._listening.version
@@ -121,7 +120,7 @@ class Intake:
         if not self._turns:
             return
         turns, self._turns = self._turns, []
-        self.waiting, self._is_listened = 0, False
+        self.waiting, self._waited, self._is_listened = 0, 0, False
         gathered: dict[Entry, list[Fields]] = {}
         most = self._limits.payload
         for run in pick(turns):

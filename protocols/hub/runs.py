@@ -17,8 +17,8 @@ from protocols.hub.entries import Entry
 WIDTH = 7
 
 LARGE = 10_240  # bytes of a message that counts for two
+LONG = 16_384  # bytes of a run
 _FEW = 64  # runs that are looked at one by one
-_LONG = 16_384  # bytes of a run
 
 Heard = list[Any]
 
@@ -85,7 +85,7 @@ def trim(heard: Heard) -> int:
         return 0
     for at in range(0, len(heard), WIDTH):
         entry, data, start, payload, end, packets, _ = heard[at : at + WIDTH]
-        if packets > entry.room and end - start > _LONG:
+        if packets > entry.room and end - start > LONG:
             wanted = max(entry.room, 1)
             tail = data[end - wanted * ((end - start) // packets) : end]
             heard[at + 1 : at + 6] = tail, 0, payload - start, len(tail), wanted
