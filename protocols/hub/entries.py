@@ -111,7 +111,7 @@ class Entries:
         if messages:
             self._add_past(entry, _weight(messages[-1]))
         messages += fresh
-        self._add_past(entry, sum(map(_weight, fresh)) - _weight(messages[-1]))
+        self._add_past(entry, _weight(*fresh) - _weight(messages[-1]))
         self.bytes += entry.size
         entry.is_gone = messages[-1][RETAIN] and not messages[-1][PAYLOAD]
         entry.expires_at = expires_at
@@ -199,7 +199,7 @@ class Entries:
         dropped = entry.messages[:count]
         del entry.messages[:count]
         entry.lost = max(entry.lost, dropped[-1][NUMBER])
-        self._add_past(entry, -sum(map(_weight, dropped)))
+        self._add_past(entry, -_weight(*dropped))
         if len(entry.messages) < 2:
             self._pasts.pop(entry, None)
 
@@ -222,5 +222,5 @@ class Entries:
         self._evicted.append(entry)
 
 
-def _weight(message: Fields) -> int:
-    return MESSAGE_COST + len(message[PAYLOAD])
+def _weight(*messages: Fields) -> int:
+    return MESSAGE_COST * len(messages) + sum([len(message[PAYLOAD]) for message in messages])

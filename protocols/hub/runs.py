@@ -68,12 +68,15 @@ def pick(turns: Iterable[tuple[Heard, float]]) -> list[tuple[Any, ...]]:
         for entry in heard[-WIDTH::-WIDTH]:
             at -= WIDTH
             if entry.room:
-                run = heard[at : at + WIDTH]
-                packets = run[5]
-                cost = 1 + (run[4] - run[2]) // packets // LARGE
-                wanted = min(packets, max(entry.room // cost, 1))
-                entry.room = max(entry.room - wanted * cost, 0)
-                picked.append((*run, wanted, time))
+                _, data, start, payload, end, packets, source = heard[at : at + WIDTH]
+                if packets == 1 and end - start < LARGE:
+                    wanted = 1
+                    entry.room -= 1
+                else:
+                    cost = 1 + (end - start) // packets // LARGE
+                    wanted = min(packets, max(entry.room // cost, 1))
+                    entry.room = max(entry.room - wanted * cost, 0)
+                picked.append((entry, data, start, payload, end, packets, source, wanted, time))
     picked.reverse()
     return picked
 
