@@ -22,6 +22,7 @@ from protocols import process
 from protocols.companion import ENDING, Companion
 from protocols.contract import Authenticate, Presence, Server
 from protocols.hub.hub import Hub
+from protocols.hub.keeper import StoreKeeper
 from protocols.hub.limits import HubLimits
 from protocols.hub.linked import LinkedHub
 from protocols.together import Together
@@ -98,7 +99,9 @@ def _wait(started: threading.Event, ended: threading.Event) -> None:
 
 def make_main(tools: Tools) -> Server:
     """Return the MQTT broker and the HTTP side, with the hub that they share."""
-    hub = Hub(HubLimits(), lambda: clock.now().timestamp())
+    settings = tools.settings
+    limits = _made(HubLimits, settings.limits_of("hub"))
+    hub = Hub(limits, lambda: clock.now().timestamp(), StoreKeeper(settings.data_dir / "hub.db"))
     return Together(
         {make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)}, LinkedHub(hub).actions()
     )
@@ -120,16 +123,17 @@ def make_http(tools: Tools, hub: Hub) -> Server:
 
 def make_mqtt(tools: Tools, hub: Hub) -> Server:
     """Return the MQTT broker."""
-    from protocols.mqtt.keeper import StoreKeeper
+    from protocols.mqtt.keeper import StoreKeeper as MqttKeeper
     from protocols.mqtt.limits import Limits
     from protocols.mqtt.server import MqttServer
 
     settings = tools.settings
     return MqttServer(
+        hub=hub,
         authenticate=tools.authenticate,
         presence=tools.presence,
         limits=Limits(**dict[str, Any](settings.limits_of("mqtt"))),
-        keeper=StoreKeeper(settings.data_dir / "mqtt.db", synchronous=settings.mqtt_sync),
+        keeper=MqttKeeper(settings.data_dir / "mqtt.db", synchronous=settings.mqtt_sync),
         tls=tools.certificate.current if tools.certificate is not None else None,
     )
 
