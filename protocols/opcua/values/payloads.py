@@ -21,6 +21,7 @@ from protocols.opcua.values.kinds import Kind, Type
 
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+_NULL = b"null"
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 _NATURAL = {bool: Type.Boolean, int: Type.Int64, float: Type.Double, str: Type.String, bytes: Type.ByteString}
 _UNREADABLE = (ValueError, TypeError, OverflowError, LookupError, RecursionError, ua.UaError, Refused)
@@ -35,13 +36,14 @@ def dump(variant: ua.Variant) -> bytes:
 
 def load(payload: bytes, kind: Kind | None = None) -> ua.Variant:
     """Return what a payload says: of this kind, where it can be read so; else of the type that it states by itself."""
-    if kind is not None:
-        try:
-            return _of_kind(payload, kind)
-        except _UNREADABLE:
-            pass
     plain = values.read(payload)
-    return ua.Variant(plain, _NATURAL[type(plain)])
+    natural = ua.Variant(plain, _NATURAL[type(plain)])
+    if kind is None or (kind == Kind(natural.VariantType) and payload != _NULL):
+        return natural
+    try:
+        return _of_kind(payload, kind)
+    except _UNREADABLE:
+        return natural
 
 
 def _plain(value: Any, write: Callable[[Any], Any]) -> Any:
