@@ -15,7 +15,7 @@ from protocols.topics import matches, name_fault
 
 _MOST = 1_000  # places of one answer
 _BYTES = 4 * 1024 * 1024  # of payloads in one answer
-_LOOKS = 20  # at what is below a place, before it is taken for one that has something
+_LOOKS = 3  # at what is below a place, before it is taken for one that has something
 
 
 class LinkedHub:
