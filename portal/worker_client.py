@@ -29,7 +29,11 @@ _silent_until: dict[str, float] = {}
 
 
 class Refused(Exception):
-    """What was asked for cannot be done; the message says why, to a person."""
+    """What was asked for cannot be done; the message says why, to a person, and `field` of which input, if of one."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Silent(Exception):
@@ -60,7 +64,7 @@ def have(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> A
         log.warning("the %s part of the protocols worker did not answer %r: %s", part, action, error or "silence")
         raise Silent from None
     if "refused" in answer:
-        raise Refused(answer["refused"])
+        raise Refused(answer["refused"], answer["field"])
     if "answer" not in answer:
         raise Silent
     return answer["answer"]

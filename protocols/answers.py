@@ -72,7 +72,7 @@ class Answers:
             asked = json.loads(question)
             return _encoded(answer=self._actions[asked["action"]](*asked["arguments"]))
         except Refused as error:
-            return _encoded(refused=str(error))
+            return _encoded(refused=str(error), field=error.field)
         except TimeoutError:
             log.warning("a page was not answered in time")
         except Exception:  # of an action: nobody else would say so

@@ -123,7 +123,14 @@ class Usage:
 
 
 class Refused(Exception):
-    """What a page asked of a server cannot be done; the message is for the person who asked."""
+    """What a page asked of a server cannot be done; the message is for the person who asked.
+
+    `field` names what of their input it is about, by the action's own name for it; "" for none of it.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Server(Protocol):

@@ -25,11 +25,12 @@ from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
-from protocols import parts, process
+from protocols import parts, process, renewals
 from protocols.answers import Answers
 from protocols.contract import ConnectionInfo
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
+from protocols.renewals import Renewals
 from protocols.servers import Servers
 from protocols.warden import Warden
 
@@ -40,7 +41,7 @@ HEARTBEAT = 2  # seconds; the pages call a node up for presence.FRESH after one
 STUCK = 15.0  # seconds after which a worker whose loop does not answer gives way to a new one
 STOP = 2.0  # seconds that each thread has to end
 RETRY = 1.0  # seconds between two tries to reach the database at start
-RENEWAL = 2  # seconds between two looks for a renewed certificate
+RENEWAL = 2  # seconds between two looks for a certificate whose files have changed
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
 ACCOUNT = 60  # seconds between two times that traffic is written
@@ -81,12 +82,12 @@ class Runtime:
     def start(self) -> None:
         """Start the threads; returns when every listener accepts clients."""
         self._book.listeners = {name: listener.getsockname()[1] for name, listener in self._listeners.items()}
-        while not self._sign_on():
-            time.sleep(RETRY)
-        self._book.start()
+        self._insist(self._prepare)
         self._warden.start()
         if transports := self._transports():
             self._start_server(transports)
+        self._insist(self._sign_on)
+        self._book.start()  # whoever is in already is written now: their rows belong to the node's
         self._watcher.start()
         self._start_jobs()
         self._answers = Answers(_answering(self._settings, self._part), self._actions)
@@ -107,17 +108,25 @@ class Runtime:
         self._sign_off()
         self._lock.close()
 
-    def _sign_on(self) -> bool:
-        """Read the credentials and announce the node; return False if the database is unavailable."""
-        try:
-            with db.connected():
-                self._gate.refresh()
-                self._warden.read()
-                presence.start_node(self._node_id, clock.now(), self._book.listeners)
-        except db.Unavailable as error:
-            log.error("waiting for the database, nobody can connect: %s", str(error).strip())
-            return False
-        return True
+    def _insist(self, work: Callable[[], None]) -> None:
+        """Do with the database what the start depends on, however long that is away."""
+        while True:
+            try:
+                with db.connected():
+                    return work()
+            except db.Unavailable as error:
+                log.error("waiting for the database, nobody can connect: %s", str(error).strip())
+                time.sleep(RETRY)
+
+    def _prepare(self) -> None:
+        """Read the credentials, and sign off an earlier run that could not."""
+        self._gate.refresh()
+        self._warden.read()
+        presence.stop_node(self._node_id)
+
+    def _sign_on(self) -> None:
+        """Announce the node, once its server accepts clients: the pages call it up from now on."""
+        presence.start_node(self._node_id, clock.now(), self._book.listeners)
 
     def _sign_off(self) -> None:
         try:
@@ -151,7 +160,15 @@ class Runtime:
         self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
         if self._certificate is not None:
             self._jobs.add_job(self._certificate.refresh, "interval", seconds=RENEWAL)
+        if (own := self._own_certificate()) is not None:
+            look = Renewals(own, self._book.renewed).look
+            self._jobs.add_job(look, "interval", seconds=renewals.EVERY, next_run_time=clock.now())
         self._jobs.start()
+
+    def _own_certificate(self) -> renewals.Own | None:
+        if self._certificate is not None:
+            return renewals.of_tls(self._part, self._settings)
+        return renewals.of_server(self._part, self._actions) if "renew_certificate" in self._actions else None
 
     def _watch(self) -> None:
         """Beat, and follow what is changed in the portal, until the runtime stops."""

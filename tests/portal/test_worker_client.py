@@ -36,7 +36,7 @@ def asked(folder):
         return [{"used": 1}]
 
     def refuse() -> None:
-        raise contract.Refused("There is no such node.")
+        raise contract.Refused("There is no such node.", "name")
 
     def late() -> None:
         raise TimeoutError
@@ -65,9 +65,10 @@ def test_a_part_that_is_away_is_no_answer_said_in_the_log_and_keeps_nobody_from_
     assert ask(MQTT, "usage") == [{"used": 1}]
 
 
-def test_what_is_refused_is_said(asked):
-    with pytest.raises(Refused, match="There is no such node"):
+def test_what_is_refused_is_said_with_the_input_that_it_is_about(asked):
+    with pytest.raises(Refused, match="There is no such node") as caught:
         ask(MQTT, "refuse")
+    assert caught.value.field == "name"
     assert ask(MQTT, "usage") == [{"used": 1}]
 
 

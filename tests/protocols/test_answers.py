@@ -24,6 +24,10 @@ def refuse() -> None:
     raise Refused("the last one stays")
 
 
+def refuse_a_name() -> None:
+    raise Refused("there is one already", "name")
+
+
 def late() -> None:
     raise TimeoutError
 
@@ -35,6 +39,7 @@ def full() -> None:
 ACTIONS: dict[str, Callable[..., object]] = {
     "add": lambda one, other: one + other,
     "refuse": refuse,
+    "refuse a name": refuse_a_name,
     "late": late,
     "full": full,
     "odd": lambda: {1, 2},  # no JSON
@@ -83,8 +88,9 @@ def test_an_action_is_done_and_answered(ask):
     assert json.loads(ask(question("add", "x" * 500_000, "y"))) == {"answer": "x" * 500_000 + "y"}
 
 
-def test_a_refusal_is_answered_with_its_reason(ask):
-    assert json.loads(ask(question("refuse"))) == {"refused": "the last one stays"}
+def test_a_refusal_is_answered_with_its_reason_and_the_input_that_it_is_about(ask):
+    assert json.loads(ask(question("refuse"))) == {"refused": "the last one stays", "field": ""}
+    assert json.loads(ask(question("refuse a name"))) == {"refused": "there is one already", "field": "name"}
 
 
 @pytest.mark.parametrize(
