@@ -85,11 +85,12 @@ def test_a_login_is_held_to_the_switches_as_they_are_when_it_is_accepted(
     assert client.is_closed() and running.presence.events == []
 
 
-def test_a_session_that_is_closed_by_what_accepts_its_login_does_not_begin(start) -> None:
+def test_a_session_that_is_closed_in_the_turn_in_which_its_login_is_accepted_does_not_begin(start) -> None:
     running = start()
 
     def authenticate(login, waited=0.0):
-        running.server.switch(NO_NONE)
+        (shell,) = running.server._crowd.all
+        shell.close("no room")
         return Grant(1, "ada")
 
     running.server.common.authenticate = authenticate
