@@ -22,6 +22,7 @@ LOGIN = "login.accepted"
 REFUSED = "login.refused"
 CUT = "connection.cut"
 BANNED = "ban.begun"
+RENEWED = "certificate.renewed"
 
 
 def record(
@@ -51,7 +52,7 @@ def record(
 
 
 class LoginNote(NamedTuple):
-    """One login or its end, as the protocol servers saw it.  It never holds a password."""
+    """One login or its end, as the protocol servers saw it, or what they did.  It never holds a password."""
 
     kind: str
     at: datetime

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
+import secrets
 import socket
 import ssl
 from collections.abc import Iterator
@@ -14,11 +16,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from portal import addresses
+from portal import addresses, renewal
 from portal.config import SettingError, Settings, write_once
+from portal.renewal import Renewed
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Certificate:
     fingerprint: str  # SHA-256, as openssl shows it
     pem: str  # without the key, with what else is in the chain
     signs_itself: bool
+    renewed_at: datetime | None  # by itself; None for one that Gatehouse did not make
 
 
 class Keeper:
@@ -78,13 +82,35 @@ def prepare(settings: Settings, now: datetime) -> None:
     own = settings.data_dir / FILE
     if settings.tls_certificate is None and not own.exists():
         try:
-            write_once(own, _make(settings.host, now))
+            write_once(own, _make(ec.generate_private_key(ec.SECP256R1()), settings.host, now))
         except OSError as error:
             raise SettingError(f"DATA_DIR: cannot write {own}: {error.strerror}") from None
     context(settings)
     found = read(settings)
     if found.not_after < now:
         log.warning("the certificate for TLS has expired on %s; clients may refuse it", found.not_after.date())
+
+
+def renew(settings: Settings, now: datetime) -> Renewed:
+    """Replace the certificate that Gatehouse made by a new one with the same key.  Raises `SettingError`.
+
+    The keeper of the TLS listeners takes it over as it does any file that has changed.
+    """
+    before, path = read(settings), settings.data_dir / FILE
+    if before.renewed_at is None:
+        raise SettingError("TLS_CERTIFICATE: a certificate of your own is replaced by replacing its files")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError("another kind of key")
+        write_once(draft, _make(key, settings.host, now))
+        draft.replace(path)
+    except OSError as error:
+        raise SettingError(f"DATA_DIR: cannot write {path}: {error.strerror}") from None
+    except (ValueError, TypeError):
+        raise SettingError(f"DATA_DIR: {path} holds no usable key; without it a new one is made") from None
+    return Renewed(before.fingerprint, read(settings).fingerprint)
 
 
 def context(settings: Settings) -> ssl.SSLContext:
@@ -106,15 +132,17 @@ def read(settings: Settings) -> Certificate:
     path, _ = _paths(settings)
     try:
         chain = x509.load_pem_x509_certificates(path.read_bytes())
-        return _describe(chain)
+        return _describe(chain, is_given=settings.tls_certificate is not None)
     except OSError as error:
         raise SettingError(f"TLS_CERTIFICATE: cannot read {path}: {error.strerror}") from None
     except ValueError as error:
         raise SettingError(f"TLS_CERTIFICATE: {path} holds no certificate: {error}") from None
 
 
-def _describe(chain: list[x509.Certificate]) -> Certificate:
+def _describe(chain: list[x509.Certificate], *, is_given: bool) -> Certificate:
     first = chain[0]
+    signs_itself = first.issuer == first.subject
+    is_ours = signs_itself and not is_given and isinstance(first.public_key(), ec.EllipticCurvePublicKey)
     try:
         names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         found = [str(name) for kind in (x509.DNSName, x509.IPAddress) for name in names.get_values_for_type(kind)]
@@ -126,7 +154,8 @@ def _describe(chain: list[x509.Certificate]) -> Certificate:
         not_after=first.not_valid_after_utc,
         fingerprint=first.fingerprint(hashes.SHA256()).hex(":").upper(),
         pem="".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in chain),
-        signs_itself=first.issuer == first.subject,
+        signs_itself=signs_itself,
+        renewed_at=renewal.planned(first.not_valid_after_utc) if is_ours else None,
     )
 
 
@@ -179,13 +208,12 @@ def _no_password() -> str:
     return ""
 
 
-def _make(host: str, now: datetime) -> str:
-    """Return a new key and a certificate that signs itself, as PEM.
+def _make(key: ec.EllipticCurvePrivateKey, host: str, now: datetime) -> str:
+    """Return a key and a new certificate of it that signs itself, as PEM.
 
     P-256: every client that speaks TLS 1.2 knows it, and a Raspberry Pi signs with it about twenty times as fast as
     with RSA, which counts when all clients come back after a power cut.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Gatehouse")])
     names = x509.SubjectAlternativeName(list(_names(host)))
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)

@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from portal import activity, clock, presence, worker_client
+from portal import activity, clock, presence, renewal, worker_client
 from portal.db import writing
 from portal.fields import FieldError
 from portal.integrations import Actor
@@ -39,7 +39,6 @@ SCALARS = {  # the types that a node can be made with, each also as an array, an
 PAGE = 100
 MOST_COUNTED = 1_000  # nodes; the server tells no more at once
 MOST_ASKED = 50  # integrations whose connections are counted by their security
-UNREADABLE, OF_VALUE = "This is no ", "A value "  # how what the server finds wrong with a value begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def below(integration: Integration, name: str) -> int | None:
 
 
 def create_node(integration: Integration, actor: Actor, name: str, data_type: str, value: str) -> None:
-    """Make a node with a first value.  Raises `FieldError`."""
+    """Make a node with a first value.  Raises `FieldError`, and `Refused` for what is wrong with none of the fields."""
     name = name.strip()
     if not name:
         raise FieldError("name", "A name is required.")
@@ -100,17 +99,17 @@ def create_node(integration: Integration, actor: Actor, name: str, data_type: st
     try:
         worker_client.have(OPCUA, "create_node", integration.id, integration.username, name, data_type, value)
     except Refused as error:
-        raise _wrong(str(error), data_type) from None
+        if not error.field:
+            raise
+        raise FieldError(error.field, str(error)) from None
     _record("node.created", actor, name, integration)
 
 
-def _wrong(sentence: str, data_type: str) -> FieldError:
-    """Return what is wrong, with the field that it is about and what is allowed there."""
-    if sentence.startswith(UNREADABLE):
-        allowed = SCALARS[data_type.removesuffix("[]")]
-        array = "values in brackets, such as [1, 2, 3], each " if data_type.endswith("[]") else ""
-        return FieldError("value", f"{UNREADABLE}{data_type}: {array}{allowed}.")
-    return FieldError("value" if sentence.startswith(OF_VALUE) else "name", sentence)
+def allowed(data_type: str) -> str:
+    """Return what is allowed as a value of a type, in words; "" for a type that there is not."""
+    one = SCALARS.get(data_type.removesuffix("[]"), "")
+    array = "values in brackets, such as [1, 2, 3], each " if one and data_type.endswith("[]") else ""
+    return f"{array}{one}"
 
 
 def delete_node(integration: Integration, actor: Actor, name: str) -> None:
@@ -130,8 +129,11 @@ class OwnCertificate:
     fingerprint: str
     thumbprint: str
     not_after: datetime
-    renewed_at: datetime
     pem: str
+
+    @property
+    def renewed_at(self) -> datetime:
+        return renewal.planned(self.not_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class ClientCertificate:
 def certificate() -> OwnCertificate | None:
     """Return the server's own certificate."""
     found = worker_client.ask(OPCUA, "certificate")
-    return None if found is None else OwnCertificate(**_timed(found, "not_after", "renewed_at"))
+    return None if found is None else OwnCertificate(**_timed(found, "not_after"))
 
 
 def client_certificates() -> list[ClientCertificate] | None:

@@ -35,6 +35,7 @@ WORDINGS = {
     "integration.deleted": Wording("trash3", "bad", "changes", "deleted"),
     "switch.on": Wording("toggle-on", "plain", "changes", "switched on: {detail}"),
     "switch.off": Wording("toggle-off", "plain", "changes", "switched off: {detail}"),
+    "certificate.renewed": Wording("arrow-repeat", "plain", "changes", "server certificate renewed, {detail}"),
     "certificate.trusted": Wording("patch-check", "good", "changes", "client certificate trusted, {detail}"),
     "certificate.distrusted": Wording(
         "patch-minus", "bad", "changes", "client certificate not trusted any more, {detail}"

@@ -123,7 +123,29 @@ class Usage:
 
 
 class Refused(Exception):
-    """What a page asked of a server cannot be done; the message is for the person who asked."""
+    """What a page asked of a server cannot be done; the message is for the person who asked.
+
+    `field` names what of their input it is about, by the action's own name for it; "" for none of it.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Link(Protocol):
+    """A connection from another process that is told more than the answers to its questions."""
+
+    def push(self, name: str, *arguments: object) -> None:
+        """Send something that was not asked for, which must fit into msgpack; does nothing once the link has ended.
+
+        A link that does not take what waits for it is ended.
+        """
+        ...
+
+    def on_close(self, callback: Callable[[], object]) -> None:
+        """Have something called on the loop when the link has ended."""
+        ...
 
 
 class Server(Protocol):
@@ -165,10 +187,14 @@ class Server(Protocol):
         ...
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
-        """Return what pages may ask of this server alone, by name; what is returned must fit into JSON.
+        """Return what pages may ask of this server alone, by name; what is returned must fit into msgpack.
 
-        Each runs on the server's own loop.  Raises `Refused`.
+        Each runs on the server's own loop, and has to be brief.  Raises `Refused`.
         """
+        ...
+
+    def link_actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what other processes may ask, by name; as `actions`, but the `Link` comes first of the arguments."""
         ...
 
     async def stop(self) -> None:

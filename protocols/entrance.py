@@ -14,6 +14,7 @@ from portal.attempt import Attempt
 from portal.credentials import Entry
 from portal.gate import Gate
 from portal.guard import FIRST_WAIT, Guard
+from portal.renewal import Renewed
 from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.ledger import OnlineTimes
 from protocols.recorder import Recorder
@@ -108,6 +109,10 @@ class Book:
         now = clock.now()
         note = LoginNote(activity.REFUSED, now, login.protocol, username, login.address, refusal.value, integration_id)
         self._recorder.put(note)
+
+    def renewed(self, part: str, renewed: Renewed) -> None:
+        """Record that the certificate of a part was renewed."""
+        self._recorder.put(LoginNote(activity.RENEWED, clock.now(), part, None, "", renewed.told(part)))
 
     def is_alive(self) -> bool:
         """Tell whether the presence thread runs."""

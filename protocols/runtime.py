@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
@@ -25,11 +25,13 @@ from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
-from protocols import parts, process
-from protocols.answers import Answers
+from protocols import parts, process, renewals
+from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
+from protocols.looper import Looper
+from protocols.renewals import Renewals
 from protocols.servers import Servers
 from protocols.warden import Warden
 
@@ -40,7 +42,7 @@ HEARTBEAT = 2  # seconds; the pages call a node up for presence.FRESH after one
 STUCK = 15.0  # seconds after which a worker whose loop does not answer gives way to a new one
 STOP = 2.0  # seconds that each thread has to end
 RETRY = 1.0  # seconds between two tries to reach the database at start
-RENEWAL = 2  # seconds between two looks for a renewed certificate
+RENEWAL = 2  # seconds between two looks for a certificate whose files have changed
 SWEEP = 30  # seconds
 PRUNE = 300  # seconds
 ACCOUNT = 60  # seconds between two times that traffic is written
@@ -74,29 +76,27 @@ class Runtime:
         follows_certificate = self._is_main and settings.needs_certificate
         self._certificate = certificate.Keeper(settings) if follows_certificate else None
         self._switches = switches.Follower(settings)
-        self._actions: dict[str, Callable[..., object]] = {"connections": self.connections, "usage": self.usage}
         self._last_alive = time.monotonic()
         self._following = True
 
     def start(self) -> None:
         """Start the threads; returns when every listener accepts clients."""
         self._book.listeners = {name: listener.getsockname()[1] for name, listener in self._listeners.items()}
-        while not self._sign_on():
-            time.sleep(RETRY)
-        self._book.start()
+        self._insist(self._prepare)
         self._warden.start()
-        if transports := self._transports():
-            self._start_server(transports)
+        self._looper = self._start_server()
+        self._looper.run(self._answers.start(_answering(self._settings, self._part)), STOP)
+        self._insist(self._sign_on)
+        self._book.start()  # whoever is in already is written now: their rows belong to the node's
         self._watcher.start()
         self._start_jobs()
-        self._answers = Answers(_answering(self._settings, self._part), self._actions)
-        self._answers.start()
         process.collect_rarely()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
 
     def stop(self) -> None:
         """Close every connection, write the last of presence, and end the threads; takes at most 5 s."""
-        self._answers.stop(STOP)
+        with suppress(TimeoutError):  # its loop is stuck
+            self._looper.run(self._answers.stop(), STOP)
         self._jobs.shutdown(wait=False)
         self._stopping.set()
         self._watcher.join(STOP)
@@ -107,17 +107,25 @@ class Runtime:
         self._sign_off()
         self._lock.close()
 
-    def _sign_on(self) -> bool:
-        """Read the credentials and announce the node; return False if the database is unavailable."""
-        try:
-            with db.connected():
-                self._gate.refresh()
-                self._warden.read()
-                presence.start_node(self._node_id, clock.now(), self._book.listeners)
-        except db.Unavailable as error:
-            log.error("waiting for the database, nobody can connect: %s", str(error).strip())
-            return False
-        return True
+    def _insist(self, work: Callable[[], None]) -> None:
+        """Do with the database what the start depends on, however long that is away."""
+        while True:
+            try:
+                with db.connected():
+                    return work()
+            except db.Unavailable as error:
+                log.error("waiting for the database, nobody can connect: %s", str(error).strip())
+                time.sleep(RETRY)
+
+    def _prepare(self) -> None:
+        """Read the credentials, and sign off an earlier run that could not."""
+        self._gate.refresh()
+        self._warden.read()
+        presence.stop_node(self._node_id)
+
+    def _sign_on(self) -> None:
+        """Announce the node, once its server accepts clients: the pages call it up from now on."""
+        presence.start_node(self._node_id, clock.now(), self._book.listeners)
 
     def _sign_off(self) -> None:
         try:
@@ -133,16 +141,18 @@ class Runtime:
             found["web"] = [handover.listen(self._settings.data_dir)]
         return found
 
-    def _start_server(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+    def _start_server(self) -> Looper:
+        """Start the server, also one without listeners: it answers pages and other parts."""
         entrance = Entrance(self._gate, self._guard, self._book)
         with db.connected():
             stand = switches.read(self._settings)
         tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand)
-        server = parts.MAKERS[self._part](tools)
+        self._server = server = parts.MAKERS[self._part](tools)
         grants = {entry.id: grant(entry) for entry in self._gate.entries()}
-        self._servers.start(self._part, server, listeners, grants)
-        for name, act in server.actions().items():
-            self._actions[name] = partial(self._act, act)
+        looper = self._servers.start(self._part, server, self._transports(), grants)
+        actions: dict[str, Action] = {"connections": self.connections, "usage": self.usage, **server.actions()}
+        self._answers = Answers(actions, server.link_actions())
+        return looper
 
     def _start_jobs(self) -> None:
         if self._is_main:
@@ -151,7 +161,18 @@ class Runtime:
         self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
         if self._certificate is not None:
             self._jobs.add_job(self._certificate.refresh, "interval", seconds=RENEWAL)
+        if (own := self._own_certificate()) is not None:
+            look = Renewals(own, self._book.renewed).look
+            self._jobs.add_job(look, "interval", seconds=renewals.EVERY, next_run_time=clock.now())
         self._jobs.start()
+
+    def _own_certificate(self) -> renewals.Own | None:
+        if self._certificate is not None:
+            return renewals.of_tls(self._part, self._settings)
+        actions = self._server.actions()
+        if "renew_certificate" not in actions:
+            return None
+        return renewals.of_server(self._part, {name: partial(self._act, act) for name, act in actions.items()})
 
     def _watch(self) -> None:
         """Beat, and follow what is changed in the portal, until the runtime stops."""
@@ -196,18 +217,17 @@ class Runtime:
         self._servers.tell(lambda server: server.disconnect(integration_ids, reason, forget=forget))
 
     def connections(self, integration_id: int, connection_ids: Collection[str]) -> list[dict[str, object]]:
-        """Return what is known now of these open connections of an integration.  Raises TimeoutError."""
+        """Return what is known now of these open connections of an integration; to be called on the server's loop."""
         wanted = set(connection_ids)
-        found = self._servers.ask(lambda server: server.connections(integration_id))
-        return [_as_dict(info) for infos in found for info in infos if info.connection_id in wanted]
-
-    def _act(self, act: Callable[..., object], *arguments: object) -> object:
-        """Return what an action of the server answers.  Raises TimeoutError and `contract.Refused`."""
-        return self._servers.ask(lambda server: act(*arguments))[0]
+        return [_as_dict(info) for info in self._server.connections(integration_id) if info.connection_id in wanted]
 
     def usage(self) -> list[dict[str, object]]:
-        """Return the limits of all servers.  Raises TimeoutError."""
-        return [asdict(usage) for usages in self._servers.ask(lambda server: server.usage()) for usage in usages]
+        """Return the limits of the server; to be called on its loop."""
+        return [asdict(usage) for usage in self._server.usage()]
+
+    def _act(self, act: Callable[..., object], *arguments: object) -> object:
+        """Return what an action of the server answers, from another thread.  Raises TimeoutError and what it raises."""
+        return self._servers.ask(lambda server: act(*arguments))[0]
 
     def _heartbeat(self) -> None:
         """Vouch for the node while every server's loop answers; give way when one has long been stuck."""

@@ -5,8 +5,20 @@ from __future__ import annotations
 from flask import Flask
 from htmx_flask import Htmx
 
-from portal import clock, figures, kinds, presence, wording
-from portal.views import activity, auth, bans, current, errors, integrations, listeners, nodes, opcua, server
+from portal import figures, kinds, wording
+from portal.views import (
+    activity,
+    auth,
+    banners,
+    bans,
+    errors,
+    integrations,
+    listeners,
+    nodes,
+    opcua,
+    renewals,
+    server,
+)
 
 
 def init_app(app: Flask) -> None:
@@ -20,6 +32,8 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bans.blueprint)
     app.register_blueprint(opcua.blueprint)
     app.register_blueprint(listeners.blueprint)
+    app.register_blueprint(renewals.blueprint)
+    banners.init_app(app)
     errors.init_app(app)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
@@ -28,7 +42,6 @@ def init_app(app: Flask) -> None:
         protocol=kinds.protocol,
         sentence=wording.sentence,
         wording_of=wording.of,
-        down_now=lambda: presence.down(current.settings(), clock.now()),
         transport=figures.transport,
     )
     app.jinja_env.filters.update(

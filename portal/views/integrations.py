@@ -14,7 +14,7 @@ from portal.fields import FieldError
 from portal.integrations import Actor
 from portal.listing import Query
 from portal.models import Integration, Revision
-from portal.views.current import settings
+from portal.views import banners
 from portal.views.panel import look
 from portal.views.pieces import Edit, answer, changed, list_context, question, ways_of, with_headers
 
@@ -28,11 +28,10 @@ def _begin() -> None:
 
     An answer that is built from later rows than its version says is asked for once more; from earlier ones, never.
     """
-    now = clock.now()
-    g.down = presence.down(settings(), now)
-    nodes = ",".join(node.id for node in presence.nodes_up(now))
+    g.banners = banners.now()
+    nodes = ",".join(node.id for node in presence.nodes_up(clock.now()))
     counters = Revision.values_now()
-    g.version = f"{counters['integrations']}.{counters['presence']}.{nodes}"
+    g.version = f"{counters['integrations']}.{counters['presence']}.{nodes}.{g.banners.version}"
     g.switches = counters["switches"]
 
 

@@ -8,11 +8,12 @@ from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal import certificate, clock, connect, listeners
+from portal import certificate, connect, listeners
 from portal.certificate import Certificate
 from portal.config import SettingError
 from portal.connect import Trust
 from portal.listeners import Listener
+from portal.views import banners
 from portal.views.current import settings
 
 blueprint = Blueprint("listeners", __name__)
@@ -49,7 +50,7 @@ def context() -> dict[str, Any]:
         "listeners": ways(),
         "certificate": found,
         "certificate_problem": problem,
-        "certificate_expired": found is not None and found.not_after < clock.now(),
+        "banners": banners.now(),
     }
 
 

@@ -56,6 +56,8 @@ def create(id: int) -> ResponseReturnValue:
         opcua.create_node(integration, session.actor(), typed["name"], typed["type"], typed["value"])
     except FieldError as error:
         return _whole(integration, 422, typed=typed, errors={error.field: error.message})
+    except worker_client.Refused as error:
+        return _whole(integration, 422, typed=typed, errors={"form": str(error)})
     except worker_client.Silent:
         return _whole(integration, 503, typed=typed, errors={"form": "The OPC UA server does not answer. Try again."})
     flash(f"{typed['name'].strip()} is added.")
@@ -104,6 +106,7 @@ def _whole(
         "kind": KINDS[integration.type],
         "typed": typed,
         "errors": errors or {},
+        "allowed": opcua.allowed(typed["type"]) if typed else "",
     }
     return render_template("nodes.html", scalars=opcua.SCALARS, **shown), status
 

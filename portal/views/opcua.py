@@ -13,6 +13,7 @@ from flask_login import login_required
 
 from portal import clock, opcua, session, switches
 from portal.integrations import Actor
+from portal.views import banners
 from portal.views.current import settings
 from portal.views.pieces import question
 from portal.worker_client import Refused
@@ -126,7 +127,8 @@ def _context() -> dict[str, Any]:
     fixed, stand = settings().switches, switches.read(settings())
     found = opcua.certificate() if settings().opcua_port is not None else None
     shown = {"opcua_port": settings().opcua_port, "own": found, "stand": stand, "fixed": fixed, "asked": ASKED}
-    return shown | {"opcua_version": _version(shown)}
+    seen = {**shown, "banners": banners.now()}
+    return {**seen, "opcua_version": _version(seen)}
 
 
 def _certificates_context() -> dict[str, Any]:

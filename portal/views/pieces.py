@@ -111,7 +111,7 @@ def list_context(selected: int | None = None) -> dict[str, object]:
         "list_path": url_for("integrations.page"),
         "list_query": found.query.query_string(),
         "version": g.version,
-        "down": g.down,
+        "banners": g.banners,
         "selected": selected or (int(chosen) if chosen.isascii() and chosen.isdigit() else None),
         "states": listing.STATES,
     }

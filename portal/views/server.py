@@ -1,4 +1,4 @@
-"""The server page: what runs, since when, and how much of its limits is used; and the banner for when it does not."""
+"""The server page: what runs, since when, and how much of its limits is used; and the banners of every page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask_login import login_required
 from portal import clock, db, figures, kinds, presence, worker_client
 from portal.limits import LIMITS, Limit
 from portal.models import Node
-from portal.views import bans, listeners, opcua
+from portal.views import banners, bans, listeners, opcua
 from portal.views.current import settings
 from release import VERSION
 
@@ -118,7 +118,7 @@ def limits() -> ResponseReturnValue:
 @blueprint.get("/banner")
 def banner() -> ResponseReturnValue:
     """Return the banner of every page; 204 when it is what the browser shows already."""
-    if request.args.get("v") == presence.down(settings(), clock.now()).version:
+    if request.args.get("v") == banners.now().version:
         return "", 204
     return render_template("_banner.html")
 

@@ -1,16 +1,14 @@
-"""The server's own certificate: made at first start, kept, renewed in good time.
+"""The server's own certificate: made at first start, kept, and renewed when that is asked for.
 
 In the folder that is handed in: `server.key` (PEM, mode 0600) and `server.pem` (the certificate, PEM).
 
 A renewal keeps the key and the application URI.  What clients encrypted for the old certificate can still be read, and
-who pinned the key notices nothing; who pinned the certificate has to trust the new one, so the log says beforehand when
-it will come.
+who pinned the key notices nothing; who pinned the certificate has to trust the new one.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import logging
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -24,14 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_log = logging.getLogger("protocols.opcua")
-
 KEY = "server.key"
 CERTIFICATE = "server.pem"
 
 VALID = timedelta(days=5 * 365)
-RENEWED_BEFORE = timedelta(days=60)  # its end
-ANNOUNCED_BEFORE = timedelta(days=30)  # the renewal
 CLOCKS_DIFFER = timedelta(days=1)  # how far a client's clock may be behind when the certificate is made
 
 _BITS = 2_048  # all policies take 2,048 to 4,096; with 4,096 a Raspberry Pi signs six times as slowly
@@ -68,26 +62,27 @@ class ServerCertificate:
 
 
 def prepare(folder: Path, hosts: Iterable[str], now: datetime) -> ServerCertificate:
-    """Return the certificate, made or renewed if need be.  Raises CertificateError."""
+    """Return the certificate, made if there is none.  Raises CertificateError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = _load_key(folder / KEY)
         if key is None:
             key = rsa.generate_private_key(public_exponent=65_537, key_size=_BITS)
             _write(folder / KEY, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-        certificate = _load(folder / CERTIFICATE, key)
-        if certificate is None or is_due(certificate, now):
-            certificate = _renew(folder, certificate, key, hosts, now)
-        else:
-            _announce(certificate, now)
+        kept = _load(folder / CERTIFICATE, key)
+        if kept is not None:
+            return ServerCertificate(kept, key)
+        return _keep(folder, _make(key, _new_uri(), hosts, now), key)
     except OSError as error:
         raise CertificateError(f"{error.filename}: {error.strerror}") from None
-    return ServerCertificate(certificate, key)
 
 
-def is_due(certificate: x509.Certificate, now: datetime) -> bool:
-    """Tell whether it is time for a new one."""
-    return certificate.not_valid_after_utc - now <= RENEWED_BEFORE
+def renew(folder: Path, own: ServerCertificate, hosts: Iterable[str], now: datetime) -> ServerCertificate:
+    """Return a new certificate with the same key and application URI, and keep it.  Raises CertificateError."""
+    try:
+        return _keep(folder, _make(own.key, own.application_uri or _new_uri(), hosts, now), own.key)
+    except OSError as error:
+        raise CertificateError(f"{error.filename}: {error.strerror}") from None
 
 
 def application_uri(certificate: x509.Certificate) -> str:
@@ -97,6 +92,10 @@ def application_uri(certificate: x509.Certificate) -> str:
         return next(iter(names.get_values_for_type(x509.UniformResourceIdentifier)), "")
     except (x509.ExtensionNotFound, ValueError):
         return ""
+
+
+def _new_uri() -> str:
+    return f"urn:gatehouse:{secrets.token_hex(8)}"
 
 
 def _load_key(path: Path) -> rsa.RSAPrivateKey | None:
@@ -123,27 +122,9 @@ def _load(path: Path, key: rsa.RSAPrivateKey) -> x509.Certificate | None:
     return found if found.public_key() == key.public_key() else None
 
 
-def _renew(
-    folder: Path, before: x509.Certificate | None, key: rsa.RSAPrivateKey, hosts: Iterable[str], now: datetime
-) -> x509.Certificate:
-    uri = application_uri(before) if before is not None else ""
-    made = _make(key, uri or f"urn:gatehouse:{secrets.token_hex(8)}", hosts, now)
+def _keep(folder: Path, made: x509.Certificate, key: rsa.RSAPrivateKey) -> ServerCertificate:
     _write(folder / CERTIFICATE, made.public_bytes(Encoding.PEM), 0o644)
-    if before is not None:
-        fingerprint = made.fingerprint(hashes.SHA256()).hex(":").upper()
-        _log.warning(
-            "the OPC UA certificate was renewed, with the same key; clients that pinned it must trust %s", fingerprint
-        )
-    return made
-
-
-def _announce(certificate: x509.Certificate, now: datetime) -> None:
-    renewal = certificate.not_valid_after_utc - RENEWED_BEFORE
-    if renewal - now <= ANNOUNCED_BEFORE:
-        _log.warning(
-            "the OPC UA certificate will be renewed on %s; clients that pinned it must trust the new one then",
-            renewal.date(),
-        )
+    return ServerCertificate(made, key)
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

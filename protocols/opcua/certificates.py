@@ -8,17 +8,27 @@ from datetime import datetime
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from protocols.contract import Refused
-from protocols.opcua.certificate import RENEWED_BEFORE, ServerCertificate
+from protocols.opcua.certificate import CertificateError, ServerCertificate
 from protocols.opcua.trust import ClientCertificate, TrustFolder
 
 GONE = "This certificate is not there any more."
 
 
-def actions(trust: TrustFolder, own: Callable[[], ServerCertificate]) -> Mapping[str, Callable[..., object]]:
+def actions(
+    trust: TrustFolder, own: Callable[[], ServerCertificate], renew: Callable[[], None]
+) -> Mapping[str, Callable[..., object]]:
     """Return the actions by name; see `protocols.contract.Server.actions`."""
 
     def certificate() -> dict[str, object]:
         return describe_own(own())
+
+    def renew_certificate() -> dict[str, object]:
+        before = own().fingerprint
+        try:
+            renew()
+        except CertificateError as error:
+            raise Refused(f"The new certificate cannot be kept: {error}.") from None
+        return {"before": before, "after": own().fingerprint}
 
     def clients() -> list[dict[str, object]]:
         return [describe(one) for one in trust.all()]
@@ -32,6 +42,7 @@ def actions(trust: TrustFolder, own: Callable[[], ServerCertificate]) -> Mapping
 
     return {
         "certificate": certificate,
+        "renew_certificate": renew_certificate,
         "client_certificates": clients,
         "trust": checked(trust.trust),
         "distrust": checked(trust.distrust),
@@ -46,7 +57,6 @@ def describe_own(own: ServerCertificate) -> dict[str, object]:
         "fingerprint": own.fingerprint,
         "thumbprint": own.thumbprint,
         "not_after": _text(own.not_after),
-        "renewed_at": _text(own.not_after - RENEWED_BEFORE),
         "pem": own.certificate.public_bytes(Encoding.PEM).decode("ascii"),
     }
 

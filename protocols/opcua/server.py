@@ -20,6 +20,7 @@ from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Tr
 from protocols.journal import Journal
 from protocols.listening import most_connections
 from protocols.opcua import certificate, certificates, figures
+from protocols.opcua.aside import Aside
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
 from protocols.opcua.crowd import Crowd
@@ -43,7 +44,6 @@ NOT_ALLOWED = "security policy None is not allowed any more"
 NOT_TRUSTED = "the client's certificate is not trusted any more"
 
 _STOP_PATIENCE = 1.0  # seconds for the sockets to close
-_RENEWAL = 86_400.0  # seconds between two looks at the certificate
 
 
 class OpcUaServer:
@@ -93,7 +93,6 @@ class OpcUaServer:
         await self._space.start(self._server, grants)
         for listener in listeners.get("tcp", ()):
             self._doors.append(await open_door(listener, lambda: Shell(self)))
-        self._next_renewal = self._loop.time() + _RENEWAL
         self._sweep_later()
 
     # --- what the contract asks for
@@ -143,7 +142,12 @@ class OpcUaServer:
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
         """Return what pages may ask."""
-        return {**certificates.actions(self.common.trust, lambda: self.own), **self._space.actions()}
+        own = certificates.actions(self.common.trust, lambda: self.own, self._renew)
+        return {**own, **self._space.actions()}
+
+    def link_actions(self) -> Mapping[str, Callable[..., object]]:
+        """Nobody else asks anything."""
+        return {}
 
     async def stop(self) -> None:
         """Stop accepting, and close every connection."""
@@ -160,6 +164,7 @@ class OpcUaServer:
         await self.common.sightings.stop()
         await self._space.stop()
         await self._server.stop()
+        self.common.aside.stop()
 
     # --- what an operator may change
 
@@ -207,6 +212,7 @@ class OpcUaServer:
     def _make_common(self) -> Common:
         trust = TrustFolder(self._folder, self._limits.rejected_certificates, self._limits.rejected_per_address)
         trust.prepare()
+        journal = Journal("opcua", self._limits.log_lines, self._loop.time())
         return Common(
             self._authenticate,
             self._presence,
@@ -214,12 +220,13 @@ class OpcUaServer:
             self._space,
             self._switches,
             trust,
-            Sightings(trust, self._limits),
+            Sightings(trust, self._limits, journal),
             self._clock,
             self._loop,
-            Journal("opcua", self._limits.log_lines, self._loop.time()),
+            journal,
             Tally(),
             Held(self._limits),
+            Aside(self._loop),
         )
 
     async def _start_core(self) -> None:
@@ -229,11 +236,11 @@ class OpcUaServer:
         self._server.manufacturer_name = NAME
         self._server._application_uri = self.own.application_uri
         await self._server.init()
-        self._core.certificate, self._core.private_key = self.own.certificate, self.own.key
         self._offer()
         await self._core.start()
 
     def _offer(self) -> None:
+        self._core.certificate, self._core.private_key = self.own.certificate, self.own.key
         self._core.endpoints = endpoints(self.own, self._url, self._switches)
 
     def _sessions(self) -> Iterator[tuple[Shell, Session]]:
@@ -262,20 +269,12 @@ class OpcUaServer:
             shell.check(now)
         self._check_trust()
         self.common.journal.sweep(now)
-        if now >= self._next_renewal:
-            self._next_renewal = now + _RENEWAL
-            self._renew()
         self._sweep_later()
 
     def _renew(self) -> None:
-        try:
-            own = certificate.prepare(self._folder, self._hosts, self._clock())
-        except certificate.CertificateError as error:
-            _log.error("the OPC UA certificate cannot be read, the last one holds: %s", error)
-            return
-        if own.fingerprint != self.own.fingerprint:
-            self.own = own
-            self._offer()
+        """Have a new certificate for connections from now on.  Raises CertificateError."""
+        self.own = certificate.renew(self._folder, self.own, self._hosts, self._clock())
+        self._offer()
 
     def _check_trust(self) -> None:
         """Close connections whose certificate is not trusted any more, when others are trusted than before."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from protocols.journal import Journal
 from protocols.opcua.limits import Limits
 from protocols.opcua.shelf import fingerprint
 from protocols.opcua.trust import TrustFolder
@@ -19,9 +20,10 @@ _Sighting = tuple[x509.Certificate, str, datetime]
 class Sightings:
     """What is to be noted in the folders; of what comes too fast some is left out until it is seen again."""
 
-    def __init__(self, trust: TrustFolder, limits: Limits) -> None:
+    def __init__(self, trust: TrustFolder, limits: Limits, journal: Journal) -> None:
         self._trust = trust
         self._limits = limits
+        self._journal = journal
         self._waiting: dict[str, _Sighting] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -52,10 +54,12 @@ class Sightings:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, {}
-                await asyncio.to_thread(self._note, batch)
+                for address, fact in await asyncio.to_thread(self._note, batch):
+                    self._journal.note(address, fact)
         finally:
             self._task = None
 
-    def _note(self, batch: Mapping[str, _Sighting]) -> None:
-        for certificate, address, now in batch.values():
-            self._trust.see(certificate, address, now)
+    def _note(self, batch: Mapping[str, _Sighting]) -> list[tuple[str, str]]:
+        """Note these; return what is to be said, by the client's address."""
+        found = [(address, self._trust.see(certificate, address, now)) for certificate, address, now in batch.values()]
+        return [(address, fact) for address, fact in found if fact]

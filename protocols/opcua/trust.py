@@ -13,7 +13,6 @@ To trust a certificate is to move its two files from `rejected` to `trusted`; th
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,8 +24,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from protocols.opcua.certificate import application_uri
 from protocols.opcua.shelf import LARGEST, Shelf, fingerprint
 from protocols.tally import network_of
-
-_log = logging.getLogger("protocols.opcua")
 
 TRUSTED = "trusted"
 REJECTED = "rejected"
@@ -86,31 +83,36 @@ class TrustFolder:
         seen = self._notes.get(name)
         return seen is not None and now - seen.last_seen < NOTED_AGAIN
 
-    def see(self, certificate: x509.Certificate, address: str, now: datetime) -> None:
-        """Note that a client used a certificate; one that is not trusted goes into quarantine."""
+    def see(self, certificate: x509.Certificate, address: str, now: datetime) -> str:
+        """Note that a client used a certificate; one that is not trusted goes into quarantine.
+
+        Returns what is to be said of the client, if anything: nobody but clients decides how often.
+        """
         try:
             with self._lock:
-                self._see(certificate, address, now)
+                is_new = self._see(certificate, address, now)
         except OSError as error:
-            _log.error("a client's certificate cannot be noted in %s: %s", error.filename, error.strerror)
+            return f"its certificate cannot be noted in {error.filename}: {error.strerror}"
+        return f"a certificate that nobody trusts yet: {fingerprint(certificate)}" if is_new else ""
 
-    def _see(self, certificate: x509.Certificate, address: str, now: datetime) -> None:
+    def _see(self, certificate: x509.Certificate, address: str, now: datetime) -> bool:
+        """Note it; return whether it is in quarantine from now on."""
         self._refresh()
         found = fingerprint(certificate)
         is_new = found not in self._fingerprints and found not in self._rejected.found
         if is_new:
             der = certificate.public_bytes(Encoding.DER)
             if len(der) > LARGEST:
-                return
+                return False
             self._make_room(address)
             (self._rejected.folder / f"{found}.der").write_bytes(der)
-            _log.warning("a client at %s has a certificate that nobody trusts yet: %s", address, found)
         shelf = self._trusted if found in self._fingerprints else self._rejected
         seen = self._noted(shelf, found) if not is_new else None
         if seen is None or now - seen.last_seen >= NOTED_AGAIN:
             noted = _Seen(seen.first_seen if seen else now, now, address)
             _note(shelf.note(found), noted)
             self._notes[found] = noted
+        return is_new
 
     def all(self) -> list[ClientCertificate]:
         """Return all of them, those in quarantine first, the latest first."""

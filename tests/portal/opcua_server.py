@@ -10,7 +10,6 @@ OWN = {
     "fingerprint": "26:3F:92",
     "thumbprint": "4A4BC136",
     "not_after": "2031-11-24T10:00:00+00:00",
-    "renewed_at": "2031-09-25T10:00:00+00:00",
     "pem": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
 }
 
@@ -44,9 +43,10 @@ class OpcUaServer:
         self.silent = False
         self.values = [value("line1/speed"), value("line1/alarm", "false", "Boolean", "BadSensorFailure")]
         self.clients = [certificate()]
+        self.own: dict[str, object] = {}  # what differs from OWN
         self.figures: list[dict[str, object]] = []
         self.done: list[tuple[object, ...]] = []
-        self.refusal = ""
+        self.refusal, self.refused_field = "", ""
 
     def have(self, part: str, action: str, *arguments: object, timeout: float = 1.0) -> object:
         if self.silent or part != OPCUA:
@@ -60,7 +60,11 @@ class OpcUaServer:
         return {"nodes": rest[:limit], "cursor": more, "total": len(self.values)}
 
     def certificate(self) -> dict[str, object]:
-        return OWN
+        return OWN | self.own
+
+    def renew_certificate(self) -> dict[str, object]:
+        before, self.own = self.certificate()["fingerprint"], {"fingerprint": "AA:BB:CC"}
+        return {"before": before, "after": "AA:BB:CC"}
 
     def client_certificates(self) -> list[dict[str, object]]:
         return self.clients
@@ -74,7 +78,7 @@ class OpcUaServer:
     def __getattr__(self, action: str):
         def act(*arguments: object) -> None:
             if self.refusal:
-                raise Refused(self.refusal)
+                raise Refused(self.refusal, self.refused_field)
             self.done.append((action, *arguments))
 
         return act

@@ -11,11 +11,13 @@ ROOT = Path(__file__).parents[2]
 MQTT = ROOT / "protocols" / "mqtt"
 
 # Only these know the portal.
-ADAPTERS = {f"protocols.{name}" for name in ("entrance", "runtime", "parts", "warden", "worker", "__main__")}
+ADAPTERS = {
+    f"protocols.{name}" for name in ("entrance", "runtime", "parts", "renewals", "warden", "worker", "__main__")
+}
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
 PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock
-SHARED = {f"protocols.{name}" for name in ("contract", "journal", "hub", "listening", "storage")} | PURE
+SHARED = {f"protocols.{name}" for name in ("contract", "handover", "hub", "journal", "listening", "storage")} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}

@@ -11,11 +11,18 @@ from asyncua import ua
 
 from protocols.contract import Refused as CannotBeDone
 from protocols.opcua.values import text
-from protocols.opcua.values.errors import Refused, ValuesError
+from protocols.opcua.values.errors import Refused, Unreadable, ValuesError
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.tree import Node
 
 MOST = 1_000  # nodes of one page
+_Codes = ua.StatusCodes
+_ABOUT = {  # which input of `create` is refused with a StatusCode; the others are about the room that there is
+    _Codes.BadNodeIdInvalid: "name",
+    _Codes.BadNodeIdExists: "name",
+    _Codes.BadOutOfRange: "value",
+    _Codes.BadTypeMismatch: "value",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,10 @@ class Face:
         def create(integration_id: int, username: str, name: str, data_type: str, value: str) -> dict[str, object]:
             try:
                 return asdict(self.create(integration_id, username, name, data_type, value))
-            except ValuesError as error:
-                raise CannotBeDone(_sentence(error)) from None
+            except Unreadable:
+                raise CannotBeDone(f"This is no {data_type}.", "value") from None
+            except Refused as error:
+                raise CannotBeDone(_sentence(error), _ABOUT.get(error.code, "")) from None
 
         def delete(integration_id: int, name: str) -> None:
             try:

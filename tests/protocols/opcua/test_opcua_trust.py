@@ -18,10 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from protocols.contract import Refused as CannotBeDone
+from protocols.journal import Journal
 from protocols.opcua import certificate, shelf
 from protocols.opcua.limits import Limits
 from protocols.opcua.sightings import Sightings
-from protocols.opcua.trust import TrustFolder
+from protocols.opcua.trust import ClientCertificate, TrustFolder
 from tests.protocols.opcua.attacks import STATE
 from tests.protocols.opcua.opcua_wire import NOW, fault
 from tests.support.processes import wait_until
@@ -134,10 +136,15 @@ def test_old_policies_are_not_offered(start, press, policy: str) -> None:
 # --- clients
 
 
+def noted(folder: TrustFolder) -> list[ClientCertificate]:
+    """Return the certificates whose notes are written, which comes last."""
+    return [one for one in folder.all() if one.last_seen is not None]
+
+
 def test_an_unknown_certificate_is_let_in_and_listed(start, press, folder: Path) -> None:
     running = start()
     read_once(running.url, press)
-    (found,) = wait_until(TrustFolder(folder).all)
+    (found,) = wait_until(lambda: noted(TrustFolder(folder)))
     assert not found.trusted and found.application_uri == URI and found.subject == "CN=press"
     assert found.first_seen == found.last_seen == NOW and found.address == "127.0.0.1"
 
@@ -148,7 +155,7 @@ def test_where_trust_is_required_an_unknown_certificate_waits_for_an_operator(st
         read_once(running.url, press)
     assert running.door.logins == [], "its password is not looked at"
     operator = TrustFolder(folder)
-    (found,) = wait_until(operator.all)
+    (found,) = wait_until(lambda: noted(operator))
     assert operator.trust(found.fingerprint)
     assert read_once(running.url, press) == 0
     (found,) = operator.all()
@@ -300,7 +307,7 @@ def test_of_many_new_certificates_of_one_address_few_wait_to_be_noted(quarantine
     made = [shelf.load(make(tmp_path, f"one{number}", bits=1_024)[0]) for number in range(6)]
 
     async def visit() -> None:
-        sightings = Sightings(folder, Limits(rejected_per_address=3))
+        sightings = Sightings(folder, Limits(rejected_per_address=3), Journal("opcua", 10, 0.0))
         for one in made[:5]:
             sightings.see(one, "192.0.2.1", NOW)
         sightings.see(made[5], "192.0.2.2", NOW)
@@ -309,6 +316,36 @@ def test_of_many_new_certificates_of_one_address_few_wait_to_be_noted(quarantine
     asyncio.run(visit())
     kept = {one.fingerprint for one in folder.all()}
     assert kept == {shelf.fingerprint(one) for one in (*made[:3], made[5])}
+
+
+def test_new_certificates_of_one_address_cost_a_bounded_number_of_log_lines(quarantine, tmp_path: Path, caplog) -> None:
+    folder, journal = quarantine(), Journal("opcua", 2, 0.0)
+    made = [shelf.load(make(tmp_path, f"one{number}", bits=1_024)[0]) for number in range(5)]
+
+    async def visit() -> None:
+        sightings = Sightings(folder, Limits(), journal)
+        for one in (*made[:4], made[0]):
+            sightings.see(one, "192.0.2.1", NOW)
+            await sightings.stop()
+        sightings.see(made[4], "192.0.2.2", NOW)
+        await sightings.stop()
+
+    asyncio.run(visit())
+    expected = [("192.0.2.1", made[0]), ("192.0.2.1", made[1]), ("192.0.2.2", made[4])]
+    assert caplog.messages == [
+        f"opcua client at {address}: a certificate that nobody trusts yet: {shelf.fingerprint(one)}"
+        for address, one in expected
+    ]
+    journal.sweep(60.0)
+    assert caplog.messages[3:] == ["opcua clients at 192.0.2.1: 2 more of such, not logged"]
+
+
+def test_a_folder_that_cannot_be_written_is_said_with_its_reason(quarantine, tmp_path: Path) -> None:
+    folder = quarantine()
+    found = shelf.load(make(tmp_path, "own", bits=1_024)[0])
+    blocked = tmp_path / "pki" / "rejected" / f"{shelf.fingerprint(found)}.der"
+    blocked.mkdir()
+    assert folder.see(found, "192.0.2.1", NOW) == f"its certificate cannot be noted in {blocked}: Is a directory"
 
 
 def test_what_is_no_certificate_is_no_trouble(quarantine, tmp_path: Path) -> None:
@@ -343,27 +380,39 @@ def test_the_certificate_is_kept(tmp_path: Path) -> None:
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.7"]
 
 
-def test_a_renewed_certificate_has_the_same_key_and_uri_and_says_so(tmp_path: Path, caplog) -> None:
+def test_a_renewed_certificate_has_the_same_key_and_uri_and_is_kept(tmp_path: Path) -> None:
     first = certificate.prepare(tmp_path, ["localhost"], NOW)
-    soon = first.not_after - certificate.RENEWED_BEFORE - timedelta(days=1)
-    assert certificate.prepare(tmp_path, ["localhost"], soon).fingerprint == first.fingerprint
-    assert "will be renewed on" in caplog.text
-    renewed = certificate.prepare(tmp_path, ["localhost"], first.not_after - timedelta(days=59))
-    assert renewed.fingerprint != first.fingerprint and renewed.fingerprint in caplog.text
+    later = first.not_after - timedelta(days=59)
+    assert certificate.prepare(tmp_path, ["localhost"], later).fingerprint == first.fingerprint, "it asks nobody"
+    renewed = certificate.renew(tmp_path, first, ["localhost"], later)
+    assert renewed.fingerprint != first.fingerprint and renewed.not_after == later + certificate.VALID
     assert renewed.application_uri == first.application_uri
     assert renewed.key.public_key() == first.key.public_key()
+    assert certificate.prepare(tmp_path, ["localhost"], later).fingerprint == renewed.fingerprint
 
 
-def test_a_running_server_renews_its_certificate(start) -> None:
+def test_a_running_server_renews_its_certificate(start, press) -> None:
     running = start()
-    before = running.server.own.fingerprint
+    before, stays = running.server.own.fingerprint, running.client()
     running.now = running.server.own.not_after - timedelta(days=1)
-    running.do(running.server._renew)
-    assert running.server.own.fingerprint != before
+    renewed = running.do(running.server.actions()["renew_certificate"])
+    assert renewed == {"before": before, "after": running.server.own.fingerprint}
+    assert renewed["after"] == running.do(running.server.actions()["certificate"])["fingerprint"] != before
     (endpoint, *_) = running.wire().open().ask(ua.GetEndpointsRequest()).Endpoints
     found = x509.load_der_x509_certificate(endpoint.ServerCertificate)
     assert found.fingerprint(hashes.SHA256()).hex(":").upper() == running.server.own.fingerprint
     running.client().value(STATE)
+    assert read_once(running.url, press) == 0
+    stays.value(STATE)
+
+
+def test_a_certificate_that_cannot_be_kept_is_refused_and_the_last_one_holds(start, folder: Path) -> None:
+    running = start()
+    before = running.server.own
+    (folder / f"{certificate.CERTIFICATE}.new" / "in the way").mkdir(parents=True)
+    with pytest.raises(CannotBeDone, match="cannot be kept: .*server.pem.new: Is a directory"):
+        running.do(running.server.actions()["renew_certificate"])
+    assert running.server.own is before
 
 
 @pytest.mark.parametrize("name", [certificate.KEY, certificate.CERTIFICATE])

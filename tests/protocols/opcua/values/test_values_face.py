@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from asyncua import ua
 
+from protocols.contract import Refused as CannotBeDone
 from protocols.opcua.values.errors import Unreadable
 from protocols.opcua.values.face import Face, NodeInfo
 from protocols.opcua.values.nodes import Nodes
@@ -79,3 +80,25 @@ def test_what_an_account_types_is_checked(nodes: Nodes, face: Face) -> None:
         face.create(1, "a", "x", "Int16", "70000")
     assert refused(lambda: face.create(1, "a", "x//y", "Int16", "7")) == "BadNodeIdInvalid"
     assert nodes.count == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "message", "field"),
+    [
+        (("x//y", "Int16", "7"), "A level of a name is empty.", "name"),
+        (("taken", "Int16", "7"), "There is a node 'taken' already.", "name"),
+        (("publish", "Int16", "7"), "The name publish is the method's.", "name"),
+        (("x", "Int16", "70000"), "This is no Int16.", "value"),
+        (("x", "Byte[]", "[1, 2"), "This is no Byte[].", "value"),
+        (("x", "String", "a" * 100), "A value has 105 bytes, more than 64.", "value"),
+        (("a/b/c/d", "Int16", "7"), "This integration has as many nodes as it may.", ""),
+    ],
+)
+def test_an_account_is_told_which_input_is_refused_and_why(typed: tuple[str, ...], message: str, field: str) -> None:
+    nodes = make_nodes(nodes=3, value_bytes=64)
+    create = Face(nodes, lambda: NOW).actions()["create_node"]
+    create(1, "a", "taken", "Int16", "7")
+    with pytest.raises(CannotBeDone) as caught:
+        create(1, "a", *typed)
+    assert (str(caught.value), caught.value.field) == (message, field)
+    assert nodes.count == 1
