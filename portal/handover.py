@@ -1,4 +1,4 @@
-"""MQTT over WebSocket on the portal's own port: a web worker gives such a client's socket to the protocols worker.
+"""A web worker gives a client's socket to the protocols worker: of MQTT over WebSocket, and of streams and long polls.
 
 The socket itself changes hands (SCM_RIGHTS), by way of a Unix socket in DATA_DIR: no bytes are carried over, and the
 web worker has nothing to do with the connection any more.
@@ -7,13 +7,16 @@ web worker has nothing to do with the connection any more.
 from __future__ import annotations
 
 import ipaddress
+import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from portal import unix
 from portal.config import Settings
 
-NAME = "web.sock"
+NAME = "web.sock"  # takes MQTT over WebSocket
+STREAMS = "streams.sock"  # takes streams and long polls
 PATH = b"/mqtt"
 MOST = 64 * 1024  # bytes that go along with a socket
 
@@ -38,17 +41,7 @@ class Courier:
 
     def hand_over(self, client: socket.socket, peer: str, request: bytes) -> None:
         """Give a socket away with what was read of it; the caller closes its own copy.  Raises `Away`."""
-        message = b"%s\n%s" % (self._address(peer, request).encode(), request)
-        try:
-            with (
-                socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as courier,
-                unix.short(self._folder, NAME) as path,
-            ):
-                courier.setblocking(False)
-                courier.connect(path)
-                socket.send_fds(courier, [message], [client.fileno()])
-        except OSError as error:
-            raise Away from error
+        _give(self._folder, NAME, client, b"%s\n%s" % (self._address(peer, request).encode(), request))
 
     def _address(self, peer: str, request: bytes) -> str:
         """Return the client's address: the proxies' word for it, as far as they are trusted."""
@@ -61,9 +54,50 @@ class Courier:
             return peer
 
 
-def listen(data_dir: Path) -> socket.socket:
-    """Return the socket at which the protocols worker takes clients over."""
-    return unix.listen(data_dir, NAME, socket.SOCK_SEQPACKET)
+def stream(
+    settings: Settings, client: socket.socket, ticket: str, headers: Mapping[str, str], *, after: int | None
+) -> None:
+    """Have a client's request answered by a stream of events, after the one of this number if there is one.
+
+    The caller has got a ticket for it (`portal.hub`), and raises `portal.patient.HandedOver` next.  Raises `Away`.
+    """
+    _ask(settings, client, {"ticket": ticket, "headers": dict(headers), "after": after})
+
+
+def poll(
+    settings: Settings,
+    client: socket.socket,
+    ticket: str,
+    headers: Mapping[str, str],
+    *,
+    topic: str,
+    number: int,
+    seconds: float,
+    raw: bool,
+) -> None:
+    """Have a client's request answered once the topic's value has another number (0: there is none), or in time.
+
+    `raw` asks for the bytes as application/octet-stream, whatever they are.  See `stream` for the rest.
+    """
+    wish = {"topic": topic, "number": number, "seconds": seconds, "raw": raw}
+    _ask(settings, client, {"ticket": ticket, "headers": dict(headers), "poll": wish})
+
+
+def listen(data_dir: Path, name: str = NAME) -> socket.socket:
+    """Return a socket at which the protocols worker takes clients over."""
+    return unix.listen(data_dir, name, socket.SOCK_SEQPACKET)
+
+
+def _ask(settings: Settings, client: socket.socket, message: Mapping[str, object]) -> None:
+    _give(settings.data_dir, STREAMS, client, json.dumps(message).encode())
+
+
+def _give(folder: Path, name: str, client: socket.socket, message: bytes) -> None:
+    try:
+        with unix.connect(folder, name, socket.SOCK_SEQPACKET, 0) as courier:
+            socket.send_fds(courier, [message], [client.fileno()])
+    except OSError as error:
+        raise Away from error
 
 
 def _values(request: bytes | bytearray, name: bytes) -> list[bytes]:

@@ -1,4 +1,8 @@
-"""gunicorn's threaded worker, made to give a thread only to a request that has arrived whole."""
+"""gunicorn's threaded worker, made to give a thread only to a request that has arrived whole and need not wait.
+
+A view that cannot answer yet raises `Later`: its thread is free, and the same request runs again after that time.
+A view that has given the client's socket away (`portal.handover`) raises `HandedOver`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal import config
 from portal.handover import Away, Courier
+from portal.waiting import Full, Waiting
 
 PATIENCE = 10  # seconds for a request to arrive
 PATIENCE_IN_THREAD = 20  # seconds from then on until the socket is shut
@@ -21,7 +26,24 @@ MOST_HEAD = 64 * 1024
 MOST_BODY = 256 * 1024  # what the portal accepts; it refuses what is longer, and reads no more of it
 MOST_AT_ONCE = 16 * 1024 * 1024  # bytes of all connections together; beyond, none may have more than SMALL
 SMALL = 16 * 1024
-RETRY_AFTER = 3  # seconds until the protocols worker is probably back
+RETRY_AFTER = 3  # seconds until the protocols worker is probably back, or others wait no more
+
+WAITED = "gatehouse.waited"  # in the environ: for how many seconds the request has waited so far
+SOCKET = "gunicorn.socket"  # in the environ: the client's
+
+BUSY = f"503 Service Unavailable\r\nRetry-After: {RETRY_AFTER}"
+
+
+class Later(BaseException):
+    """The request is to be run again after so many seconds.  No error: nothing on its way up may handle it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class HandedOver(BaseException):
+    """The client's socket is another process's now: nothing is to be written to it here."""
 
 
 class Refusal(Exception):
@@ -33,21 +55,52 @@ class Incoming(TConn):  # type: ignore[misc]
 
     arrived = b""
     wanted: int | None = None
+    request = b""  # that a thread works on, with whatever followed it
     is_closing = is_dropped = False
+
+    def renew(self) -> None:
+        """Forget the request that was parsed."""
+        self.initialized, self.parser = False, None
+        self.init()
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
     """Collects requests in the main loop, where a slow client costs a socket instead of one of few threads."""
 
+    wsgi: Any
+
     def init_process(self) -> None:
         """Accept no more connections than there may be open files: an accept that fails would be tried for ever."""
         self.running: dict[Any, float] = {}  # connections with a thread, or in line for one: since when
         self.held = 0  # bytes
+        self.waiting = Waiting()
+        self.waits_since: dict[socket.socket, float] = {}  # of the requests that had to wait
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self.worker_connections = min(self.cfg.worker_connections, max(hard - 200, 50))
         self.courier = Courier(config.load())
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Have each request told how long it has waited."""
+        super().load_wsgi()
+        app = self.wsgi
+
+        def answer(environ: dict[str, Any], start_response: Any) -> Any:
+            since = self.waits_since.get(environ[SOCKET])
+            environ[WAITED] = 0.0 if since is None else time.monotonic() - since
+            return app(environ, start_response)
+
+        self.wsgi = answer
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for events, and for the time of requests that wait."""
+        super().wait_for_and_dispatch_events(self.waiting.seconds(time.monotonic(), timeout))
+        for conn, request in self.waiting.due(time.monotonic()):
+            with self._guarded(conn):
+                self._forget(conn)
+                conn.renew()
+                self._run(conn, request)
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, and wait for its first request."""
@@ -72,10 +125,28 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             elif not conn.is_closing:
                 self._collect(conn, data)
 
+    def on_waiting_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """Take in what a client sends while its request waits; one that leaves is waited for no more."""
+        with self._guarded(conn), suppress(BlockingIOError):
+            data = client.recv(65536)
+            if not data:
+                self._drop(conn)
+            elif not self.waiting.grow(conn, data):
+                self.poller.unregister(client)
+
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Keep or close the connection: without blocking, and without a thread for the start of a next request."""
         self.running.pop(conn, None)
+        raised = None if fs.cancelled() else fs.exception()
         with self._guarded(conn):
+            if isinstance(raised, Later):
+                self._put_off(conn, raised.seconds)
+                return
+            conn.request = b""
+            self.waits_since.pop(conn.sock, None)
+            if isinstance(raised, HandedOver):
+                self._drop(conn)
+                return
             rest = b""
             if not fs.cancelled() and fs.result() and not (rest := conn.parser.unreader.take_buffered()):
                 super().finish_request(conn, fs)
@@ -117,20 +188,39 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
                 self._hand_over(conn)
                 return
         if conn.wanted and len(conn.arrived) >= conn.wanted:
-            conn.init()
-            conn.parser.unreader.unread(bytes(conn.arrived))
+            request = bytes(conn.arrived)
             self._forget(conn)
-            self.running[conn] = time.monotonic()
-            self.enqueue_req(conn)
+            conn.init()
+            self._run(conn, request)
         elif self.held > MOST_AT_ONCE and len(conn.arrived) > SMALL:
             raise Refusal("503 Service Unavailable")
+
+    def _run(self, conn: Any, request: bytes) -> None:
+        """Give a thread to a request, which arrived with whatever followed it."""
+        conn.request = request
+        conn.parser.unreader.unread(request)
+        self.running[conn] = time.monotonic()
+        self.enqueue_req(conn)
+
+    def _put_off(self, conn: Any, seconds: float) -> None:
+        """Keep a request until it is to be run again; meanwhile only the client's leaving matters."""
+        now = time.monotonic()
+        request, conn.request = conn.request, b""
+        conn.sock.setblocking(False)
+        try:
+            self.waiting.add(conn, request, now + seconds)
+        except Full:
+            self._wait(conn)
+            raise Refusal(BUSY) from None
+        self.waits_since.setdefault(conn.sock, now)
+        self.poller.register(conn.sock, 1, partial(self.on_waiting_socket_readable, conn))
 
     def _hand_over(self, conn: Any) -> None:
         """Leave the connection to the protocols worker."""
         try:
             self.courier.hand_over(conn.sock, str(conn.client[0]), bytes(conn.arrived))
         except Away:
-            raise Refusal(f"503 Service Unavailable\r\nRetry-After: {RETRY_AFTER}") from None
+            raise Refusal(BUSY) from None
         self._drop(conn)
 
     def _refuse(self, conn: Any, refusal: Refusal) -> None:
@@ -156,6 +246,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def _drop(self, conn: Any) -> None:
         self._forget(conn)
         self.running.pop(conn, None)
+        self.waiting.remove(conn)
+        self.waits_since.pop(conn.sock, None)
         if not conn.is_dropped:  # counted down once
             conn.is_dropped = True
             self.nr_conns -= 1

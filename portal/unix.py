@@ -22,6 +22,19 @@ def listen(folder: Path, name: str, kind: socket.SocketKind) -> socket.socket:
     return listener
 
 
+def connect(folder: Path, name: str, kind: socket.SocketKind, timeout: float) -> socket.socket:
+    """Return a socket that is connected to the listening one of this name; 0 seconds do not block.  Raises OSError."""
+    connection = socket.socket(socket.AF_UNIX, kind)
+    try:
+        connection.settimeout(timeout)
+        with short(folder, name) as path:
+            connection.connect(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 @contextmanager
 def short(folder: Path, name: str) -> Iterator[str]:
     """Name a Unix socket in a folder: an address of one has 107 bytes at most, paths of folders may have more."""

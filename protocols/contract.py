@@ -133,6 +133,21 @@ class Refused(Exception):
         self.field = field
 
 
+class Link(Protocol):
+    """A connection from another process that is told more than the answers to its questions."""
+
+    def push(self, name: str, *arguments: object) -> None:
+        """Send something that was not asked for, which must fit into msgpack; does nothing once the link has ended.
+
+        A link that does not take what waits for it is ended.
+        """
+        ...
+
+    def on_close(self, callback: Callable[[], object]) -> None:
+        """Have something called on the loop when the link has ended."""
+        ...
+
+
 class Server(Protocol):
     """One protocol server; all its methods run on its own event loop's thread."""
 
@@ -172,10 +187,14 @@ class Server(Protocol):
         ...
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
-        """Return what pages may ask of this server alone, by name; what is returned must fit into JSON.
+        """Return what pages may ask of this server alone, by name; what is returned must fit into msgpack.
 
-        Each runs on the server's own loop.  Raises `Refused`.
+        Each runs on the server's own loop, and has to be brief.  Raises `Refused`.
         """
+        ...
+
+    def link_actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what other processes may ask, by name; as `actions`, but the `Link` comes first of the arguments."""
         ...
 
     async def stop(self) -> None:

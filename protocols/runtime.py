@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import timedelta
@@ -26,10 +26,11 @@ from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
 from protocols import parts, process, renewals
-from protocols.answers import Answers
+from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
+from protocols.looper import Looper
 from protocols.renewals import Renewals
 from protocols.servers import Servers
 from protocols.warden import Warden
@@ -75,7 +76,6 @@ class Runtime:
         follows_certificate = self._is_main and settings.needs_certificate
         self._certificate = certificate.Keeper(settings) if follows_certificate else None
         self._switches = switches.Follower(settings)
-        self._actions: dict[str, Callable[..., object]] = {"connections": self.connections, "usage": self.usage}
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -84,20 +84,19 @@ class Runtime:
         self._book.listeners = {name: listener.getsockname()[1] for name, listener in self._listeners.items()}
         self._insist(self._prepare)
         self._warden.start()
-        if transports := self._transports():
-            self._start_server(transports)
+        self._looper = self._start_server()
+        self._looper.run(self._answers.start(_answering(self._settings, self._part)), STOP)
         self._insist(self._sign_on)
         self._book.start()  # whoever is in already is written now: their rows belong to the node's
         self._watcher.start()
         self._start_jobs()
-        self._answers = Answers(_answering(self._settings, self._part), self._actions)
-        self._answers.start()
         process.collect_rarely()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
 
     def stop(self) -> None:
         """Close every connection, write the last of presence, and end the threads; takes at most 5 s."""
-        self._answers.stop(STOP)
+        with suppress(TimeoutError):  # its loop is stuck
+            self._looper.run(self._answers.stop(), STOP)
         self._jobs.shutdown(wait=False)
         self._stopping.set()
         self._watcher.join(STOP)
@@ -142,16 +141,18 @@ class Runtime:
             found["web"] = [handover.listen(self._settings.data_dir)]
         return found
 
-    def _start_server(self, listeners: Mapping[str, Sequence[socket.socket]]) -> None:
+    def _start_server(self) -> Looper:
+        """Start the server, also one without listeners: it answers pages and other parts."""
         entrance = Entrance(self._gate, self._guard, self._book)
         with db.connected():
             stand = switches.read(self._settings)
         tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand)
-        server = parts.MAKERS[self._part](tools)
+        self._server = server = parts.MAKERS[self._part](tools)
         grants = {entry.id: grant(entry) for entry in self._gate.entries()}
-        self._servers.start(self._part, server, listeners, grants)
-        for name, act in server.actions().items():
-            self._actions[name] = partial(self._act, act)
+        looper = self._servers.start(self._part, server, self._transports(), grants)
+        actions: dict[str, Action] = {"connections": self.connections, "usage": self.usage, **server.actions()}
+        self._answers = Answers(actions, server.link_actions())
+        return looper
 
     def _start_jobs(self) -> None:
         if self._is_main:
@@ -168,7 +169,10 @@ class Runtime:
     def _own_certificate(self) -> renewals.Own | None:
         if self._certificate is not None:
             return renewals.of_tls(self._part, self._settings)
-        return renewals.of_server(self._part, self._actions) if "renew_certificate" in self._actions else None
+        actions = self._server.actions()
+        if "renew_certificate" not in actions:
+            return None
+        return renewals.of_server(self._part, {name: partial(self._act, act) for name, act in actions.items()})
 
     def _watch(self) -> None:
         """Beat, and follow what is changed in the portal, until the runtime stops."""
@@ -213,18 +217,17 @@ class Runtime:
         self._servers.tell(lambda server: server.disconnect(integration_ids, reason, forget=forget))
 
     def connections(self, integration_id: int, connection_ids: Collection[str]) -> list[dict[str, object]]:
-        """Return what is known now of these open connections of an integration.  Raises TimeoutError."""
+        """Return what is known now of these open connections of an integration; to be called on the server's loop."""
         wanted = set(connection_ids)
-        found = self._servers.ask(lambda server: server.connections(integration_id))
-        return [_as_dict(info) for infos in found for info in infos if info.connection_id in wanted]
-
-    def _act(self, act: Callable[..., object], *arguments: object) -> object:
-        """Return what an action of the server answers.  Raises TimeoutError and `contract.Refused`."""
-        return self._servers.ask(lambda server: act(*arguments))[0]
+        return [_as_dict(info) for info in self._server.connections(integration_id) if info.connection_id in wanted]
 
     def usage(self) -> list[dict[str, object]]:
-        """Return the limits of all servers.  Raises TimeoutError."""
-        return [asdict(usage) for usages in self._servers.ask(lambda server: server.usage()) for usage in usages]
+        """Return the limits of the server; to be called on its loop."""
+        return [asdict(usage) for usage in self._server.usage()]
+
+    def _act(self, act: Callable[..., object], *arguments: object) -> object:
+        """Return what an action of the server answers, from another thread.  Raises TimeoutError and what it raises."""
+        return self._servers.ask(lambda server: act(*arguments))[0]
 
     def _heartbeat(self) -> None:
         """Vouch for the node while every server's loop answers; give way when one has long been stuck."""

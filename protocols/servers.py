@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 START = 120.0  # seconds to take back all that was stored
 STOP = 2.0  # seconds that each server, and then its thread, has to end
-ANSWER = 0.8  # seconds that a server has to answer a page
+ANSWER = 0.8  # seconds that a server has to answer another thread
 
 
 class Servers:
@@ -32,12 +32,13 @@ class Servers:
         server: Server,
         listeners: Mapping[str, Sequence[socket.socket]],
         grants: Mapping[int, Grant],
-    ) -> None:
-        """Start a server on a thread of its own; returns when it accepts clients."""
+    ) -> Looper:
+        """Start a server on a thread of its own, which is returned when it accepts clients."""
         looper = Looper(protocol)
         looper.start()
         looper.run(server.start(listeners, grants), START)
         self._running.append((looper, server))
+        return looper
 
     def stop(self) -> None:
         """Stop each server and its thread."""

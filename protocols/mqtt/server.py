@@ -115,6 +115,10 @@ class MqttServer:
         """Pages ask nothing else."""
         return {}
 
+    def link_actions(self) -> Mapping[str, Callable[..., object]]:
+        """Nobody else asks anything."""
+        return {}
+
     async def stop(self) -> None:
         """Stop accepting and close every connection; their Wills are published."""
         self.stopping = True

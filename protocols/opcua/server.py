@@ -148,6 +148,10 @@ class OpcUaServer:
         own = certificates.actions(self.common.trust, lambda: self.own, self._renew)
         return {**own, **self._space.actions()}
 
+    def link_actions(self) -> Mapping[str, Callable[..., object]]:
+        """Nobody else asks anything."""
+        return {}
+
     async def stop(self) -> None:
         """Stop accepting, and close every connection."""
         self._stopping = True

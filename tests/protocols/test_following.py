@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from dataclasses import replace
 
+import msgpack
 import pytest
 
-from portal import clock, db, integrations, presence, switches, traffic
+from portal import clock, db, integrations, presence, switches, traffic, unix, worker_client
 from portal.models import Activity, Connection, Integration, Node, Traffic
-from protocols import contract, entrance, parts, process, runtime, servers
+from protocols import contract, entrance, parts, process, runtime
 from protocols.contract import ConnectionInfo, Grant, Login, Usage
 from protocols.runtime import Runtime
 from tests.support.processes import wait_until
@@ -59,7 +61,10 @@ class Noting:
         self.switched.append(dict(switches))
 
     def actions(self) -> dict:
-        return {"double": lambda number: number * 2}
+        return {"double": lambda number: number * 2, "thread": lambda: threading.current_thread().name}
+
+    def link_actions(self) -> dict:
+        return {"follow": lambda link, name: link.push(name, 1, 2)}
 
     async def stop(self) -> None:
         for one in self.sockets:
@@ -82,11 +87,11 @@ def start(database, turing, monkeypatch):
     monkeypatch.setattr(process, "collect_rarely", lambda: None)
     monkeypatch.setattr(parts, "MAKERS", {"mqtt": Noting})
 
-    def start(**settings) -> Runtime:
+    def start(*, with_listener: bool = True, **settings) -> Runtime:
         db.database.close_all()  # the runtime makes a pool of its own
         alone = {"mqtt_web": False, "mqtt_tls_port": None, "mqtt_wss_port": None}
-        listener = socket.create_server(("127.0.0.1", 0))
-        made = Runtime(replace(database.settings, **alone, **settings), {"mqtt": listener})
+        listeners = {"mqtt": socket.create_server(("127.0.0.1", 0))} if with_listener else {}
+        made = Runtime(replace(database.settings, **alone, **settings), listeners)
         made.start()
         return made
 
@@ -188,15 +193,31 @@ def test_figures_are_answered_as_plain_values_of_the_connections_asked_for(runni
     assert running.usage() == [{"name": "MQTT_MAX_CONNECTIONS", "used": 2, "limit": 10_000, "exceeded": 1}]
 
 
-def test_a_server_that_does_not_answer_in_time_is_not_waited_for(running, server, monkeypatch):
-    monkeypatch.setattr(servers, "ANSWER", 0.1)
-    server.delay = 0.5
-    with pytest.raises(TimeoutError):
-        running.connections(7, ["a"])
+def asked(running, *questions: list) -> list:
+    """Return the frames that come when the runtime is asked as other processes ask it."""
+    with unix.connect(running._settings.data_dir, "mqtt.sock", worker_client.KIND, 10) as client:
+        client.sendall(b"".join(msgpack.packb(question) for question in questions))
+        answers = msgpack.Unpacker(client.makefile("rb", 0))
+        return [frame for _, frame in zip(questions, answers, strict=False)]
 
 
-def test_what_a_page_asks_of_a_server_alone_is_answered_by_it(running):
-    assert running._actions["double"](21) == 42
+def test_what_other_processes_ask_is_answered_on_the_loop_of_the_server(running, server):
+    server.known = [ConnectionInfo("a", "client", 1, 2, 30, 40, 5, 6, 0, ())]
+    limits = [{"name": "MQTT_MAX_CONNECTIONS", "used": 2, "limit": 10_000, "exceeded": 1}]
+    found = asked(running, [1, "double", [21]], [2, "usage", []], [3, "connections", [7, ["a"]]], [4, "thread", []])
+    assert found[:2] == [[1, {"answer": 42}], [2, {"answer": limits}]]
+    assert found[2][1]["answer"][0]["connection_id"] == "a"
+    assert found[3] == [4, {"answer": "mqtt"}]
+
+
+def test_a_server_may_push_to_who_has_asked_for_it(running):
+    assert asked(running, [None, "follow", ["changed"]]) == [[0, "changed", [1, 2]]]
+
+
+def test_a_server_without_listeners_is_asked_all_the_same(start):
+    made = start(with_listener=False)
+    assert asked(made, [1, "double", [21]]) == [[1, {"answer": 42}]]
+    made.stop()
 
 
 def test_a_switch_is_told_to_the_server_within_100_ms(running, server, actor):
