@@ -69,7 +69,7 @@ def _size(count: int) -> str:
 
 
 _ALL, _ADDRESS, _INTEGRATION = "all together", "each address", "each integration"
-_CLIENT, _NODE = "each client", "each node"
+_CLIENT, _NODE, _TOPIC = "each client", "each node", "each topic"
 
 LIMITS = {
     limit.setting: limit
@@ -100,6 +100,10 @@ LIMITS = {
         Limit("MQTT_TOPIC_ALIASES", "", 0, 65_535, _CLIENT, "Topic aliases in each direction"),
         Limit("MQTT_MAX_KEEP_ALIVE", "whole seconds", 0, 65_535, _CLIENT, "Longest keep alive that is granted", "any"),
         Limit("MQTT_STORED_SESSIONS", "", 0, 1_000_000, _INTEGRATION, "Sessions kept for clients that are away"),
+        Limit("HTTP_ONLINE", "seconds", 5, 86_400, _INTEGRATION, "Time from its last request until it is offline"),
+        Limit("HTTP_STREAMS", "", 1, 100_000, _ALL, "Open streams and long polls"),
+        Limit("HTTP_STREAMS_PER_INTEGRATION", "", 1, 100_000, _INTEGRATION, "Open streams and long polls"),
+        Limit("HTTP_OUTBOUND_BYTES", "bytes", 16 * KIB, 1 * GIB, _CLIENT, "Bytes on their way to a slow reader"),
         Limit("OPCUA_MAX_CONNECTIONS", "", 1, 1_000_000, _ALL, "Open connections"),
         Limit("OPCUA_MAX_CONNECTIONS_PER_ADDRESS", "", 1, 1_000_000, _ADDRESS, "Open connections from one address"),
         Limit(
@@ -125,5 +129,10 @@ LIMITS = {
         Limit("OPCUA_VALUES_TOTAL_BYTES", "bytes", 1 * MIB, 256 * GIB, _ALL, "Bytes of all values and names"),
         Limit("OPCUA_HISTORY_VALUES", "", 0, 100_000, _NODE, "Values in its history", "none"),
         Limit("OPCUA_HISTORY_TOTAL_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of all history"),
+        Limit("HUB_TOPICS", "", 1, 10_000_000, _ALL, "Topics whose last value is kept"),
+        Limit("HUB_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of these topics and values"),
+        Limit("HUB_PAYLOAD", "bytes", 1 * KIB, 256 * MIB, _TOPIC, "Its value"),
+        Limit("HUB_HISTORY", "", 0, 10_000, _TOPIC, "Values in its history", "none"),
+        Limit("HUB_HISTORY_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of all history"),
     )
 }

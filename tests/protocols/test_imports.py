@@ -17,11 +17,12 @@ ADAPTERS = {
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
 PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock
-SHARED = {f"protocols.{name}" for name in ("contract", "handover", "journal", "listening", "storage")} | PURE
+SHARED = {f"protocols.{name}" for name in ("contract", "handover", "hub", "journal", "listening", "storage")} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
 STORE = {"checkpoint", "store", "timeline"}  # know files, a thread and the wall clock
+HUB_STORE = {"keeper", "store"}
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}
 
 # What gives a module a clock, a socket or a loop, and what would give it a database.
@@ -124,7 +125,7 @@ def foreign(path: Path, *allowed: str) -> set[str]:
     return {name for name in ours if not any(f"{name}.".startswith(f"{one}.") for one in allowed)}
 
 
-@pytest.mark.parametrize("server", ["mqtt", "opcua"])
+@pytest.mark.parametrize("server", ["http", "mqtt", "opcua"])
 def test_a_protocol_server_knows_the_contract_what_all_share_and_itself_only(server: str) -> None:
     found = {dotted(path): foreign(path, *SHARED, f"protocols.{server}") for path in modules(f"protocols/{server}")}
     assert not {name: names for name, names in found.items() if names}
@@ -145,6 +146,12 @@ def test_what_the_servers_share_of_their_cores_has_no_loop_socket_clock_or_datab
     assert not {one for one in found if one.split(".")[0] in IMPURE}
 
 
+@pytest.mark.parametrize("path", modules("protocols/hub"), ids=dotted)
+def test_the_core_of_the_hub_has_no_loop_socket_clock_or_database(path):
+    if path.stem not in HUB_STORE:
+        assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
+
+
 def test_nothing_but_the_composition_root_knows_a_protocol_server():
     for path in modules("protocols"):
         if MQTT not in path.parents and dotted(path) != "protocols.parts":
@@ -154,6 +161,12 @@ def test_nothing_but_the_composition_root_knows_a_protocol_server():
 @pytest.mark.parametrize("path", modules("protocols/mqtt"), ids=dotted)
 def test_the_core_of_mqtt_imports_no_loop_socket_clock_or_database(path):
     if path.stem not in SHELL | STORE:
+        assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
+
+
+@pytest.mark.parametrize("path", modules("protocols/http"), ids=dotted)
+def test_the_core_of_http_imports_no_loop_socket_clock_or_database(path):
+    if path.stem not in {"server", "shell"}:
         assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
 
 
