@@ -12,11 +12,13 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.hits import Hits
 from protocols.journal import Journal
 from protocols.listening import most_connections
 from protocols.opcua import certificate, certificates, door, figures
@@ -30,6 +32,7 @@ from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
 from protocols.opcua.limits import Limits
 from protocols.opcua.processor import Processor
+from protocols.opcua.room import Rooms
 from protocols.opcua.session import Session
 from protocols.opcua.shelf import fingerprint
 from protocols.opcua.shell import STOPPING, Shell
@@ -161,6 +164,7 @@ class OpcUaServer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
         await self.common.sightings.stop()
+        await self._core.subscription_service.stop()
         await self._space.stop()
         await self._server.stop()
         self.common.aside.stop()
@@ -214,6 +218,7 @@ class OpcUaServer:
     def _make_common(self) -> Common:
         trust = TrustFolder(self._folder, self._limits.rejected_certificates, self._limits.rejected_per_address)
         trust.prepare()
+        hits = Hits()
         journal = Journal("opcua", self._limits.log_lines, self._loop.time())
         return Common(
             self._authenticate,
@@ -229,6 +234,8 @@ class OpcUaServer:
             Tally(),
             Held(self._limits),
             Aside(self._loop),
+            Rooms(self._limits, hits),
+            hits,
         )
 
     async def _start_core(self) -> None:
@@ -240,6 +247,8 @@ class OpcUaServer:
         await self._server.init()
         self._offer()
         await self._core.start()
+        fail = partial(self.common.journal.fail, "some address", what="publishing to")
+        self._core.subscription_service.start(fail)
 
     def _offer(self) -> None:
         self._core.certificate, self._core.private_key = self.own.certificate, self.own.key

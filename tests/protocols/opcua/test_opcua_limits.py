@@ -120,6 +120,22 @@ def test_one_request_asks_for_so_much_and_no_more(start) -> None:
     assert client.value(limit) == 5
 
 
+def test_the_limits_are_told_as_capabilities(start) -> None:
+    client = start(continuation_points=7, monitored_items=70, max_connections=700).client()
+    expected = {
+        "MaxBrowseContinuationPoints": 7,
+        "MaxHistoryContinuationPoints": 0,
+        "MaxArrayLength": 200_000,
+        "MaxSessions": 700,
+        "MaxSubscriptionsPerSession": 100,
+        "MaxMonitoredItemsPerSubscription": 70,
+        "MaxMonitoredItemsQueueSize": 100,
+        "MinSupportedSampleRate": 0.0,
+    }
+    said = {name: getattr(ua.ObjectIds, f"Server_ServerCapabilities_{name}") for name in expected}
+    assert {name: client.value(ua.NodeId(number)) for name, number in said.items()} == expected
+
+
 def test_a_message_has_so_many_bytes_and_no_more(start) -> None:
     running = start(max_message=100_000)
     client = running.client()
