@@ -14,18 +14,16 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from portal import addresses, certificate, clock, unix, worker_client
 from portal.config import Settings
 from protocols import process
 from protocols.companion import ENDING, Companion
 from protocols.contract import Authenticate, Presence, Server
-from protocols.hub.hub import Hub
-from protocols.hub.keeper import StoreKeeper
-from protocols.hub.limits import HubLimits
-from protocols.hub.linked import LinkedHub
-from protocols.together import Together
+
+if TYPE_CHECKING:
+    from protocols.hub.hub import Hub
 
 MAIN = "mqtt"  # the part that also keeps house, and always runs
 OTHERS = ("opcua",)
@@ -99,12 +97,17 @@ def _wait(started: threading.Event, ended: threading.Event) -> None:
 
 def make_main(tools: Tools) -> Server:
     """Return the MQTT broker and the HTTP side, with the hub that they share."""
+    from protocols.hub.hub import Hub
+    from protocols.hub.keeper import StoreKeeper as HubKeeper
+    from protocols.hub.limits import HubLimits
+    from protocols.hub.linked import LinkedHub
+    from protocols.together import Together
+
     settings = tools.settings
-    limits = _made(HubLimits, settings.limits_of("hub"))
-    hub = Hub(limits, lambda: clock.now().timestamp(), StoreKeeper(settings.data_dir / "hub.db"))
-    return Together(
-        {make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)}, LinkedHub(hub).actions()
-    )
+    keeper = HubKeeper(settings.data_dir / "hub.db")
+    hub = Hub(_made(HubLimits, settings.limits_of("hub")), lambda: clock.now().timestamp(), keeper)
+    servers = {make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)}
+    return Together(servers, LinkedHub(hub).actions())
 
 
 def make_http(tools: Tools, hub: Hub) -> Server:
@@ -123,7 +126,7 @@ def make_http(tools: Tools, hub: Hub) -> Server:
 
 def make_mqtt(tools: Tools, hub: Hub) -> Server:
     """Return the MQTT broker."""
-    from protocols.mqtt.keeper import StoreKeeper as MqttKeeper
+    from protocols.mqtt.keeper import StoreKeeper
     from protocols.mqtt.limits import Limits
     from protocols.mqtt.server import MqttServer
 
@@ -133,7 +136,7 @@ def make_mqtt(tools: Tools, hub: Hub) -> Server:
         authenticate=tools.authenticate,
         presence=tools.presence,
         limits=Limits(**dict[str, Any](settings.limits_of("mqtt"))),
-        keeper=MqttKeeper(settings.data_dir / "mqtt.db", synchronous=settings.mqtt_sync),
+        keeper=StoreKeeper(settings.data_dir / "mqtt.db", synchronous=settings.mqtt_sync),
         tls=tools.certificate.current if tools.certificate is not None else None,
     )
 

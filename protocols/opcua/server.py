@@ -21,7 +21,7 @@ from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Tr
 from protocols.hits import Hits
 from protocols.journal import Journal
 from protocols.listening import most_connections
-from protocols.opcua import certificate, certificates, figures
+from protocols.opcua import certificate, certificates, door, figures
 from protocols.opcua.aside import Aside
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
@@ -43,7 +43,6 @@ from protocols.tally import Tally
 
 _log = logging.getLogger("protocols.opcua")
 
-NOT_ALLOWED = "security policy None is not allowed any more"
 NOT_TRUSTED = "the client's certificate is not trusted any more"
 
 _STOP_PATIENCE = 1.0  # seconds for the sockets to close
@@ -179,15 +178,18 @@ class OpcUaServer:
     def switch(self, switches: Mapping[str, bool]) -> None:
         """Allow security policy None and passwords that nothing encrypts, ask for trusted certificates; or not.
 
-        Without None allowed it is for discovery, and who uses it has to go.
+        Who may have no session any more has to go, however far its login is.  None, not allowed, is for discovery.
         """
         self._switches.follow(switches)
         self._offer()
         self._trusted = None
         self._check_trust()
-        for shell, _ in self._sessions():
-            if not self._switches.allow_none and not shell.processor.channel.is_secured:
-                shell.close(NOT_ALLOWED)
+        for shell in list(self._crowd.all):
+            processor = shell.processor
+            if processor.session is not None:
+                refused = door.refusal(self.common, processor.channel, processor.session.application_uri)
+                if refused is not None:
+                    shell.close(str(refused))
 
     # --- what the sockets need
 

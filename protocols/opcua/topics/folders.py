@@ -110,7 +110,10 @@ class Folders:
             self._restore(*place, pending)
 
     def caught_up(self, told: Told, since: float) -> None:
-        """Take over a topic's value that came while nobody told; nodes that are missing, only if since that time."""
+        """Bring a node and the value of its topic together, of which nobody told: the later one holds.
+
+        A node that is missing is made only for a value from after that time: it may have been deleted before.
+        """
         place = self.place(told.topic)
         if place is None or told.topic in self._pending:
             return
@@ -119,9 +122,13 @@ class Folders:
             if told.time > since:
                 self._write(*place, told)
             return
+        if _says(node, told):
+            return
         written: datetime = node.value.ServerTimestamp
-        if told.time > written.timestamp() and not _says(node.value, told):
+        if told.time > written.timestamp():
             self._write(*place, told)
+        elif told.time < written.timestamp():  # it was written when there was no hub, before a restart
+            self.wrote(node, node.folder.integration_id)
 
     def _restore(self, folder: Folder, name: str, pending: _Pending) -> None:
         """Write one's own value again where a message has overtaken it that came before it in the hub."""
@@ -160,8 +167,9 @@ def _is_topic(text: str) -> bool:
     return is_plain and len(text.encode("utf-8", "surrogatepass")) <= _LARGEST
 
 
-def _says(value: ua.DataValue, told: Told) -> bool:
-    """Say whether a value is what a message says."""
-    if value.StatusCode.value & _BAD:
-        return told.deletes
-    return payloads.dump(value.Value) == told.payload
+def _says(node: Node, told: Told) -> bool:
+    """Say whether a node's value is what a message says."""
+    value = node.value
+    if value is None or told.payload is None or value.StatusCode.value & _BAD:
+        return value is not None and told.deletes
+    return payloads.dump(value.Value) == told.payload or payloads.load(told.payload, node.kind) == value.Value

@@ -17,7 +17,7 @@ from asyncua import Server, ua
 
 from protocols.contract import Grant, Usage
 from protocols.opcua.space import Caller, GoOn
-from protocols.opcua.values import management, naming, past, reading, writing
+from protocols.opcua.values import capabilities, management, naming, past, reading, writing
 from protocols.opcua.values import paths as browse_paths
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.face import Face
@@ -31,24 +31,6 @@ from protocols.opcua.values.views import ROOT_NAME, Views
 if TYPE_CHECKING:
     from protocols.opcua.subscription import Subscription
 
-_Ids = ua.ObjectIds
-_NO_HISTORY = (  # what is not served
-    _Ids.HistoryServerCapabilities_AccessHistoryEventsCapability,
-    _Ids.HistoryServerCapabilities_InsertDataCapability,
-    _Ids.HistoryServerCapabilities_ReplaceDataCapability,
-    _Ids.HistoryServerCapabilities_UpdateDataCapability,
-    _Ids.HistoryServerCapabilities_DeleteRawCapability,
-    _Ids.HistoryServerCapabilities_DeleteAtTimeCapability,
-    _Ids.HistoryServerCapabilities_InsertEventCapability,
-    _Ids.HistoryServerCapabilities_ReplaceEventCapability,
-    _Ids.HistoryServerCapabilities_UpdateEventCapability,
-    _Ids.HistoryServerCapabilities_DeleteEventCapability,
-    _Ids.HistoryServerCapabilities_InsertAnnotationCapability,
-)
-_LENGTHS = (
-    _Ids.Server_ServerCapabilities_MaxStringLength,
-    _Ids.Server_ServerCapabilities_MaxByteStringLength,
-)
 _READERS = 10_000  # that are remembered
 
 
@@ -84,7 +66,8 @@ class ValueSpace:
         if index != naming.NAMESPACE:
             raise RuntimeError(f"namespace {naming.NAMESPACE_URI} has the index {index}, not {naming.NAMESPACE}")
         await server.nodes.objects.add_folder(naming.ROOT, ROOT_NAME)
-        await self._tell_capabilities(server)
+        for number, said in capabilities.told(self.limits).items():
+            await server.get_node(number).write_value(said)
         loop = asyncio.get_running_loop()
         self.nodes.crowds.call_soon = loop.call_soon
         if self._keeper is None:
@@ -92,18 +75,6 @@ class ValueSpace:
         await asyncio.to_thread(self._keeper.open)
         self._keeper.load(self.nodes, {key: grant.username for key, grant in grants.items()})
         self._keeper.start(loop.call_later, loop.call_soon_threadsafe)
-
-    async def _tell_capabilities(self, server: Server) -> None:
-        """Tell clients what there is of history (Part 11, 5.4.2), and how long a text may be."""
-        limits, boolean = self.limits, ua.VariantType.Boolean
-        said: dict[int, tuple[Any, ua.VariantType]] = dict.fromkeys(_NO_HISTORY, (False, boolean))
-        said[_Ids.HistoryServerCapabilities_AccessHistoryDataCapability] = bool(limits.history_values), boolean
-        said[_Ids.HistoryServerCapabilities_ServerTimestampSupported] = True, boolean
-        said[_Ids.HistoryServerCapabilities_MaxReturnDataValues] = limits.history_answer, ua.VariantType.UInt32
-        for number in _LENGTHS:
-            said[number] = limits.value_bytes, ua.VariantType.UInt32
-        for number, (value, kind) in said.items():
-            await server.get_node(ua.NodeId(number)).write_value(value, kind)
 
     def enter(self, grant: Grant) -> None:
         """Have the folder of an integration exist from now on."""

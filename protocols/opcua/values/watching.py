@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 from asyncua import ua
 
-_AT_ONCE = 256  # units of work: about a microsecond or two each
-_TURN = 1_000
+_AT_ONCE = 256  # units of work: some microseconds each
+_TURN = 300
 _UNIT = 1_024  # bytes of a value, which takes time to be compared
 _COST = 256  # bytes of a value that waits, beside its own
 

@@ -121,8 +121,11 @@ def test_values_of_before_are_caught_up_with_where_they_are_newer_and_other(bed)
     catch_up("ada/x", b"2.0", late, NOW)
     assert bed.value == 1.0, "what is to be published comes after it"
     bed.comes(mine.payload, mine.mark)
+    catch_up("ada/x", b"1", early, NOW)
+    assert bed.hub.sent == [mine]
     catch_up("ada/x", b"2.0", early, NOW)
-    assert bed.value == 1.0
+    assert (bed.value, bed.hub.sent[1][:3]) == (1.0, ("ada/x", b"1.0", 1)), "it was not published before a restart"
+    bed.comes(b"1.0", bed.hub.sent[1].mark)
     writes = bed.ada.nodes["x"].writes
     catch_up("ada/x", b"1.0", late, NOW)
     assert bed.ada.nodes["x"].writes == writes, "it has come back"

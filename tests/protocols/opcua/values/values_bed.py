@@ -24,9 +24,8 @@ from protocols.opcua.subscriptions import Subscriptions
 from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.space import ValueSpace
 
-OWN = ("%u/#",)
-ADA = Grant(1, "ada", OWN, OWN)
-BOB = Grant(2, "bob", OWN, OWN)
+ADA = Grant(1, "ada", (), ())  # as the portal makes them
+BOB = Grant(2, "bob", (), ())
 
 
 @functools.cache
