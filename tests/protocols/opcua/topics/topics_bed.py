@@ -26,7 +26,7 @@ from protocols.mqtt.limits import Limits
 from protocols.mqtt.server import MqttServer
 from protocols.opcua.topics.space import TopicSpace
 from protocols.opcua.values.limits import ValueLimits
-from tests.protocols.opcua.opcua_wire import Door, Recorder
+from tests.protocols.opcua.opcua_host import Door, Recorder
 from tests.support.processes import wait_until
 
 HOST = "127.0.0.1"
