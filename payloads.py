@@ -1,0 +1,94 @@
+"""What bytes are, to those who read them: JSON, text, or just bytes.  For the portal and the protocols."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+
+DEPTH = 100  # levels of arrays and objects; what is nested deeper is taken for no JSON
+
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+
+
+class NotJson(ValueError):
+    """Bytes are no JSON (RFC 8259, in UTF-8); says why."""
+
+
+def kind_of(payload: bytes) -> str:
+    """Return the content type of a payload."""
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        return BYTES
+    try:
+        _run(_LOOKS, text)
+    except ValueError:
+        return TEXT
+    return JSON
+
+
+def check(data: bytes) -> None:
+    """Hold bytes to being JSON without an object that names a member twice.  Raises `NotJson`."""
+    _said(_CHECKS, data)
+
+
+def parse(data: bytes) -> Any:
+    """Return what JSON says, under the same rule.  Raises `NotJson`; a number may be infinite."""
+    return _said(_READS, data)
+
+
+def _said(decoder: json.JSONDecoder, data: bytes) -> Any:
+    try:
+        return _run(decoder, data.decode())
+    except UnicodeDecodeError:
+        raise NotJson("it is not in UTF-8") from None
+    except json.JSONDecodeError as error:
+        fault = f"{error.msg[:1].lower()}{error.msg[1:]}"
+        raise NotJson(f"{fault}, at line {error.lineno}, column {error.colno}") from None
+    except NotJson:
+        raise
+    except ValueError:  # more digits than Python reads
+        raise NotJson("a number has too many digits") from None
+
+
+def _run(decoder: json.JSONDecoder, text: str) -> Any:
+    if text.count("[") + text.count("{") > DEPTH and _depth(text) > DEPTH:
+        raise NotJson(f"it is nested deeper than {DEPTH} levels")
+    if text[:1] == "\ufeff":
+        raise NotJson("it begins with a byte order mark")
+    return decoder.decode(text)
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match[0] in "]}":
+            depth -= 1
+    return deepest
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise NotJson(f"an object names {twice[:60]!r} twice")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise NotJson(f"{name} is no JSON")
+
+
+# Numbers are not made where only their form matters.
+_LOOKS = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_constant)
+_CHECKS = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_constant, object_pairs_hook=_object)
+_READS = json.JSONDecoder(parse_constant=_constant, object_pairs_hook=_object)

@@ -1,0 +1,97 @@
+"""How operations are described in the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from payloads import BYTES, JSON
+from portal.api.blueprint import blueprint
+from portal.api.problems import TYPE
+from portal.api.schemas import COMPONENTS, MOST, Json, ref
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+ALWAYS = (401, 422, 503)  # what any operation may answer
+EXAMPLE = "demo/hello"  # the topic of the samples
+
+BY_PATH: Json = {
+    "name": "topic",
+    "in": "path",
+    "required": True,
+    "description": "The topic. Its slashes may stand as they are or as `%2F`; other characters are percent-encoded as in any address.",
+    "schema": {"type": "string", "minLength": 1, "pattern": "^[^+#\\u0000]+$"},
+    "example": EXAMPLE,
+}
+IF_NONE_MATCH: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of a value that you have: if it is still the same, the answer is 304.",
+    "schema": {"type": "string"},
+}
+LAST_EVENT_ID: Json = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The `id` of the last event that you have got: what came since then is sent first.",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
+}
+ETAG: Json = {"ETag": {"description": "The number of the message, in quotes.", "schema": {"type": "string"}}}
+ANY_PAYLOAD: Json = {
+    JSON: {"schema": {}},
+    "text/plain": {"schema": {"type": "string"}},
+    BYTES: {"schema": {}},
+}
+EVENTS: Json = {"text/event-stream": {"schema": {"type": "string"}}}
+_MANY: Json = {"type": "array", "items": ref("Message"), "minItems": 1, "maxItems": MOST}
+MESSAGES: Json = {JSON: {"schema": {"oneOf": [ref("Message"), _MANY]}}}
+
+
+def documented(
+    summary: str,
+    description: str,
+    *,
+    answers: Json,
+    problems: tuple[int, ...] = (),
+    sample: str,
+    parameters: tuple[Json, ...] = (),
+    body: Json | None = None,
+) -> Callable[[View], View]:
+    """Describe a view; `answers` by status are (description, content, headers)."""
+    responses: Json = {}
+    for status, (what, content, headers) in answers.items():
+        responses[status] = {"description": what}
+        responses[status] |= {"content": content} if content else {}
+        responses[status] |= {"headers": headers} if headers else {}
+    for status in sorted({*ALWAYS, *problems}):
+        responses[str(status)] = HTTPStatus(status).name
+    told: Json = {"summary": summary, "description": description, "responses": responses}
+    told["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": sample}]
+    if parameters:
+        told["parameters"] = list(parameters)
+    if body:
+        told["requestBody"] = {"required": True, "content": body}
+    decorate: Callable[[View], View] = blueprint.doc(**told)
+    return decorate
+
+
+def in_json(name: str) -> Json:
+    """Return the content of an answer in JSON."""
+    return {JSON: {"schema": ref(name)}}
+
+
+def components(spec: Any) -> None:
+    """Add what operations refer to."""
+    for name, schema in COMPONENTS.items():
+        spec.components.schema(name, schema)
+    for status in HTTPStatus:
+        content = {TYPE: {"schema": ref("Problem")}}
+        response: Json = {"description": status.phrase, "content": content}
+        if status == 401:
+            response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+        if status == 503:
+            response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+        spec.components.response(status.name, response, lazy=True)
+    spec.components.security_scheme("basic", {"type": "http", "scheme": "basic"})
+    told = "The same text as with Basic: Base64 of username, colon, password."
+    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": told})
