@@ -22,6 +22,13 @@ def value(found: Value) -> Response:
     return Response(found.payload, content_type=chosen(payloads.kind_of(found.payload)), headers={"ETag": etag(found)})
 
 
+def empty(status: int, **headers: str) -> Response:
+    """Return an answer without a body."""
+    response = Response(status=status, headers=headers)
+    del response.headers["Content-Type"]
+    return response
+
+
 def etag(found: Value) -> str:
     """Return the entity tag of a value."""
     return f'"{found.number}"'

@@ -30,13 +30,14 @@ class QueryParser(FlaskParser):
 
     def handle_error(self, error: ma.ValidationError, *args: Any, **options: Any) -> NoReturn:
         """Say what is wrong with the first parameter that something is wrong with."""
-        name, found = next(iter(error.messages["query"].items()))
+        messages: Any = error.messages
+        name, found = next(iter(messages["query"].items()))
         while not isinstance(found, str):
             found = next(iter(found.values() if isinstance(found, dict) else found))
         raise Problem(422, f"{str(name)[:60]}: {found[:1].lower()}{found[1:].rstrip('.')}", parameter(str(name)))
 
 
-class ApiBlueprint(Blueprint):
+class ApiBlueprint(Blueprint):  # type: ignore[misc]
     """flask-smorest's, with that parser."""
 
     ARGUMENTS_PARSER = QueryParser()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
+
+import marshmallow as ma
 
 from payloads import BYTES, JSON
 from portal.api.blueprint import blueprint
@@ -12,16 +14,16 @@ from portal.api.problems import TYPE
 from portal.api.schemas import COMPONENTS, MOST, Json, ref
 
 View = TypeVar("View", bound=Callable[..., Any])
+Answers = Mapping[int, tuple[str, Json | None, Json | None]]  # by status: description, content, headers
 
-ALWAYS = (401, 422, 503)  # what any operation may answer
+ALWAYS = (401, 503)  # what any operation may answer
 EXAMPLE = "demo/hello"  # the topic of the samples
 
 BY_PATH: Json = {
     "name": "topic",
     "in": "path",
-    "required": True,
-    "description": "The topic. Its slashes may stand as they are or as `%2F`; other characters are percent-encoded as in any address.",
-    "schema": {"type": "string", "minLength": 1, "pattern": "^[^+#\\u0000]+$"},
+    "description": "The topic. Its slashes may stand as they are or as `%2F`; other characters are percent-encoded "
+    "as in any address.",
     "example": EXAMPLE,
 }
 IF_NONE_MATCH: Json = {
@@ -47,32 +49,47 @@ _MANY: Json = {"type": "array", "items": ref("Message"), "minItems": 1, "maxItem
 MESSAGES: Json = {JSON: {"schema": {"oneOf": [ref("Message"), _MANY]}}}
 
 
-def documented(
+def operation(
+    method: str,
+    rule: str,
     summary: str,
     description: str,
     *,
-    answers: Json,
-    problems: tuple[int, ...] = (),
+    answers: Answers,
     sample: str,
-    parameters: tuple[Json, ...] = (),
+    problems: tuple[int, ...] = (),
+    query: ma.Schema | None = None,
+    headers: tuple[Json, ...] = (),
     body: Json | None = None,
+    needs_body: bool = False,
+    **options: Any,
 ) -> Callable[[View], View]:
-    """Describe a view; `answers` by status are (description, content, headers)."""
+    """Make a view an operation of the API; with a `query`, the view is given its parameters first."""
+    told: Json = {"summary": summary, "description": description, "responses": _responses(answers, problems)}
+    told["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": sample}]
+    if headers:
+        told["parameters"] = list(headers)
+    if body is not None:
+        told["requestBody"] = {"required": needs_body, "content": body}
+
+    def decorate(view: View) -> View:
+        described = blueprint.doc(operationId=view.__name__, **told)(view)
+        if query is not None:
+            described = blueprint.arguments(query, location="query")(described)
+        blueprint.add_url_rule(rule, view.__name__, described, methods=[method], **options)
+        return view
+
+    return decorate
+
+
+def _responses(answers: Answers, problems: tuple[int, ...]) -> Json:
     responses: Json = {}
     for status, (what, content, headers) in answers.items():
-        responses[status] = {"description": what}
-        responses[status] |= {"content": content} if content else {}
-        responses[status] |= {"headers": headers} if headers else {}
+        told: Json = {"description": what, "content": content, "headers": headers}
+        responses[str(status)] = {name: value for name, value in told.items() if value}
     for status in sorted({*ALWAYS, *problems}):
         responses[str(status)] = HTTPStatus(status).name
-    told: Json = {"summary": summary, "description": description, "responses": responses}
-    told["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": sample}]
-    if parameters:
-        told["parameters"] = list(parameters)
-    if body:
-        told["requestBody"] = {"required": True, "content": body}
-    decorate: Callable[[View], View] = blueprint.doc(**told)
-    return decorate
+    return responses
 
 
 def in_json(name: str) -> Json:

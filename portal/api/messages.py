@@ -13,9 +13,8 @@ from flask.typing import ResponseReturnValue
 from payloads import JSON
 from portal import hub
 from portal.api import answers, bodies, sockets
-from portal.api.blueprint import blueprint
 from portal.api.callers import caller
-from portal.api.described import EVENTS, LAST_EVENT_ID, MESSAGES, documented, in_json
+from portal.api.described import EVENTS, LAST_EVENT_ID, MESSAGES, in_json, operation
 from portal.api.problems import Place, Problem, header, pointer
 from portal.api.schemas import StreamQuery
 from portal.hub import Outgoing
@@ -24,8 +23,9 @@ from portal.worker_client import Refused
 NUMBER = re.compile(r"[0-9]{1,15}|[0-8][0-9]{15}", re.ASCII)  # below 2**53
 
 
-@blueprint.route("/me")
-@documented(
+@operation(
+    "GET",
+    "/me",
     "See who you are",
     "And which topics you may use.",
     answers={200: ("You.", in_json("Me"), None)},
@@ -39,15 +39,17 @@ def me() -> ResponseReturnValue:
     return Response(json.dumps(told), content_type=JSON)
 
 
-@blueprint.route("/messages", methods=["POST"])
-@documented(
+@operation(
+    "POST",
+    "/messages",
     "Publish messages",
     "One, or an array of up to 1,000: all of them or, if one cannot be published, none.",
     answers={200: ("They are published.", in_json("Published"), None)},
-    problems=(400, 403, 406, 413, 415),
+    problems=(400, 403, 406, 413, 415, 422),
     sample="""curl -u "$LOGIN" -H "Content-Type: application/json" "$URL/messages" \\
   -d '[{"topic": "demo/a", "value": 1, "qos": 1}, {"topic": "demo/b", "text": "hello", "retain": true}]'""",
     body=MESSAGES,
+    needs_body=True,
 )
 def publish() -> ResponseReturnValue:
     answers.hold_to(JSON)
@@ -62,17 +64,18 @@ def publish() -> ResponseReturnValue:
     return Response(json.dumps({"numbers": numbers}), content_type=JSON)
 
 
-@blueprint.route("/messages")
-@blueprint.arguments(StreamQuery(), location="query")
-@documented(
+@operation(
+    "GET",
+    "/messages",
     "Follow messages",
-    "Server-Sent Events, as they are published: `message` and `deleted` with a value in JSON as data and its number as id; "
-    "`gap` where messages are missing that are not kept any more; `dropped` with a count where you have read too slowly. "
-    "A comment comes every 15 s when there is nothing else.",
+    "Server-Sent Events, as they are published: `message` and `deleted` with a value in JSON as data and its number "
+    "as id; `gap` where messages are missing that are not kept any more; `dropped` with a count where you have read "
+    "too slowly. A comment comes every 15 s when there is nothing else.",
+    query=StreamQuery(),
     answers={200: ("Events, without an end.", EVENTS, None)},
     problems=(400, 403, 406),
     sample='curl -N -u "$LOGIN" -G "$URL/messages" --data-urlencode "filter=demo/#"',
-    parameters=(LAST_EVENT_ID,),
+    headers=(LAST_EVENT_ID,),
 )
 def follow(query: dict[str, Any]) -> ResponseReturnValue:
     answers.hold_to(answers.EVENTS)

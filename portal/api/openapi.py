@@ -14,12 +14,16 @@ from portal.api.topics import TopicConverter, schema_of
 
 NAME = "gatehouse_api"  # in the application's extensions
 
-DESCRIPTION = """\
-Topics and their last values, shared with what MQTT and OPC UA clients see. Come with the username and the password of an HTTP integration, by Basic or by Bearer. \
-Basic ends a username with its first colon, so an integration whose username has a colon cannot come in here.
-
-Errors are problem details (RFC 9457); `errors` names the parameter, the header, or by JSON Pointer the place in the body that one is about. \
-A request body has 256 KiB at most. A login that is refused is answered late, as with every protocol."""
+DESCRIPTION = "\n\n".join(
+    (
+        "Topics and their last values, shared with what MQTT and OPC UA clients see.",
+        "Come with username and password of an HTTP integration, by Basic or by Bearer, whose token is the same "
+        "text: Base64 of username, colon, password. A username ends with the first colon, so an integration whose "
+        "username has one cannot come in here. A login that is refused is answered late, as with every protocol.",
+        "Errors are problem details (RFC 9457): `errors` names the parameter, the header, or by JSON Pointer the place "
+        "in the body that one is about. A request body has 256 KiB at most.",
+    )
+)
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]

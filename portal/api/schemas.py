@@ -1,4 +1,4 @@
-"""The shapes of what goes in and out: parameters of queries, which are held to them, and bodies, which are described."""
+"""The shapes of what goes in and out: queries, which are held to them, and bodies, which are described by them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ class ValuesQuery(ma.Schema):
     prefix = ma.fields.String(
         load_default="",
         validate=_no_wildcard,
-        metadata={"description": "Only topics that begin with it, such as `plant/line1/`."},
+        metadata={
+            "pattern": "^[^+#\\u0000]*$",
+            "description": "Only topics that begin with it, such as `plant/line1/`.",
+        },
     )
     limit = _limit()
     cursor = ma.fields.String(load_default=None, metadata={"description": "The `cursor` of the page before."})
@@ -88,7 +91,9 @@ class StreamQuery(ma.Schema):
         ma.fields.String(),
         required=True,
         validate=ma.validate.Length(1, MOST_FILTERS, error=f"must be there 1 to {MOST_FILTERS} times"),
-        metadata={"description": "A topic filter as in MQTT, such as `plant/+/temperature` or `#`; repeat it for more."},
+        metadata={
+            "description": "A topic filter as in MQTT, such as `plant/+/temperature` or `#`; repeat it for more."
+        },
     )
 
 
@@ -102,11 +107,17 @@ def ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-_TOPIC = {"type": "string", "minLength": 1, "description": "A topic name, without wildcards."}
+_BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+_TOPIC = {"type": "string", "pattern": "^[^+#\\u0000]+$", "description": "A topic name, without wildcards."}
 _PAYLOAD: Json = {
     "value": {"description": "The payload, where it is JSON: any JSON."},
     "text": {"type": "string", "description": "The payload, where it is other text."},
-    "base64": {"type": "string", "contentEncoding": "base64", "description": "The payload, where it is other bytes."},
+    "base64": {
+        "type": "string",
+        "pattern": _BASE64,
+        "contentEncoding": "base64",
+        "description": "The payload, where it is other bytes.",
+    },
 }
 _FILTERS = {"type": "array", "items": {"type": "string"}}
 
@@ -172,7 +183,10 @@ COMPONENTS: dict[str, Json] = {
                     ["detail"],
                     {
                         "detail": {"type": "string"},
-                        "pointer": {"type": "string", "description": "Into the body: a JSON Pointer, such as `#/3/topic`."},
+                        "pointer": {
+                            "type": "string",
+                            "description": "Into the body: a JSON Pointer, such as `#/3/topic`.",
+                        },
                         "parameter": {"type": "string", "description": "A parameter of the path or the query."},
                         "header": {"type": "string", "description": "A header."},
                     },

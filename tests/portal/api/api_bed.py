@@ -44,7 +44,9 @@ class Bed:
         self.looper.start()
         self.answers = Answers(self.server.actions(), {})
         self.looper.run(self.server.start({"http": [handover.listen(folder, handover.STREAMS)]}, {}), 5)
-        self.looper.run(self.answers.start(unix.listen(folder, worker_client.socket_name("mqtt"), socket.SOCK_STREAM)), 5)
+        self.looper.run(
+            self.answers.start(unix.listen(folder, worker_client.socket_name("mqtt"), socket.SOCK_STREAM)), 5
+        )
         self.app = application.create_app(self.settings)
         self.client = self.app.test_client()
 
@@ -78,9 +80,7 @@ class Bed:
 
     def say(self, topic: str, payload: bytes, *, retain: bool = False, by: int = 2) -> int:
         """Have another client publish."""
-        return int(
-            self.on_loop(lambda: self.hub.publish(topic, payload, retain=retain, integration_id=by).number)
-        )
+        return int(self.on_loop(lambda: self.hub.publish(topic, payload, retain=retain, integration_id=by).number))
 
     def stored(self, topic: str) -> bytes | None:
         found = self.on_loop(lambda: self.hub.get(topic))
@@ -110,7 +110,7 @@ class Bed:
         self.looper.stop(5)
 
 
-def basic(username: str, password: str = "right", scheme: str = "Basic") -> str:
+def basic(username: str, password: str = "right", scheme: str = "Basic") -> str:  # noqa: S107 - a test's
     return f"{scheme} {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from protocols.contract import Grant, Refusal, Wait
 from portal.patient import WAITED, Later
+from protocols.contract import Grant, Refusal, Wait
 from tests.portal.api.api_bed import Bed, basic, problem, received
 
 ROOM = 256 * 1024
@@ -68,7 +68,9 @@ FAULTS: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "place"), FAULTS, ids=[f"{place or 'body'}-{n}" for n, (_, place) in enumerate(FAULTS)])
+@pytest.mark.parametrize(
+    ("fault", "place"), FAULTS, ids=[f"{place or 'body'}-{n}" for n, (_, place) in enumerate(FAULTS)]
+)
 def test_a_fault_is_named_and_nothing_is_published(bed: Bed, fault: Any, place: str) -> None:
     inside = place.rstrip("/")
     if isinstance(fault, dict) or not place:
@@ -286,7 +288,9 @@ def test_options_say_what_may_be_asked(bed: Bed) -> None:
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
 
 
-def test_while_the_protocol_servers_are_away_clients_are_told_to_come_back(bed: Bed, caplog: pytest.LogCaptureFixture) -> None:
+def test_while_the_protocol_servers_are_away_clients_are_told_to_come_back(
+    bed: Bed, caplog: pytest.LogCaptureFixture
+) -> None:
     bed.looper.run(bed.answers.stop(), 5)
     for answer in (bed.get("/values/a"), bed.put("/values/a", b"1"), bed.post(GOOD), bed.get("/messages?filter=a")):
         problem(answer, 503)

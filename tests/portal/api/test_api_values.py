@@ -71,7 +71,23 @@ def test_what_a_client_does_not_accept_is_not_sent(bed: Bed) -> None:
         problem(bed.get(path, headers={"Accept": "text/html"}), 406, header="Accept")
 
 
-TOPICS = ["a", "a/b", "/a", "a/", "//", "/", "a//b", "a b", "ä/\N{SNOWMAN}", "a?b", "a%2Fb", "a\nb", "100%", "a;b=c&d", "."]
+TOPICS = [
+    "a",
+    "a/b",
+    "/a",
+    "a/",
+    "//",
+    "/",
+    "a//b",
+    "a b",
+    "ä/\N{SNOWMAN}",
+    "a?b",
+    "a%2Fb",
+    "a\nb",
+    "100%",
+    "a;b=c&d",
+    ".",
+]
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -294,7 +310,9 @@ def test_a_parameter_that_cannot_be_used_is_named(bed: Bed, path: str, query: st
         problem(bed.get(f"{path}?{query}", **options), status, parameter=name)
 
 
-@pytest.mark.parametrize(("query", "name"), [("qos=3", "qos"), ("retain=1", "retain"), ("retain=yes", "retain"), ("x=", "x")])
+@pytest.mark.parametrize(
+    ("query", "name"), [("qos=3", "qos"), ("retain=1", "retain"), ("retain=yes", "retain"), ("x=", "x")]
+)
 def test_a_parameter_of_a_write_that_cannot_be_used_stores_nothing(bed: Bed, query: str, name: str) -> None:
     problem(bed.put(f"/values/a?{query}", b"1"), 422, parameter=name)
     assert bed.stored("a") is None
@@ -312,3 +330,12 @@ def test_permissions_hold(bed: Bed) -> None:
     assert bed.put("/values/all", b"2", **who).status_code == 204
     assert [value["topic"] for value in bed.get("/values", **who).get_json()["values"]] == ["bob/x"]
     assert bed.stored("ada/secret") == b"1"
+
+
+def test_an_answer_without_a_body_has_no_type(bed: Bed) -> None:
+    zipped = {"Accept-Encoding": "gzip"}
+    written = bed.put("/values/a", b"1", headers=zipped)
+    same = bed.get("/values/a", headers={**zipped, "If-None-Match": written.headers["ETag"]})
+    for answer, status in ((written, 204), (same, 304), (bed.ask("DELETE", "/values/a", headers=zipped), 204)):
+        assert answer.status_code == status
+        assert "Content-Type" not in answer.headers
