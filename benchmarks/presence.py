@@ -6,10 +6,9 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from benchmarks import processes, seed
+from benchmarks import cuts, processes, seed
 from benchmarks.load import Load, LoadFailed
 from benchmarks.report import Table, met, milliseconds, percentile
 from benchmarks.seed import Credential
@@ -17,15 +16,13 @@ from benchmarks.stack import Gatehouse
 
 RATE = 500  # new clients a second
 VISIBLE_GOAL = 0.100  # seconds, 99th percentile
-CUT_GOAL = 0.250  # seconds, every one
 LOOK = 0.002  # seconds between two looks into the database
 PATIENCE = 15  # seconds for the last client to be seen
-BETWEEN_CUTS = 0.1
 
 
 def measure(*, quick: bool) -> list[Table]:
     """Return how long it takes from CONNECT to the database, and from the click to the closed socket."""
-    arriving, staying, cuts = (RATE, 200, 5) if quick else (20 * RATE, 2_000, 50)
+    arriving, staying, count = (RATE, 200, 5) if quick else (20 * RATE, 2_000, 50)
     _check_file_limit(arriving)
     gatehouse = Gatehouse()
     credentials = seed.fill(gatehouse.settings, arriving)
@@ -37,12 +34,12 @@ def measure(*, quick: bool) -> list[Table]:
             goal = f"p99 ≤ {milliseconds(VISIBLE_GOAL)}"
             table.add("CONNECT sent → in the database", *cells, goal, met(percentile(visible, 99) <= VISIBLE_GOAL))
             _wait_until_empty(reader)
-            closed, others = _cut(gatehouse, credentials[:staying], cuts)
-            goal = f"each ≤ {milliseconds(CUT_GOAL)}"
-            table.add("Deactivate clicked → socket closed", *_percentiles(closed), goal, met(max(closed) <= CUT_GOAL))
+            closed, others = _cut(gatehouse, credentials[:staying], count)
+            goal = f"each ≤ {milliseconds(cuts.GOAL)}"
+            table.add("Deactivate clicked → socket closed", *_percentiles(closed), goal, met(max(closed) <= cuts.GOAL))
     table.notes.append(
         f"{arriving:,} clients came at {RATE}/s, each with credentials of its own, and stayed; the load was at most "
-        f"{milliseconds(late)} behind. Then {staying:,} were connected and {cuts} deactivated one by one; "
+        f"{milliseconds(late)} behind. Then {staying:,} were connected and {count} deactivated one by one; "
         f"{others:,} others lost their connection."
     )
     return [table]
@@ -100,31 +97,18 @@ def _wait_until_empty(reader: sqlite3.Connection) -> None:
     processes.wait_until(empty, 30, "every connection to be gone", every=0.2)
 
 
-def _cut(gatehouse: Gatehouse, credentials: list[Credential], cuts: int) -> tuple[list[float], int]:
+def _cut(gatehouse: Gatehouse, credentials: list[Credential], count: int) -> tuple[list[float], int]:
     """Deactivate some integrations; return the seconds from click to closed socket, and how many others were closed."""
-    step = len(credentials) // cuts
-    chosen = range(0, step * cuts, step)
-    clicked: dict[int, float] = {}
+    step = len(credentials) // count
+    chosen = range(0, step * count, step)
     with gatehouse.browser() as browser, _hold(gatehouse, credentials) as load:
         load.answer()
         time.sleep(1)
-        for number in chosen:
-            clicked[number] = time.monotonic()
-            answer = browser.post(f"/integrations/{credentials[number].id}/deactivate")
-            if answer.status != 303:
-                raise RuntimeError(f"deactivating was answered by {answer.status}")
-            time.sleep(BETWEEN_CUTS)
-        time.sleep(1)
+        clicked = cuts.click(browser, [credentials[number].id for number in chosen])
         lost: list[float | None] = load.go_on()["lost"]
-    closed = [_seconds(lost[number], at) for number, at in clicked.items()]
+    closed = [cuts.took(at, lost[number]) for number, at in zip(chosen, clicked, strict=True)]
     return closed, sum(at is not None for at in lost) - len(closed)
 
 
-def _seconds(closed_at: float | None, clicked_at: float) -> float:
-    """Return how long it took; a connection that was never closed took for ever."""
-    return float("inf") if closed_at is None else closed_at - clicked_at
-
-
-def _percentiles(seconds: list[float]) -> tuple[Any, ...]:
-    times = (percentile(seconds, 50), percentile(seconds, 99), max(seconds))
-    return (f"{len(seconds):,}", *map(milliseconds, times))
+def _percentiles(seconds: list[float]) -> tuple[str, ...]:
+    return (f"{len(seconds):,}", *cuts.percentiles(seconds))

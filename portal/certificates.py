@@ -29,10 +29,6 @@ class End:
         """Return when clients will meet another certificate, or one that has expired."""
         return renewal.planned(self.not_after) if self.renews else self.not_after
 
-    @property
-    def of(self) -> str:
-        return renewal.OF[self.part]
-
 
 @dataclass(slots=True)
 class Notices:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -102,9 +102,9 @@ class Snapshot:
         """Return what is compared instead of the password: of one length, and useless outside this process."""
         return blake2b(password, key=self._key, digest_size=32).digest()
 
-    def revisions(self) -> dict[int, int]:
-        """Return the revision of each integration by id."""
-        return {entry.id: entry.revision for entry in self._by_id.values()}
+    def ids(self) -> KeysView[int]:
+        """Return the id of every integration."""
+        return self._by_id.keys()
 
     def entries(self) -> list[Entry]:
         """Return every integration."""

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import peewee as pw
+
 from portal.credentials import Entry, Sealer, SealError, Snapshot
 from portal.db import database
 from portal.kinds import KINDS
-from portal.models import Integration, Revision, tuples
+from portal.models import Integration, Revision, in_one_row, tuples
 
 log = logging.getLogger(__name__)
 
-READ_ROWS = 500
+NOTHING = -1  # the revision of whom nothing was read
 UNSEALED = b""  # the digest of a password that could not be opened: it equals no password's
 
 
@@ -40,7 +42,7 @@ class Gate:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
         self._snapshot = Snapshot()
-        self._revision = -1
+        self._revision = NOTHING
         self.read_at = 0.0  # when the last reading that the snapshot is as new as began, in monotonic seconds
 
     def named(self, username: str) -> Entry | None:
@@ -87,12 +89,10 @@ class Gate:
             if revision == self._revision:
                 self.read_at = began
                 return withdrawn
-            current = dict(tuples(Integration.select(Integration.id, Integration.revision)))
-            known = self._snapshot.revisions()
-            changed = [key for key, value in current.items() if known.get(key) != value]
-            fresh = list(self._read(changed))
+            # A counter that went back is that of another database, of which nothing is known.
+            fresh = list(self._read(self._revision if revision > self._revision else NOTHING))
+            withdrawn.deleted = self._deleted(fresh)
         self._report_unsealed(fresh)
-        withdrawn.deleted = [key for key in known if key not in current]
         for entry in fresh:
             self._compare(entry, withdrawn)
         # Only now may anybody be cut: from here on the new snapshot refuses whoever comes back.
@@ -101,6 +101,15 @@ class Gate:
         self._revision = revision
         self.read_at = began
         return withdrawn
+
+    def _deleted(self, fresh: list[Entry]) -> list[int]:
+        """Return who is not in the database any more: all are looked at only if some are missing."""
+        known = self._snapshot.ids()
+        added = sum(entry.id not in known for entry in fresh)
+        if Integration.select(pw.fn.COUNT(Integration.id)).scalar() == len(known) + added:
+            return []
+        there = set(in_one_row("json_group_array(id)", "json_agg(id)", "integration") or ())
+        return [integration_id for integration_id in known if integration_id not in there]
 
     def _report_unsealed(self, entries: list[Entry]) -> None:
         names = [entry.username for entry in entries if entry.digest == UNSEALED]
@@ -126,7 +135,8 @@ class Gate:
         if topics != (before.username, before.publish, before.subscribe):
             withdrawn.permitted.append(entry)
 
-    def _read(self, integration_ids: list[int]) -> Iterator[Entry]:
+    def _read(self, since: int) -> Iterator[Entry]:
+        """Yield the entries that have changed since a revision."""
         columns = (
             Integration.id,
             Integration.username,
@@ -138,10 +148,8 @@ class Gate:
             Integration.subscribe_filters,
             Integration.deactivation,
         )
-        for start in range(0, len(integration_ids), READ_ROWS):
-            part = integration_ids[start : start + READ_ROWS]
-            for row in tuples(Integration.select(*columns).where(Integration.id.in_(part))):
-                yield self._entry(*row)
+        for row in tuples(Integration.select(*columns).where(Integration.revision > since)):
+            yield self._entry(*row)
 
     def _entry(
         self, id: int, username: str, type: str, active: bool, sealed: bytes, revision: int, *others: Any

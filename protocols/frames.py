@@ -11,7 +11,7 @@ import msgpack
 
 LONGEST = 16 * 1024 * 1024  # bytes of a frame
 MOST_ELEMENTS = 65_536  # of one list or mapping: room is made for as many as are announced
-_PIECE = 256 * 1024  # bytes that come at once, and that are kept room for
+_ROOM = 64 * 1024  # bytes that there is room for from the start
 
 Frame = list[object]
 
@@ -51,12 +51,12 @@ class Frames:
         except msgpack.OutOfData:
             if self.held > LONGEST:
                 raise ValueError("a frame is too long") from None
-            if not self.held and self._arrived > LONGEST:  # it may have grown
-                self._unpacker, self._arrived, self._used = _unpacker(), 0, 0
             return None
         except (msgpack.FormatError, msgpack.StackError) as error:  # without a text
             raise ValueError(f"no msgpack ({type(error).__name__})") from None
         self._used = self._unpacker.tell()
+        if not self.held and self._arrived > LONGEST:  # it may have grown
+            self._unpacker, self._arrived, self._used = _unpacker(), 0, 0
         if not isinstance(frame, list):
             raise ValueError(f"a frame is a list, not {type(frame).__name__}")
         return frame
@@ -65,8 +65,8 @@ class Frames:
 def _unpacker() -> msgpack.Unpacker:
     return msgpack.Unpacker(
         unicode_errors="surrogatepass",
-        read_size=_PIECE,
-        max_buffer_size=LONGEST + 2 * _PIECE,
+        read_size=_ROOM,
+        max_buffer_size=LONGEST + _ROOM,
         max_array_len=MOST_ELEMENTS,
         max_map_len=MOST_ELEMENTS,
         max_ext_len=0,

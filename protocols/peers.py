@@ -11,6 +11,7 @@ from protocols.frames import Frame, Frames
 
 log = logging.getLogger(__name__)
 
+PIECE = 32 * 1024  # bytes that are looked at at once: at worst each of them is an object to be made
 TURN = 0.001  # seconds in one turn of the loop for all peers together; what has been begun is finished
 
 
@@ -55,6 +56,7 @@ class Peer(asyncio.Protocol):
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._frames = Frames()
+        self._pieces: deque[bytes] = deque()  # of what has arrived, to be looked at
         self._is_due = False
         self._is_held = False
         self.is_open = False
@@ -68,12 +70,8 @@ class Peer(asyncio.Protocol):
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
-        try:
-            self._frames.feed(data)
-        except ValueError as error:
-            self.give_up(str(error))
-        else:
-            self.wake()
+        self._pieces.extend(data[start : start + PIECE] for start in range(0, len(data), PIECE))
+        self.wake()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
@@ -85,11 +83,12 @@ class Peer(asyncio.Protocol):
             self._turns.add(self)
 
     def step(self) -> bool:
-        """Act on one frame; return False if there is none for now."""
+        """Act on one frame, or look at one piece of what has arrived; return False if there is neither for now."""
         try:
-            frame = self._frames.next() if self.is_ready() else None
-            if frame is not None:
+            if self.is_ready() and (frame := self._next()) is not None:
                 self.act(frame)
+                return True
+            if self.is_ready() and self._pieces:
                 return True
         except ValueError as error:
             self.give_up(str(error))
@@ -98,6 +97,13 @@ class Peer(asyncio.Protocol):
             self._is_held = False
             self.transport.resume_reading()
         return False
+
+    def _next(self) -> Frame | None:
+        frame = self._frames.next() if self._frames.held else None
+        if frame is None and self._pieces:
+            self._frames.feed(self._pieces.popleft())
+            frame = self._frames.next()
+        return frame
 
     def is_ready(self) -> bool:
         """Tell whether frames may be acted on."""

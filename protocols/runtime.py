@@ -82,14 +82,14 @@ class Runtime:
     def start(self) -> None:
         """Start the threads; returns when every listener accepts clients."""
         self._book.listeners = {name: listener.getsockname()[1] for name, listener in self._listeners.items()}
-        while not self._sign_on():
-            time.sleep(RETRY)
-        self._book.start()
+        self._insist(self._prepare)
         self._warden.start()
         self._looper = self._start_server()
+        self._looper.run(self._answers.start(_answering(self._settings, self._part)), STOP)
+        self._insist(self._sign_on)
+        self._book.start()  # whoever is in already is written now: their rows belong to the node's
         self._watcher.start()
         self._start_jobs()
-        self._looper.run(self._answers.start(_answering(self._settings, self._part)), STOP)
         process.collect_rarely()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
 
@@ -107,17 +107,25 @@ class Runtime:
         self._sign_off()
         self._lock.close()
 
-    def _sign_on(self) -> bool:
-        """Read the credentials and announce the node; return False if the database is unavailable."""
-        try:
-            with db.connected():
-                self._gate.refresh()
-                self._warden.read()
-                presence.start_node(self._node_id, clock.now(), self._book.listeners)
-        except db.Unavailable as error:
-            log.error("waiting for the database, nobody can connect: %s", str(error).strip())
-            return False
-        return True
+    def _insist(self, work: Callable[[], None]) -> None:
+        """Do with the database what the start depends on, however long that is away."""
+        while True:
+            try:
+                with db.connected():
+                    return work()
+            except db.Unavailable as error:
+                log.error("waiting for the database, nobody can connect: %s", str(error).strip())
+                time.sleep(RETRY)
+
+    def _prepare(self) -> None:
+        """Read the credentials, and sign off an earlier run that could not."""
+        self._gate.refresh()
+        self._warden.read()
+        presence.stop_node(self._node_id)
+
+    def _sign_on(self) -> None:
+        """Announce the node, once its server accepts clients: the pages call it up from now on."""
+        presence.start_node(self._node_id, clock.now(), self._book.listeners)
 
     def _sign_off(self) -> None:
         try:

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from benchmarks import load
 from benchmarks.load import LoadFailed
 from benchmarks.measurements import PACE, PAYLOAD
+from benchmarks.opcua import cut
 from benchmarks.opcua.servers import Server
 from benchmarks.report import Table, met, milliseconds, percentile
 from benchmarks.seed import Credential
@@ -173,4 +174,5 @@ TASKS = (
     Task("Offline seen", _offline),
     Task("Notification", _latency),
     Task("MQTT round trip", _beside),
+    Task("Deactivate clicked", cut.add),
 )

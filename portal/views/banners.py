@@ -7,9 +7,11 @@ from hashlib import blake2b
 
 from flask import Flask, current_app
 
-from portal import clock, presence
+from portal import clock, presence, renewal
 from portal.certificates import End, Notices
 from portal.views.current import settings
+
+PLACES = {"mqtt": "listeners", "opcua": "opcua"}  # where the page *Server* shows the certificate of a part
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +20,14 @@ class Banners:
 
     down: presence.Down
     ends: tuple[End, ...]
-    expired: frozenset[str]  # the parts whose certificates have ended
+    past: frozenset[str]  # the parts whose certificates should have been renewed, or have expired
 
     @property
     def version(self) -> str:
         """Return a word for this state."""
         if not self.ends:
             return self.down.version
-        told = blake2b(repr((self.ends, sorted(self.expired))).encode(), digest_size=6).hexdigest()
+        told = blake2b(repr((self.ends, sorted(self.past))).encode(), digest_size=6).hexdigest()
         return f"{self.down.version}-{told}"
 
 
@@ -33,13 +35,14 @@ def init_app(app: Flask) -> None:
     """Know the certificates, and let pages say what there is to say."""
     app.extensions["gatehouse_notices"] = Notices(app.extensions["gatehouse_settings"])
     app.add_template_global(now, "banners_now")
+    app.jinja_env.globals.update(CERTIFICATE_OF=renewal.OF, CERTIFICATE_AT=PLACES)
 
 
 def now() -> Banners:
     """Return what there is to say now."""
     at = clock.now()
     ends = notices().now(at)
-    return Banners(presence.down(settings(), at), ends, frozenset(end.part for end in ends if end.not_after <= at))
+    return Banners(presence.down(settings(), at), ends, frozenset(end.part for end in ends if end.at <= at))
 
 
 def notices() -> Notices:

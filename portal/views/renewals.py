@@ -13,8 +13,6 @@ from portal.views.pieces import question
 
 blueprint = Blueprint("renewals", __name__, url_prefix="/server/certificate/<any(mqtt, opcua):part>")
 
-PLACES = {"mqtt": "listeners", "opcua": "opcua"}  # where the page *Server* shows the certificate of a part
-
 
 @blueprint.before_request
 @login_required  # type: ignore[untyped-decorator]
@@ -25,7 +23,7 @@ def _begin() -> None:
 @blueprint.get("/renew")
 def confirm(part: str) -> ResponseReturnValue:
     """Ask before clients have to trust another certificate."""
-    return question("_confirm_renewal.html", part=part, of=renewal.OF[part], place=PLACES[part])
+    return question("_confirm_renewal.html", part=part)
 
 
 @blueprint.post("/renew")
@@ -34,4 +32,4 @@ def renew(part: str) -> ResponseReturnValue:
     certificates.renew(part, settings(), session.actor())
     banners.notices().forget()
     flash(f"The certificate of {renewal.OF[part]} is renewed.")
-    return redirect(url_for("server.page", _anchor=PLACES[part]), 303)
+    return redirect(url_for("server.page", _anchor=banners.PLACES[part]), 303)

@@ -134,7 +134,8 @@ class Channel(SecureConnection):
         """Use one of the policies that are offered, and no other."""
         factory = next((policy for policy in self._policies if policy.matches(uri, mode)), None)
         if factory is None:
-            raise FrameError(_Codes.BadSecurityPolicyRejected, f"security policy {uri!r} in mode {mode} is not offered")
+            known = f" in mode {mode.name}" if mode is not None else ""
+            raise FrameError(_Codes.BadSecurityPolicyRejected, f"security policy {uri!r}{known} is not offered")
         if uri != SecurityPolicyNone.URI:
             self.certificate = _checked(peer_certificate)
         self.security_policy = factory.create(peer_certificate if self.certificate is not None else None)

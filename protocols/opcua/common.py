@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from protocols.contract import Authenticate, Presence
 from protocols.hits import Hits
 from protocols.journal import Journal
+from protocols.opcua.aside import Aside
 from protocols.opcua.held import Held
 from protocols.opcua.limits import Limits
 from protocols.opcua.sightings import Sightings
@@ -54,6 +55,7 @@ class Common:
     journal: Journal
     tally: Tally
     held: Held
+    aside: Aside
     hits: Hits = field(default_factory=Hits)
     sessions: dict[int, set[Session]] = field(default_factory=dict)  # logged in, by integration
 

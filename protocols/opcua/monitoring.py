@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import islice
+
 from asyncua import ua
 from asyncua.server.monitored_item_service import MonitoredItemData, MonitoredItemService, MonitoredItemValues
 from asyncua.ua import uaprotocol_auto
 
 _Codes = ua.StatusCodes
+_TURN = 1_000  # items, which take a millisecond or two
 _DataChangeFilter = uaprotocol_auto.DataChangeFilter  # what is decoded; ua.DataChangeFilter is a subclass of it
 
 
@@ -67,6 +71,13 @@ class MonitoredItems(MonitoredItemService):
         return ua.MonitoredItemModifyResult(
             RevisedSamplingInterval=self.isub.data.RevisedPublishingInterval, RevisedQueueSize=data.queue_size
         )
+
+    def delete_all_monitored_items(self) -> None:
+        """Delete all items, some in each turn of the loop: there may be thousands, and others wait."""
+        for mid in list(islice(self._monitored_items, _TURN)):
+            self._delete_monitored_items(mid)
+        if self._monitored_items:
+            asyncio.get_running_loop().call_soon(self.delete_all_monitored_items)
 
     def _delete_monitored_items(self, mid: int) -> ua.StatusCode:
         data = self._monitored_items.pop(mid, None)

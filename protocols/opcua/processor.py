@@ -1,31 +1,26 @@
-"""One connection without its socket: frames in, answers to a transport out.
-
-asyncua's processor, of which the queue of publish requests is used; what is served, when, and to whom is decided here.
-"""
+"""What the client of one connection asks for, and what it is answered.  Frames and channel: `protocols.opcua.link`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 from typing import Any
 
 from asyncua import ua
-from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import ServiceError
-from asyncua.server.uaprocessor import PublishRequestData, UaProcessor
-from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, struct_to_binary
+from asyncua.server.uaprocessor import PublishRequestData
+from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary
 
 from protocols.opcua import door, login, quick
 from protocols.opcua.certificate import ServerCertificate
-from protocols.opcua.channel import Channel
 from protocols.opcua.common import Common
 from protocols.opcua.core import Core
 from protocols.opcua.decoding import Bounded, decoded
-from protocols.opcua.endpoints import policies
 from protocols.opcua.errors import FrameError, Refused, fault
-from protocols.opcua.frames import CLOSE, HELLO, MESSAGE, OPEN, Frame
-from protocols.opcua.limits import MIB
+from protocols.opcua.frames import MESSAGE, Frame
+from protocols.opcua.link import Link
 from protocols.opcua.services import SERVICES
 from protocols.opcua.session import Session
+from protocols.opcua.weight import weigh
 from protocols.tally import Counts
 
 _Codes = ua.StatusCodes
@@ -33,47 +28,16 @@ _Ids = ua.ObjectIds
 _PLAIN_BODY = 24  # where it starts in a message that nothing secures
 
 
-class Processor(UaProcessor):
-    """Takes the frames of one client in, one by one."""
-
-    session: Session | None
-    _connection: Channel
+class Processor(Link):
+    """Answers what one client asks for, one request after the other."""
 
     def __init__(self, core: Core, common: Common, own: ServerCertificate, transport: Any, address: str) -> None:
-        limits = common.limits
-        chunks = limits.max_chunks * max(limits.max_message // (2 * MIB), 1)
-        wire = TransportLimits(limits.max_chunk, limits.max_chunk, chunks, limits.max_message)
-        super().__init__(core, transport, wire)
-        self._connection = self.channel = Channel(policies(own), self._limits, limits)
-        self._core = core
-        self._common = common
-        self._own = own
-        self._address = address
-        self._first_requests = 0
-        self.counts = Counts()
+        super().__init__(core, common, own, transport, address)
         self._reported = Counts()
         self._refused: Refused | None = None
+        self._publishing = asyncio.Lock()
         self.is_logging_in = False
         self.active_at = common.now()  # by the loop's time
-
-    async def take(self, frame: Frame) -> bool:
-        """Take one frame; return whether more may come.  Raises FrameError, and Refused once the client is told so."""
-        if frame.kind == HELLO:
-            self._transport.write(door.greet(frame, self._limits))
-            return True
-        message = self.channel.receive(frame)
-        if frame.kind == CLOSE:
-            return False
-        if not self.is_in:
-            self._check_first(is_whole=message is not None)
-        if message is None:
-            return True
-        body = bytes(message.body())
-        if frame.kind == OPEN:
-            self._open(message, self._bounded(body))
-        else:
-            await self._serve(message.SequenceHeader(), body)
-        return True
 
     def is_quick(self, frame: Frame) -> bool:
         """Tell whether a frame is a whole Read or Write that can be answered at once, unless the space waits."""
@@ -84,84 +48,7 @@ class Processor(UaProcessor):
             and not self.channel.is_secured
         )
 
-    def _bounded(self, body: bytes) -> Bounded:
-        return Bounded(body, self._common.limits.elements)
-
-    def send_response(
-        self,
-        requesthandle: int,
-        seqhdr: ua.SequenceHeader,
-        response: Any,
-        msgtype: bytes = ua.MessageType.SecureMessage,
-    ) -> None:
-        """Send an answer that the client can take, or tell it that there is none."""
-        response.ResponseHeader.RequestHandle = requesthandle
-        self._send(seqhdr, self._encoded(requesthandle, lambda: struct_to_binary(response)), msgtype)
-
-    def _send(self, seqhdr: ua.SequenceHeader, body: bytes, msgtype: bytes = ua.MessageType.SecureMessage) -> None:
-        if self._transport.is_closing():
-            return
-        data = self.channel.message_to_binary(body, message_type=msgtype, request_id=seqhdr.RequestId)
-        self.counts.messages_out += 1
-        self.counts.bytes_out += len(data)
-        self._transport.write(data)
-
-    def _encoded(self, handle: int, encode: Callable[[], bytes]) -> bytes:
-        """Return an answer's bytes, or those of what stands for it."""
-        try:
-            body = encode()
-        except Exception as error:
-            # A value that cannot be encoded, whoever wrote it, must not end the subscriptions of those who monitor it.
-            self._common.journal.fail(self._address, error)
-            return bytes(struct_to_binary(fault(handle, _Codes.BadEncodingError)))
-        if 0 < self._limits.max_message_size < len(body):
-            self._common.hits.counts["max_message"] += len(body) > self._common.limits.max_message
-            return bytes(struct_to_binary(fault(handle, _Codes.BadResponseTooLarge)))
-        return body
-
-    async def forward_publish_response(self, result: ua.PublishResult, requestdata: PublishRequestData) -> None:
-        """Send what a subscription has, and count its values as read."""
-        if self.session is not None and self.session.is_activated():
-            for part in result.NotificationMessage.NotificationData:
-                self.session.caller.values_read += len(getattr(part, "MonitoredItems", ()))
-        await super().forward_publish_response(result, requestdata)
-
-    # --- the channel
-
-    def _open(self, message: ua.Message, body: Bounded) -> None:
-        """Answer OPN."""
-        is_new = not self.channel.is_open()
-        try:
-            request = struct_from_binary(ua.OpenSecureChannelRequest, body)
-        except Exception as error:
-            raise FrameError(_Codes.BadDecodingError, f"an OPN that fails: {type(error).__name__}") from None
-        if is_new:
-            header = message.SecurityHeader()
-            self.channel.select_policy(
-                header.SecurityPolicyURI, header.SenderCertificate, request.Parameters.SecurityMode
-            )
-        response = ua.OpenSecureChannelResponse(Parameters=self.channel.open(request.Parameters, self._core))
-        if is_new:
-            door.check_trust(self._common, self.channel, self._address)
-        self.send_response(
-            request.RequestHeader.RequestHandle, message.SequenceHeader(), response, ua.MessageType.SecureOpen
-        )
-
-    def _check_first(self, *, is_whole: bool) -> None:
-        """Bound what is done for somebody who has not logged in."""
-        limits = self._common.limits
-        self._first_requests += is_whole
-        if self._first_requests > limits.first_requests:
-            raise FrameError(_Codes.BadTcpNotEnoughResources, "too many requests without a login", "first_requests")
-        if self.channel.unfinished > limits.max_first_message:
-            raise FrameError(_Codes.BadTcpMessageTooLarge, "a large message before the login", "max_first_message")
-
     # --- requests
-
-    @property
-    def is_in(self) -> bool:
-        """Tell whether the client has logged in."""
-        return self.session is not None and self.session.is_activated()
 
     async def _serve(self, sequence: ua.SequenceHeader, data: bytes) -> None:
         """Answer one request, with a ServiceFault if need be."""
@@ -173,7 +60,7 @@ class Processor(UaProcessor):
                 handle, answer = known[1].handle, self._answer_known(*known)
             else:
                 body = self._bounded(data)
-                number, header = nodeid_from_binary(body), struct_from_binary(ua.RequestHeader, body)
+                number, header = await self._common.aside.do(len(data), lambda: _head(body))
                 handle, answer = header.RequestHandle, self._answer(number, header, sequence, body)
         except Exception as error:
             raise FrameError(_Codes.BadDecodingError, f"a request that fails: {type(error).__name__}") from None
@@ -194,7 +81,7 @@ class Processor(UaProcessor):
         if isinstance(response, bytes):
             self._send(sequence, response)
         elif response is not None:
-            self.send_response(handle, sequence, response)
+            await self._respond(handle, sequence, response)
 
     def _known(self, data: bytes) -> tuple[Session, quick.Request] | None:
         """Return a Read or a Write that need not go through asyncua's codec."""
@@ -211,7 +98,8 @@ class Processor(UaProcessor):
             return quick.answer_write(handle, await session.write(request.writes), self._common.clock())
         self._check_operations(request.reads.NodesToRead)
         values = await session.read(request.reads)
-        return self._encoded(handle, lambda: quick.answer_read(handle, values, self._common.clock()))
+        now = self._common.clock()
+        return await self._encoded(handle, weigh(values), lambda: quick.answer_read(handle, values, now))
 
     async def _answer(
         self, number: ua.NodeId, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Bounded
@@ -227,20 +115,23 @@ class Processor(UaProcessor):
         if kind == _Ids.PublishRequest_Encoding_DefaultBinary:
             return await self._publish(session, header, sequence, body)
         if kind == _Ids.CreateSubscriptionRequest_Encoding_DefaultBinary:
-            params = decoded(ua.CreateSubscriptionParameters, body)
+            params = await self._decoded(ua.CreateSubscriptionParameters, body)
             result = await session.create_subscription(params, self.forward_publish_response, self.get_publish_request)
             return ua.CreateSubscriptionResponse(Parameters=result)
         if kind == _Ids.TransferSubscriptionsRequest_Encoding_DefaultBinary:
-            params = decoded(ua.TransferSubscriptionsParameters, body)
+            params = await self._decoded(ua.TransferSubscriptionsParameters, body)
             results = await session.transfer_subscriptions(params, self.forward_publish_response)
             return ua.TransferSubscriptionsResponse(Parameters=ua.TransferSubscriptionsResult(Results=results))
         service = SERVICES.get(kind)
         if service is None:
             raise ServiceError(_Codes.BadServiceUnsupported)
-        params = decoded(service.parameters, body)
+        params = await self._decoded(service.parameters, body)
         if service.operations:
             self._check_operations(getattr(params, service.operations))
         return await service.answer(session, params)
+
+    async def _decoded(self, kind: Any, body: Bounded) -> Any:
+        return await self._common.aside.do(len(body), lambda: decoded(kind, body))
 
     def _check_operations(self, operations: list[Any] | None) -> None:
         if not operations:
@@ -258,18 +149,18 @@ class Processor(UaProcessor):
 
     async def _answer_first(self, kind: int, header: ua.RequestHeader, body: Bounded) -> Any:
         if kind == _Ids.GetEndpointsRequest_Encoding_DefaultBinary:
-            params = decoded(ua.GetEndpointsParameters, body)
+            params = await self._decoded(ua.GetEndpointsParameters, body)
             return ua.GetEndpointsResponse(Endpoints=await self._core.get_endpoints(params, self.sockname))
         if kind == _Ids.FindServersRequest_Encoding_DefaultBinary:
-            params = decoded(ua.FindServersParameters, body)
+            params = await self._decoded(ua.FindServersParameters, body)
             return ua.FindServersResponse(Servers=self._core.find_servers(params, sockname=self.sockname))
         if kind == _Ids.CreateSessionRequest_Encoding_DefaultBinary:
-            return await self._create_session(decoded(ua.CreateSessionParameters, body))
+            return await self._create_session(await self._decoded(ua.CreateSessionParameters, body))
         session = self._session(header)
         if kind == _Ids.CloseSessionRequest_Encoding_DefaultBinary:
             self.end("session closed by the client")
             return ua.CloseSessionResponse()
-        params = decoded(ua.ActivateSessionParameters, body)
+        params = await self._decoded(ua.ActivateSessionParameters, body)
         return await self._activate(session, params)
 
     async def _create_session(self, params: ua.CreateSessionParameters) -> ua.CreateSessionResponse:
@@ -297,11 +188,21 @@ class Processor(UaProcessor):
 
     # --- publishing
 
+    async def forward_publish_response(self, result: ua.PublishResult, requestdata: PublishRequestData) -> None:
+        """Send what a subscription has, and count its values as read."""
+        if self.session is not None and self.session.is_activated():
+            for part in result.NotificationMessage.NotificationData:
+                self.session.caller.values_read += len(getattr(part, "MonitoredItems", ()))
+        result.Results = requestdata.results
+        async with self._publishing:  # no answer passes one that takes longer
+            response = ua.PublishResponse(Parameters=result)
+            await self._respond(requestdata.requesthdr.RequestHandle, requestdata.seqhdr, response)
+
     async def _publish(
         self, session: Session, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Bounded
     ) -> None:
         """Answer with what a subscription waits to send, or keep the request until there is something."""
-        params = decoded(ua.PublishParameters, body)
+        params = await self._decoded(ua.PublishParameters, body)
         count, results = session.publish(params.SubscriptionAcknowledgements)
         request = PublishRequestData(requesthdr=header, seqhdr=sequence, results=results)
         while self._publish_results_subs:
@@ -333,6 +234,10 @@ class Processor(UaProcessor):
         self._publish_results_subs.clear()
         if session is not None:
             session.end(reason)
+
+
+def _head(body: Bounded) -> tuple[ua.NodeId, ua.RequestHeader]:
+    return nodeid_from_binary(body), struct_from_binary(ua.RequestHeader, body)
 
 
 _BEFORE_LOGIN = frozenset(

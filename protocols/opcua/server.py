@@ -20,6 +20,7 @@ from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Tr
 from protocols.journal import Journal
 from protocols.listening import most_connections
 from protocols.opcua import certificate, certificates, figures
+from protocols.opcua.aside import Aside
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
 from protocols.opcua.crowd import Crowd
@@ -163,6 +164,7 @@ class OpcUaServer:
         await self.common.sightings.stop()
         await self._space.stop()
         await self._server.stop()
+        self.common.aside.stop()
 
     # --- what an operator may change
 
@@ -224,6 +226,7 @@ class OpcUaServer:
             journal,
             Tally(),
             Held(self._limits),
+            Aside(self._loop),
         )
 
     async def _start_core(self) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError, create_nonce
 from asyncua.crypto.permission_rules import User, UserRole
-from asyncua.server.internal_session import InternalSession, SessionState
+from asyncua.server.internal_session import SessionState
 from asyncua.ua.ua_binary import nodeid_to_binary
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -23,7 +22,7 @@ from protocols.contract import Grant
 from protocols.opcua.browsing import Pages
 from protocols.opcua.common import Common
 from protocols.opcua.space import NOT_PERMITTED, Caller
-from protocols.opcua.subscriptions import Subscription, Subscriptions
+from protocols.opcua.subscribing import Subscribing
 from protocols.opcua.turns import Turns
 from protocols.opcua.weight import weigh
 
@@ -37,12 +36,10 @@ _ADMIN = User(role=UserRole.Admin)
 _NAME = 500  # characters of what a client calls itself
 
 
-class Session(InternalSession):
+class Session(Subscribing):
     """A session of a client, from CreateSession on; `caller` is there from ActivateSession on."""
 
-    subscription_service: Subscriptions
     iserver: Core
-    caller: Caller
 
     def __init__(self, core: Core, common: Common, key: rsa.RSAPrivateKey, name: str) -> None:
         super().__init__(core, core.aspace, core.subscription_service, name)
@@ -56,6 +53,7 @@ class Session(InternalSession):
         self.presence_id = ""
         self._common = common
         self._turns = Turns(lambda: self.is_closed)
+        self._creating = 0
         self._pages = Pages(common.limits, self._turns)
 
     @property
@@ -104,97 +102,6 @@ class Session(InternalSession):
             for mid, node_id in items.node_ids():
                 if not self._common.space.may_read(self.caller, node_id):
                     items.revoke(mid)
-
-    # --- subscriptions
-
-    def subscriptions(self) -> list[Subscription]:
-        """Return the session's own subscriptions."""
-        return self.subscription_service.of([self.session_id])
-
-    async def create_subscription(
-        self, params: ua.CreateSubscriptionParameters, callback: Any, request_callback: Any = None
-    ) -> ua.CreateSubscriptionResult:
-        limits = self._common.limits
-        too_many = len(self._of_integration()) >= limits.subscriptions
-        if too_many or len(self.subscriptions()) >= limits.session_subscriptions:
-            self._common.hits.add("subscriptions")
-            raise ServiceError(_Codes.BadTooManySubscriptions)
-        return await super().create_subscription(params, callback, request_callback)
-
-    def modify_subscription(self, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
-        self._own(params)
-        return super().modify_subscription(params)
-
-    async def set_publishing_mode(self, params: ua.SetPublishingModeParameters) -> list[ua.StatusCode]:
-        return [
-            (await self.subscription_service.set_publishing_mode(_one(params, number)))[0]
-            if self._is_own(number)
-            else ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
-            for number in params.SubscriptionIds
-        ]
-
-    async def delete_subscriptions(self, ids: list[int]) -> list[ua.StatusCode]:
-        return [
-            (await self.subscription_service.delete_subscriptions([number]))[0]
-            if self._is_own(number)
-            else ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
-            for number in ids
-        ]
-
-    async def transfer_subscriptions(
-        self, params: ua.TransferSubscriptionsParameters, callback: Callable[..., Any]
-    ) -> list[ua.TransferResult]:
-        """Refuse to take over subscriptions: those of a session that has ended are gone, all others are in use."""
-        code = ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
-        return [ua.TransferResult(StatusCode=code) for _ in params.SubscriptionIds]
-
-    def publish(self, acks: Any = None) -> tuple[int, list[ua.StatusCode]]:
-        own = self.subscriptions()
-        if not own:
-            raise ServiceError(_Codes.BadNoSubscription)
-        by_id = {one.data.SubscriptionId: one for one in own}
-        results = []
-        for ack in acks or []:
-            found = by_id.get(ack.SubscriptionId)
-            if found is not None:
-                found.publish([ack.SequenceNumber])
-            results.append(ua.StatusCode(_Codes.Good if found else _Codes.BadSubscriptionIdInvalid))
-        return len(own), results
-
-    def republish(self, params: ua.RepublishParameters) -> ua.NotificationMessage:
-        found = self._own(params)._not_acknowledged_results.get(params.RetransmitSequenceNumber)
-        if found is None:
-            raise ServiceError(_Codes.BadMessageNotAvailable)
-        return found.NotificationMessage
-
-    async def create_monitored_items(
-        self, params: ua.CreateMonitoredItemsParameters
-    ) -> list[ua.MonitoredItemCreateResult]:
-        self._own(params)
-        count = sum(one.item_count for one in self._of_integration())
-        if count + len(params.ItemsToCreate) > self._common.limits.monitored_items:
-            self._common.hits.add("monitored_items")
-            raise ServiceError(_Codes.BadTooManyMonitoredItems)
-        go_on = self.subscription_service.create_monitored_items
-        return await self._common.space.create_monitored_items(self.caller, params, go_on)
-
-    async def modify_monitored_items(
-        self, params: ua.ModifyMonitoredItemsParameters
-    ) -> list[ua.MonitoredItemModifyResult]:
-        self._own(params)
-
-        async def go_on(asked: ua.ModifyMonitoredItemsParameters) -> Any:
-            return self.subscription_service.modify_monitored_items(asked)
-
-        return await self._common.space.modify_monitored_items(self.caller, params, go_on)
-
-    async def set_monitoring_mode(self, params: ua.SetMonitoringModeParameters) -> list[ua.StatusCode]:
-        self._own(params)
-        return list(await super().set_monitoring_mode(params))
-
-    async def delete_monitored_items(self, params: ua.DeleteMonitoredItemsParameters) -> list[ua.StatusCode]:
-        self._own(params)
-        return list(self.subscription_service.delete_monitored_items(params))
 
     # --- nodes
 
@@ -291,19 +198,3 @@ class Session(InternalSession):
         """Refuse to encode what is too large to be sent."""
         if size > self._common.limits.max_message:
             raise ServiceError(_Codes.BadResponseTooLarge)
-
-    def _own(self, params: Any) -> Subscription:
-        return self.subscription_service.own(params.SubscriptionId, self.session_id)
-
-    def _is_own(self, number: int) -> bool:
-        found = self.subscription_service.subscriptions.get(number)
-        return found is not None and found.session_id == self.session_id
-
-    def _of_integration(self) -> list[Subscription]:
-        """Return the subscriptions of all sessions of the integration."""
-        sessions = self._common.sessions.get(self.caller.grant.integration_id, ())
-        return self.subscription_service.of(one.session_id for one in sessions)
-
-
-def _one(params: ua.SetPublishingModeParameters, number: int) -> ua.SetPublishingModeParameters:
-    return ua.SetPublishingModeParameters(PublishingEnabled=params.PublishingEnabled, SubscriptionIds=[number])

@@ -10,6 +10,7 @@ from asyncua import ua
 from asyncua.ua.ua_binary import uatcp_to_binary
 
 from protocols.opcua.common import Common
+from protocols.opcua.doors import has_left
 from protocols.opcua.errors import FrameError, Refused, WrongLogin, name
 from protocols.opcua.frames import Frame, Frames
 from protocols.opcua.held import Share
@@ -107,8 +108,11 @@ class Shell(asyncio.Protocol):
         self._can_write.set()
 
     def check(self, now: float) -> None:
-        """Close a connection that is overdue."""
+        """Close a connection that is overdue, or whose client has left while it was not read."""
         if self.closed:
+            return
+        if not self._reads and has_left(self._transport.get_extra_info("socket").fileno()):
+            self.close(CONNECTION_LOST)
             return
         session, limits = self.processor.session, self._common.limits
         if session is not None and session.is_activated():

@@ -8,6 +8,7 @@ from typing import Any
 from asyncua import ua
 
 _SCALAR = 16
+_REFERENCE = 80
 
 
 def weigh(values: Iterable[ua.DataValue]) -> int:
@@ -27,3 +28,28 @@ def _weigh(value: Any) -> int:
     if isinstance(value, ua.ExtensionObject):
         return _SCALAR + len(value.Body or b"")
     return _SCALAR
+
+
+def weigh_answer(response: Any) -> int:
+    """Return about how many bytes a response takes, if it is of those that can take many."""
+    kind = type(response)
+    if kind in (ua.BrowseResponse, ua.BrowseNextResponse):
+        results = response.Results if kind is ua.BrowseResponse else response.Parameters.Results
+        return sum(_REFERENCE * len(one.References) for one in results)
+    if kind is ua.ReadResponse:
+        return weigh(response.Results)
+    if kind is ua.HistoryReadResponse:
+        return sum(weigh(getattr(one.HistoryData, "DataValues", None) or ()) for one in response.Results)
+    if kind is ua.PublishResponse:
+        return _weigh_message(response.Parameters.NotificationMessage)
+    if kind is ua.RepublishResponse:
+        return _weigh_message(response.NotificationMessage)
+    return 0
+
+
+def _weigh_message(message: ua.NotificationMessage) -> int:
+    return sum(
+        weigh(one.Value for one in getattr(part, "MonitoredItems", ()) if one.Value is not None)
+        + sum(_SCALAR * len(one.EventFields) for one in getattr(part, "Events", ()))
+        for part in message.NotificationData
+    )

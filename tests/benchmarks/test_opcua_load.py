@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +85,26 @@ def test_held_sessions_are_kept_until_the_end(running: Running, monkeypatch: pyt
     os.close(write)
     assert said == [{"sessions": 3}]
     assert answer == {"lost": 0}
+
+
+def test_who_waits_to_be_cut_off_says_when_and_others_stay(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("opcua_prepare", job(running))
+    read, write = os.pipe()
+    cut_at: list[float] = []
+
+    def say(answer: Any) -> None:
+        cut_at.append(time.monotonic())
+        running.do(lambda: running.server.disconnect([2], "integration deactivated", forget=False))
+        threading.Timer(0.2, os.write, (write, b"\n")).start()
+
+    with open(read) as told:
+        monkeypatch.setattr("sys.stdin", told)
+        held = [("bob", "right"), ("slow", "right")]
+        answer = asyncio.run(jobs.leave(job(running, held=held, listeners=2), jobs.node, say))
+    os.close(write)
+    gone, stays = answer["closed"]
+    assert cut_at[0] < gone < time.monotonic()
+    assert stays is None
 
 
 @pytest.mark.parametrize("part", [1, 7, 60, 1_000])

@@ -6,6 +6,7 @@ import {
   UserTokenType,
 } from "node-opcua-client";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
+import { AddNodesRequest, DeleteNodesRequest, NodeClass, VariableAttributes } from "node-opcua-types";
 
 console.log = console.warn = console.error = () => {}; // what it tells by itself is no answer
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -55,6 +56,30 @@ const actions = {
     const inputArguments = [{ dataType: DataType.String, value: path }, { dataType: DataType[type], value }];
     const called = { objectId: object, methodId: `${object}/publish`, inputArguments };
     good((await clients.get(name).session.call(called)).statusCode);
+  },
+  async add({ name, object, path, type, value }) {
+    const browseName = { namespaceIndex: 2, name: path };
+    const given = new VariableAttributes({
+      specifiedAttributes: 1 << 21, value: { dataType: DataType[type], value }, // the value alone (Part 4, 7.24)
+    });
+    const nodesToAdd = [{
+      parentNodeId: object, referenceTypeId: "i=47", browseName, nodeClass: NodeClass.Variable,
+      nodeAttributes: given, typeDefinition: "i=63",
+    }];
+    const { session } = clients.get(name);
+    good((await session.performMessageTransaction(new AddNodesRequest({ nodesToAdd }))).results[0].statusCode);
+  },
+  async remove({ name, node }) {
+    const nodesToDelete = [{ nodeId: node, deleteTargetReferences: true }];
+    const { session } = clients.get(name);
+    good((await session.performMessageTransaction(new DeleteNodesRequest({ nodesToDelete }))).results[0]);
+  },
+  async history({ name, node }) {
+    const day = 24 * 60 * 60 * 1000;
+    const [start, end] = [new Date(Date.now() - day), new Date(Date.now() + day)];
+    const found = await clients.get(name).session.readHistoryValue(node, start, end);
+    good(found.statusCode);
+    return found.historyData.dataValues.map(({ value }) => plain(value));
   },
   async subscribe({ name, node, interval }) {
     const subscription = await clients.get(name).session.createSubscription2({

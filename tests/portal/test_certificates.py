@@ -63,6 +63,14 @@ def test_every_page_says_in_the_last_thirty_days_when_the_certificate_is_renewed
     assert f"It is renewed on <strong>{planned}</strong>" in section
 
 
+def test_a_renewal_that_did_not_come_is_told(ada, opcua_server):
+    planned = ends_in(opcua_server, days=renewal.BEFORE_END.days - 2)
+    answer = ada.get("/server")
+    (hint,) = hints(answer)
+    assert hint.startswith(f"The certificate of OPC UA could not be renewed on {planned}.")
+    assert f"It could not be renewed on <strong>{planned}</strong>" in part(answer.text, "opcua")
+
+
 def test_earlier_nothing_is_said_and_it_can_be_renewed_all_the_same(ada, paths, opcua_server):
     ends_in(opcua_server, days=AHEAD.days + 1)
     for path in paths:

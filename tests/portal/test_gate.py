@@ -124,6 +124,37 @@ def test_a_change_reads_only_what_changed(gate, actor, sealer, monkeypatch):
     assert len(opened) == 1
 
 
+@pytest.mark.parametrize("delete", [False, True])
+def test_a_change_takes_as_many_rows_however_many_integrations_there_are(gate, actor, sealer, delete):
+    if not db.is_sqlite():
+        pytest.skip("PostgreSQL's driver takes all rows in one step")
+    with db.writing():
+        made = [integrations.create(actor, sealer, "mqtt", username=f"u{number}") for number in range(100)]
+    gate.refresh()
+    if delete:
+        integrations.delete(made[7].id, actor)
+    else:
+        integrations.set_active(made[7].id, False, actor)
+    rows = []
+    connection = db.database.connection()
+    connection.row_factory = lambda cursor, row: rows.append(row) or row
+    try:
+        withdrawn = gate.refresh()
+    finally:
+        connection.row_factory = None
+    assert (withdrawn.deleted or withdrawn.cut["integration deactivated"]) == [made[7].id]
+    assert 2 <= len(rows) <= 4, "each row gives the interpreter to whoever is busy"
+
+
+def test_another_database_with_fewer_changes_is_read_anew(gate, turing, actor, sealer):
+    for _ in range(5):
+        integrations.set_note(turing.id, "note", actor)
+    gate.refresh()
+    Revision.update(value=3).where(Revision.name == "integrations").execute()
+    Integration.update(revision=3, active=False).where(Integration.id == turing.id).execute()
+    assert gate.refresh().cut == {"integration deactivated": [turing.id]}
+
+
 @pytest.mark.parametrize(
     ("change", "cut"),
     [

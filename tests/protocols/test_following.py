@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -11,7 +12,7 @@ import msgpack
 import pytest
 
 from portal import clock, db, integrations, presence, switches, traffic, unix, worker_client
-from portal.models import Activity, Connection, Integration, Traffic
+from portal.models import Activity, Connection, Integration, Node, Traffic
 from protocols import contract, entrance, parts, process, runtime
 from protocols.contract import ConnectionInfo, Grant, Login, Usage
 from protocols.runtime import Runtime
@@ -239,3 +240,27 @@ def test_limits_that_are_set_are_handed_to_the_server(start):
 
 def test_a_node_is_up_while_it_runs(running):
     assert [node.id for node in presence.nodes_up(clock.now())] == [running._node_id]
+
+
+class Slow(Noting):
+    """Lets a client in before it has told that it is ready, and notes which nodes the database has then."""
+
+    async def start(self, listeners, grants) -> None:
+        await super().start(listeners, grants)
+        self.log_in("early")
+        await asyncio.sleep(0.3)  # the presence thread would have written it, and its node
+        with db.connected():
+            self.nodes = [node.id for node in Node.select()]
+
+
+def test_a_node_signs_on_when_its_server_accepts_clients_and_loses_nobody(start, database, monkeypatch):
+    monkeypatch.setattr(parts, "MAKERS", {"mqtt": Slow})
+    (database.settings.data_dir / "node-id").write_text("again")
+    presence.start_node("again", clock.now(), {"mqtt": 1883})  # and was killed
+    made = start()
+    server = made._servers._running[0][1]
+    with db.connected():
+        assert server.nodes == []
+        assert [node.id for node in presence.nodes_up(clock.now())] == ["again"]
+        wait_until(lambda: [row.client_id for row in Connection.select()] == ["early"])
+    made.stop()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from typing import Any
 
 import pytest
 
-from tests.support.opcua import KINDS, Client, Fault
+from tests.support.opcua import KINDS, WAYS, Client, Fault
 from tests.support.processes import wait_until
 from tests.support.stack import Session, Stack
 
@@ -15,14 +16,7 @@ pytestmark = pytest.mark.stack
 
 CUT_WITHIN = 1  # the promise is 250 ms; a busy test machine gets more
 
-MODES = [("None", "None"), ("Sign", "Basic256Sha256"), ("SignAndEncrypt", "Basic256Sha256")]
-NEWER = [(mode, name) for mode in ("Sign", "SignAndEncrypt") for name in ("Aes128Sha256RsaOaep", "Aes256Sha256RsaPss")]
-
-by_mode = pytest.mark.parametrize(("kind", "mode", "policy"), [(kind, *one) for kind in KINDS for one in MODES])
-by_mode_and_policy = pytest.mark.parametrize(
-    ("kind", "mode", "policy"),
-    [(kind, *one) for kind in KINDS for one in MODES + (NEWER if kind != "opcua" else [])],
-)
+by_way = pytest.mark.parametrize(("kind", "mode", "policy"), WAYS)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +56,7 @@ def connect(stack, plant, opcua_programs, kind):
         client.close()
 
 
-@by_mode_and_policy
+@by_way
 def test_a_client_writes_what_is_missing_reads_it_and_is_notified(connect, folder, kind, mode, policy):
     client = connect(mode, policy)
     node = f"{folder}/{kind}/{mode}/{policy}"
@@ -81,7 +75,7 @@ def test_a_client_writes_what_is_missing_reads_it_and_is_notified(connect, folde
     assert client.read(f"{node}/state") == "running"
 
 
-@by_mode_and_policy
+@by_way
 def test_a_wrong_password_is_refused_and_the_right_one_gets_in_after_it(
     stack, plant, opcua_programs, kind, mode, policy
 ):
@@ -94,7 +88,7 @@ def test_a_wrong_password_is_refused_and_the_right_one_gets_in_after_it(
     assert "hunter2-not-it" not in stack.log()
 
 
-@by_mode
+@by_way
 def test_a_client_that_is_disconnected_in_the_portal_is_cut_and_may_come_back(
     stack, portal, plant, connect, folder, kind, mode, policy
 ):
@@ -106,7 +100,7 @@ def test_a_client_that_is_disconnected_in_the_portal_is_cut_and_may_come_back(
     again.write(f"{folder}/again", 1.0)
 
 
-@by_mode
+@by_way
 def test_deactivation_cuts_and_keeps_out_and_activation_lets_in(stack, portal, plant, connect, kind, mode, policy):
     client = connect(mode, policy)
     took = change(portal, plant, client, "deactivate")
@@ -148,32 +142,35 @@ def test_what_a_deleted_integration_wrote_is_not_its_namesakes(stack, portal, op
     client.close()
 
 
-def test_node_opcua_comes_back_with_its_subscription_after_it_was_cut(stack, portal, plant, folder, opcua_programs):
-    client = opcua_programs("node-opcua").connect(stack.opcua_port, plant, "SignAndEncrypt", retry=True)
-    client.write(f"{folder}/pressure", 1.0)
-    client.subscribe(f"{folder}/pressure")
-    client.wait_for(1.0)
-    change(portal, plant, client, f"disconnect/{connection_id(stack, plant)}")
-    client.wait_for_return()
-    client.write(f"{folder}/pressure", 2.0)
-    client.wait_for(2.0)
-    client.close()
+@by_way
+def test_a_client_adds_a_node_reads_its_history_and_takes_it_away(connect, folder, kind, mode, policy):
+    client = connect(mode, policy)
+    name = f"{kind} {mode} {policy} adds"
+    node = f"{folder}/{name}"
+    client.add(folder, name, 1.5)
+    client.write(node, 2.5)
+    assert client.history(node) == [1.5, 2.5]
+    with pytest.raises(Fault, match="BadNodeIdExists"):
+        client.add(folder, name, 3.5)
+    with pytest.raises(Fault, match="BadUserAccessDenied"):
+        client.add("i=85", name, 3.5)
+    client.remove(node)
+    for gone in (client.read, client.history, client.remove):
+        with pytest.raises(Fault, match="BadNodeIdUnknown"):
+            gone(node)
 
 
-def test_node_opcua_tries_on_and_is_refused_until_it_is_activated_again(stack, portal, plant, folder, opcua_programs):
-    client = opcua_programs("node-opcua").connect(stack.opcua_port, plant, retry=True)
-    client.write(f"{folder}/valve", 1.0)
-    client.subscribe(f"{folder}/valve")
-    change(portal, plant, client, "deactivate")
-    refused = f"kind = 'login.refused' AND username = '{plant['username']}' AND detail = 'integration is inactive'"
-    before = sum(row["count"] for row in stack.activity(refused))
-    wait_until(lambda: sum(row["count"] for row in stack.activity(refused)) > before, 10, "another try")
-    assert not stack.is_online(plant["username"])
-    assert portal.post(f"/integrations/{plant['id']}/activate").status == 303
-    wait_until(lambda: stack.is_online(plant["username"]), 15, "the client to come back")
-    client.write(f"{folder}/valve", 3.0)
-    client.wait_for(3.0)
-    client.close()
+@pytest.mark.parametrize("policy", ["Basic128Rsa15", "Basic256"])
+def test_the_old_client_is_not_let_in_by_its_broken_policies(stack, plant, opcua_programs, tmp_path, policy):
+    """They are not offered, and a client that knows the server's certificate and does not ask is turned away."""
+    program = opcua_programs("opcua")
+    with pytest.raises(Fault, match="No matching endpoints"):
+        program.connect(stack.opcua_port, plant, "Sign", policy)
+    own = tmp_path / "server.der"
+    own.write_bytes(ssl.PEM_cert_to_DER_cert(Session(stack).log_in().get("/server/opcua/certificate.pem").text))
+    with pytest.raises(Fault):  # it is deaf to the server's error, and gives up by itself
+        program.connect(stack.opcua_port, plant, "Sign", policy, server=str(own), patience=0.5)
+    assert f"SecurityPolicy#{policy}' is not offered" in stack.log()
 
 
 def test_one_client_writes_and_another_kind_is_notified(stack, plant, folder, opcua_programs):

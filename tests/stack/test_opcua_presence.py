@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import connack
-from tests.support.opcua import KINDS, Fault, Program
+from tests.support.opcua import KINDS, WAYS, Fault, Program
 from tests.support.processes import wait_until
 from tests.support.stack import Session, Stack
 
@@ -74,14 +74,49 @@ def test_clients_that_are_killed_are_shown_offline_with_and_without_a_subscripti
         assert notes(stack, one)[-1] == ("login.accepted", kind, 1)
 
 
-def test_two_sessions_of_one_integration_are_two_connections(stack, turing, opcua_programs):
-    def count() -> int:
-        return len(stack.query(f"SELECT id FROM connection WHERE integration_id = {turing['id']}"))  # noqa: S608
+def test_clients_that_are_frozen_time_out_and_are_shown_offline_and_others_stay(
+    make_stack, opcua_programs, tmp_path: Path
+):
+    """They answer nothing any more, and their sockets stay open: only the end of their sessions tells."""
+    stack = make_stack(OPCUA_SESSION_TIMEOUT="5").start()
+    frozen, lively = stack.add("opcua"), stack.add("opcua")
+    programs = {kind: Program(kind, tmp_path / kind) for kind in KINDS}
+    try:
+        clients = [programs[kind].connect(stack.opcua_port, frozen, *way) for kind, *way in WAYS]
+        for client in clients[::2]:
+            client.subscribe("i=2258")
+        awake = [opcua_programs(kind).connect(stack.opcua_port, lively) for kind in KINDS]
+        wait_until(lambda: len(connections(stack, frozen)) == len(WAYS))
+        for program in programs.values():
+            program.freeze()
+        wait_until(
+            lambda: [client.read("i=2259") for client in awake] and not connections(stack, frozen), 30, "the time-out"
+        )
+        assert len(connections(stack, lively)) == len(awake)
+        assert [stack.shown(one["username"])["online"] for one in (frozen, lively)] == [False, True]
+        row = Session(stack).log_in().get("/server").text.partition('id="limit-OPCUA_SESSION_TIMEOUT"')[2]
+        assert f"</span>{len(WAYS)} times" in row.partition("</tr>")[0], "it was nothing but the time-out"
+        for program in programs.values():
+            program.thaw()
+        for client in clients:
+            client.wait_for_loss()
+    finally:
+        for program in programs.values():
+            program.kill()
+    stack.stop()
+    stack.clean_log()
 
+
+def connections(stack: Stack, integration: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the ids of an integration's open connections."""
+    return stack.query(f"SELECT id FROM connection WHERE integration_id = {integration['id']}")  # noqa: S608
+
+
+def test_two_sessions_of_one_integration_are_two_connections(stack, turing, opcua_programs):
     first, second = (opcua_programs(kind).connect(stack.opcua_port, turing) for kind in ("asyncua", "opcua"))
-    wait_until(lambda: count() == 2)
+    wait_until(lambda: len(connections(stack, turing)) == 2)
     first.close()
-    wait_until(lambda: count() == 1)
+    wait_until(lambda: len(connections(stack, turing)) == 1)
     assert stack.is_online(turing["username"])
     second.close()
     online(stack, turing, False)

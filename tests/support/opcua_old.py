@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from opcua import Client, ua
@@ -32,13 +33,14 @@ class Handler:
 
 
 def connect(name: str, url: str, mode: str, policy: str, **asked: Any) -> None:
-    client = Client(url, timeout=10)
+    client = Client(url, timeout=asked.get("patience", 10))
     client.name = "opcua"
     client.application_uri = asked["uri"]
     client.set_user(asked["username"])
     client.set_password(asked["password"])
     if mode != "None":
-        client.set_security_string(f"{policy},{mode},{asked['certificate']},{asked['key']}")
+        files = [asked[file] for file in ("certificate", "key", "server") if file in asked]
+        client.set_security_string(",".join([policy, mode, *files]))
     client.connect()
     clients[name] = client
     threading.Thread(target=watch, args=(name, client), daemon=True).start()
@@ -64,6 +66,21 @@ def publish(name: str, object: str, path: str, type: str, value: Any) -> None:
     clients[name].get_node(object).call_method(method, path, ua.Variant(value, ua.VariantType[type]))
 
 
+def add(name: str, object: str, path: str, type: str, value: Any) -> None:
+    clients[name].get_node(object).add_variable(2, path, value, ua.VariantType[type])
+
+
+def remove(name: str, node: str) -> None:
+    _, (status,) = clients[name].delete_nodes([clients[name].get_node(node)])
+    status.check()
+
+
+def history(name: str, node: str) -> list[Any]:
+    now = datetime.now(UTC).replace(tzinfo=None)  # it knows no others
+    found = clients[name].get_node(node).read_raw_history(now - timedelta(days=1), now + timedelta(days=1))
+    return [one.Value.Value for one in found]
+
+
 def subscribe(name: str, node: str, interval: int) -> None:
     subscription = clients[name].create_subscription(interval, Handler(name))
     subscription.subscribe_data_change(clients[name].get_node(node))
@@ -73,7 +90,7 @@ def close(name: str) -> None:
     clients.pop(name).disconnect()
 
 
-actions = {one.__name__: one for one in (connect, read, write, publish, subscribe, close)}
+actions = {one.__name__: one for one in (connect, read, write, publish, add, remove, history, subscribe, close)}
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import select
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from itertools import cycle
 from typing import Any
 
 from asyncua import ua
@@ -15,6 +16,7 @@ from asyncua import ua
 from benchmarks.generator.clients import Job, LoadError
 from benchmarks.generator.opcua import doors, wire
 from benchmarks.generator.opcua.askers import Asker, ask_until
+from benchmarks.generator.opcua.leaving import leave
 from benchmarks.generator.opcua.sessions import PATIENCE, Session, entered
 from benchmarks.generator.throughput import Watch
 
@@ -57,7 +59,9 @@ async def flood(job: Job, say: Say) -> Job:
 
 
 def _askers(job: Job, sessions: list[Session]) -> list[Asker]:
-    return [Asker(session, job["kind"], node(job, number)) for number, session in enumerate(sessions)]
+    """Return who asks; with several kinds, joined by "+", each kind in turn."""
+    kinds = cycle(job["kind"].split("+"))
+    return [Asker(session, kind, node(job, place)) for place, (session, kind) in enumerate(zip(sessions, kinds))]  # noqa: B905
 
 
 def _ask_for(askers: list[Asker], seconds: float) -> int:
@@ -192,4 +196,5 @@ def jobs(say: Say) -> dict[str, Callable[[Job], Awaitable[Any]]]:
         "opcua_connects": connects,
         "opcua_hold": lambda job: hold(job, say),
         "opcua_latency": latency,
+        "opcua_leave": lambda job: leave(job, node, say),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ _TYPES = {
     ua.NodeClass.Variable: frozenset({0, _Ids.BaseDataVariableType, _Ids.PropertyType, _Ids.BaseVariableType}),
 }
 _HIGHEST_BUILT_IN = 25
+_STEP = 100  # nodes that are deleted before others may have their turn
 
 
 def add(nodes: Nodes, reader: Reader, item: ua.AddNodesItem, now: datetime) -> Node:
@@ -42,8 +44,8 @@ def add(nodes: Nodes, reader: Reader, item: ua.AddNodesItem, now: datetime) -> N
     return node
 
 
-def delete(nodes: Nodes, reader: Reader, node_id: ua.NodeId) -> None:
-    """Delete a node of the reader's own, with everything below it; raise Refused."""
+async def delete(nodes: Nodes, reader: Reader, node_id: ua.NodeId, give_turn: Callable[[], Awaitable[None]]) -> None:
+    """Delete a node of the reader's own, with everything below it, some at a time; raise Refused."""
     if node_id.NamespaceIndex != naming.NAMESPACE or node_id == naming.ROOT:
         raise Refused(ua.StatusCodes.BadUserAccessDenied)
     node = find(reader, node_id)
@@ -51,6 +53,10 @@ def delete(nodes: Nodes, reader: Reader, node_id: ua.NodeId) -> None:
         raise Refused(ua.StatusCodes.BadNodeIdUnknown)
     if node.folder is not reader.folder or not node.name:
         raise Refused(ua.StatusCodes.BadUserAccessDenied)
+    while nodes.prune(node, _STEP):
+        await give_turn()
+        if node.folder.nodes.get(node.name) is not node:
+            return  # somebody else was quicker
     nodes.delete(node)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from itertools import islice
 from typing import Protocol
 
 from asyncua import ua
@@ -140,6 +141,13 @@ class Nodes:
         while parent is not None and parent.name and not (parent.children or parent.is_kept or parent.is_variable):
             self._remove(parent)
             parent = parent.parent
+
+    def prune(self, node: Node, most: int) -> bool:
+        """Delete so many of the nodes below this one; return whether there may be more."""
+        found = list(islice(node.below(), most))
+        for one in found:
+            self._remove(one)
+        return len(found) == most
 
     def _check_free(self, folder: Folder, name: str) -> None:
         naming.check_name(name, self.limits)

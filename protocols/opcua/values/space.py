@@ -266,7 +266,7 @@ class ValueSpace:
         answer = []
         for item in params.NodesToDelete:
             try:
-                management.delete(self.nodes, reader, item.NodeId)
+                await management.delete(self.nodes, reader, item.NodeId, caller.give_turn)
                 answer.append(GOOD)
             except Refused as refused:
                 answer.append(ua.StatusCode(refused.code))

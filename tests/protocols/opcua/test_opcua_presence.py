@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 import uvloop
@@ -63,6 +64,28 @@ def test_a_client_that_is_killed_is_offline_at_once(start, subscribes: bool) -> 
     running.presence.wait_for(2)
     assert events(running)[1] == ("disconnected", "connection lost")
     assert running.do(lambda: running.server._core.subscription_service.subscriptions) == {}
+
+
+@pytest.mark.parametrize("leave", [Wire.close, Wire.reset], ids=["closed", "killed"])
+def test_a_client_that_is_not_read_is_offline_as_soon_as_it_leaves(start, leave: Callable[[Wire], None]) -> None:
+    running = start(longest_wait=3_600.0)
+    client = running.client()
+    running.door.waits["ada"] = [Wait(3_600.0)]
+    again = ua.ActivateSessionRequest()
+    again.Parameters.UserIdentityToken = client.sealed("ada", "right")
+    client.send(client.packed(again))
+    read = ua.ReadRequest()
+    read.Parameters.NodesToRead = [ua.ReadValueId(NodeId=STATE, AttributeId=ua.AttributeIds.Value)]
+    client.send(b"".join(client.packed(read) for _ in range(100)))
+    (shell,) = running.server._crowd.all
+    while shell._reads:
+        time.sleep(0.01)
+    client.send(client.packed(read))  # stays in the socket, before what says that the client has gone
+    time.sleep(0.2)
+    assert running.presence.open == {"1"}, "who is not read and has not left stays"
+    leave(client)
+    running.presence.wait_for(2)
+    assert events(running)[1] == ("disconnected", "connection lost")
 
 
 def test_a_client_that_does_nothing_is_offline_when_its_session_times_out(start) -> None:

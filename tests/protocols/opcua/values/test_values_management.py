@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -150,5 +152,42 @@ def test_what_cannot_be_added_is_refused_and_leaves_nothing(
 def test_what_cannot_be_deleted_is_refused(nodes: Nodes, ada: Reader, node_id: ua.NodeId, code: str) -> None:
     nodes.publish(ada.folder, "x", value(1), NOW)
     nodes.publish(nodes.adopt(2, "bob"), "x", value(1), NOW)
-    assert refused(lambda: management.delete(nodes, ada, node_id)) == code
+    assert refused(lambda: delete(nodes, ada, node_id)) == code
     assert nodes.count == 2
+
+
+def delete(nodes: Nodes, ada: Reader, node_id: ua.NodeId, meanwhile: Callable[[], object] = lambda: None) -> None:
+    async def give_turn() -> None:
+        meanwhile()
+
+    asyncio.run(management.delete(nodes, ada, node_id, give_turn))
+
+
+def test_others_have_their_turns_while_a_large_folder_is_deleted(nodes: Nodes, ada: Reader) -> None:
+    for number in range(450):
+        nodes.publish(ada.folder, f"large/{number % 3}/{number}", value(number), NOW)
+    nodes.publish(ada.folder, "other", value(1), NOW)
+    left: list[int] = []
+    delete(nodes, ada, naming.node_id("ada/large"), lambda: left.append(nodes.count))
+    assert left == [355, 255, 155, 55]
+    assert set(ada.folder.nodes) == {"other"}
+    assert nodes.bytes == ada.folder.bytes
+
+
+def test_what_is_added_to_a_folder_while_it_is_deleted_goes_with_it(nodes: Nodes, ada: Reader) -> None:
+    for number in range(250):
+        nodes.publish(ada.folder, f"large/{number}", value(number), NOW)
+    delete(nodes, ada, naming.node_id("ada/large"), lambda: nodes.publish(ada.folder, "large/new/deep", value(1), NOW))
+    assert nodes.count == 0
+
+
+def test_a_folder_that_somebody_else_deletes_meanwhile_is_deleted_once(nodes: Nodes, ada: Reader) -> None:
+    for number in range(250):
+        nodes.publish(ada.folder, f"large/{number}", value(number), NOW)
+
+    def meanwhile() -> None:
+        nodes.delete(ada.folder.nodes["large"])
+        nodes.publish(ada.folder, "large/again", value(1), NOW)
+
+    delete(nodes, ada, naming.node_id("ada/large"), meanwhile)
+    assert set(ada.folder.nodes) == {"large", "large/again"}
