@@ -23,14 +23,27 @@ class NotJson(ValueError):
 def kind_of(payload: bytes) -> str:
     """Return the content type of a payload."""
     try:
-        text = payload.decode()
+        decode(payload, _LOOKS)
     except UnicodeDecodeError:
         return BYTES
-    try:
-        _run(_LOOKS, text)
     except ValueError:
         return TEXT
     return JSON
+
+
+def decode(data: bytes, decoder: json.JSONDecoder) -> tuple[str, Any]:
+    """Return the text of JSON, and what a decoder makes of it, which should `refuse` constants.  Raises ValueError."""
+    text = data.decode()
+    if text.count("[") + text.count("{") > DEPTH and _depth(text) > DEPTH:
+        raise NotJson(f"it is nested deeper than {DEPTH} levels")
+    if text[:1] == "\ufeff":
+        raise NotJson("it begins with a byte order mark")
+    return text, decoder.decode(text)
+
+
+def refuse(name: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python takes for JSON."""
+    raise NotJson(f"{name} is no JSON")
 
 
 def check(data: bytes) -> None:
@@ -45,7 +58,7 @@ def parse(data: bytes) -> Any:
 
 def _said(decoder: json.JSONDecoder, data: bytes) -> Any:
     try:
-        return _run(decoder, data.decode())
+        return decode(data, decoder)[1]
     except UnicodeDecodeError:
         raise NotJson("it is not in UTF-8") from None
     except json.JSONDecodeError as error:
@@ -55,14 +68,6 @@ def _said(decoder: json.JSONDecoder, data: bytes) -> Any:
         raise
     except ValueError:  # more digits than Python reads
         raise NotJson("a number has too many digits") from None
-
-
-def _run(decoder: json.JSONDecoder, text: str) -> Any:
-    if text.count("[") + text.count("{") > DEPTH and _depth(text) > DEPTH:
-        raise NotJson(f"it is nested deeper than {DEPTH} levels")
-    if text[:1] == "\ufeff":
-        raise NotJson("it begins with a byte order mark")
-    return decoder.decode(text)
 
 
 def _depth(text: str) -> int:
@@ -84,11 +89,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _constant(name: str) -> NoReturn:
-    raise NotJson(f"{name} is no JSON")
-
-
 # Numbers are not made where only their form matters.
-_LOOKS = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_constant)
-_CHECKS = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_constant, object_pairs_hook=_object)
-_READS = json.JSONDecoder(parse_constant=_constant, object_pairs_hook=_object)
+_LOOKS = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=refuse)
+_CHECKS = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=refuse, object_pairs_hook=_object)
+_READS = json.JSONDecoder(parse_constant=refuse, object_pairs_hook=_object)
