@@ -32,6 +32,19 @@ IF_NONE_MATCH: Json = {
     "description": "The `ETag` of a value that you have: if it is still the same, the answer is 304.",
     "schema": {"type": "string"},
 }
+IF_MATCH: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The `ETag` of the value that this is meant for, or `*` for any: if it is another one, nothing is "
+    "done, and the answer is 412.",
+    "schema": {"type": "string"},
+}
+IF_NOTHING: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "`*`: if the topic has a value already, nothing is done, and the answer is 412.",
+    "schema": {"type": "string"},
+}
 LAST_EVENT_ID: Json = {
     "name": "Last-Event-ID",
     "in": "header",

@@ -100,6 +100,10 @@ def _forbidden(error: hub.Forbidden) -> Response:
 
 
 def _refused(error: worker_client.Refused) -> Response:
+    if error.field == "match":
+        return answer(
+            Problem(412, str(error), header("If-Match" if "If-Match" in request.headers else "If-None-Match"))
+        )
     name = error.field.rpartition("/")[2]  # of messages/0/topic it is the topic
     place = parameter(FIELDS.get(name, name)) if name else None
     return answer(Problem(422 if place else 409, str(error), place))

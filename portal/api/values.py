@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from payloads import JSON
 from portal import hub
-from portal.api import answers, bodies, sockets
+from portal.api import answers, bodies, conditions, sockets
 from portal.api.callers import caller
-from portal.api.described import ANY_PAYLOAD, BY_PATH, ETAG, IF_NONE_MATCH, in_json, operation
+from portal.api.described import ANY_PAYLOAD, BY_PATH, ETAG, IF_MATCH, IF_NONE_MATCH, IF_NOTHING, in_json, operation
 from portal.api.problems import Problem, parameter
 from portal.api.schemas import HistoryQuery, ValueQuery, ValuesQuery, WriteQuery
 from portal.api.topics import hold_to_utf8
@@ -72,15 +72,16 @@ def value(query: dict[str, Any], topic: str) -> ResponseReturnValue:
     "Publishes the body as it comes. With a JSON content type it has to be JSON; with any other it may be anything.",
     query=WriteQuery(),
     answers={204: ("It is published.", None, ETAG)},
-    problems=(400, 403, 413, 415),
+    problems=(400, 403, 412, 413, 415),
     sample='curl -u "$LOGIN" -X PUT -H "Content-Type: application/json" -d 21.5 "$URL/values/demo/hello"',
     body=ANY_PAYLOAD,
+    headers=(IF_MATCH, IF_NOTHING),
     **BY_TOPIC,
 )
 def write(query: dict[str, Any], topic: str) -> ResponseReturnValue:
     hold_to_utf8(topic)
     message = Outgoing(topic, bodies.value(), query["qos"], query["retain"])
-    (number,) = hub.publish(caller(), [message])
+    (number,) = hub.publish(caller(), [message], conditions.match())
     return answers.empty(204, ETag=f'"{number}"')
 
 
@@ -90,13 +91,14 @@ def write(query: dict[str, Any], topic: str) -> ResponseReturnValue:
     "Delete a value",
     "Also the retained message of the topic.",
     answers={204: ("It is deleted.", None, None)},
-    problems=(400, 403, 404, 422),
+    problems=(400, 403, 404, 412, 422),
     sample='curl -u "$LOGIN" -X DELETE "$URL/values/demo/hello"',
+    headers=(IF_MATCH,),
     **BY_TOPIC,
 )
 def delete(topic: str) -> ResponseReturnValue:
     hold_to_utf8(topic)
-    if not hub.delete(caller(), topic):
+    if not hub.delete(caller(), topic, conditions.match()):
         raise Problem(404, "this topic has no value", parameter("topic"))
     return answers.empty(204)
 

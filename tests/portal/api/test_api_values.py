@@ -339,3 +339,39 @@ def test_an_answer_without_a_body_has_no_type(bed: Bed) -> None:
     for answer, status in ((written, 204), (same, 304), (bed.ask("DELETE", "/values/a", headers=zipped), 204)):
         assert answer.status_code == status
         assert "Content-Type" not in answer.headers
+
+
+# --- changes that are meant for one value
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_change_that_is_meant_for_another_value_is_not_made(bed: Bed, method: str) -> None:
+    number = bed.say("a", b"1")
+    for stated in ('"0"', f'"{number - 1}", "x"', f'W/"{number}"', "rubbish", '"\u0661"'.encode().decode("latin-1")):
+        answer = bed.ask(method, "/values/a", data=b"2", headers={"If-Match": stated})
+        problem(answer, 412, header="If-Match")
+    for stated in ("*", '"0"', '"1"'):
+        problem(bed.ask(method, "/values/b", data=b"2", headers={"If-Match": stated}), 412, header="If-Match")
+    assert bed.stored("a") == b"1" and bed.stored("b") is None
+
+
+@pytest.mark.parametrize("stated", ['"{}"', '"0", "{}"', "*"])
+def test_a_change_that_is_meant_for_this_value_is_made(bed: Bed, stated: str) -> None:
+    number = bed.say("a", b"1")
+    written = bed.put("/values/a", b"2", headers={"If-Match": stated.format(number)})
+    assert written.status_code == 204 and bed.stored("a") == b"2"
+    gone = bed.ask("DELETE", "/values/a", headers={"If-Match": stated.format(written.headers["ETag"].strip('"'))})
+    assert gone.status_code == 204 and bed.stored("a") is None
+
+
+def test_a_value_can_be_written_only_if_there_is_none(bed: Bed) -> None:
+    headers = {"If-None-Match": "*"}
+    assert bed.put("/values/a", b"1", headers=headers).status_code == 204
+    problem(bed.put("/values/a", b"2", headers=headers), 412, header="If-None-Match")
+    assert bed.stored("a") == b"1"
+
+
+def test_who_may_not_read_a_value_learns_nothing_of_it_by_a_condition(bed: Bed) -> None:
+    bed.say("all", b"1")
+    problem(bed.put("/values/all", b"2", headers={"If-Match": "*"}, user="bob"), 403, parameter="topic")
+    assert bed.stored("all") == b"1"
