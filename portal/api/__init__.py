@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Flask
 
 from portal import security
-from portal.api import messages, openapi, page, values
+from portal.api import messages as _messages  # noqa: F401 - makes its operations
+from portal.api import openapi, page
+from portal.api import values as _values  # noqa: F401 - makes its operations
 from portal.api.blueprint import blueprint
-
-__all__ = ["init_app", "messages", "values"]
 
 
 def init_app(app: Flask) -> None:

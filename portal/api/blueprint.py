@@ -13,6 +13,7 @@ from webargs.multidictproxy import MultiDictProxy
 from portal.api import problems
 from portal.api.problems import Problem, parameter
 from portal.api.topics import hold_query_to_utf8
+from portal.listeners import REST
 
 
 class QueryParser(FlaskParser):
@@ -43,5 +44,5 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
     ARGUMENTS_PARSER = QueryParser()
 
 
-blueprint = ApiBlueprint("api", __name__, url_prefix="/api/v1")
+blueprint = ApiBlueprint("api", __name__, url_prefix=REST)
 problems.init_blueprint(blueprint)
