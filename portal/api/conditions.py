@@ -16,5 +16,5 @@ def match() -> list[int] | None:
     if "HTTP_IF_MATCH" in environ:
         if request.if_match.star_tag:
             return []
-        return [int(tag) for tag in request.if_match.as_set() if NUMBER.fullmatch(tag)] or [NOTHING]
+        return [int(tag) for tag in request.if_match.as_set() if NUMBER.fullmatch(tag or "")] or [NOTHING]
     return [0] if "HTTP_IF_NONE_MATCH" in environ and request.if_none_match.star_tag else None

@@ -347,7 +347,14 @@ def test_an_answer_without_a_body_has_no_type(bed: Bed) -> None:
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_a_change_that_is_meant_for_another_value_is_not_made(bed: Bed, method: str) -> None:
     number = bed.say("a", b"1")
-    for stated in ('"0"', f'"{number - 1}", "x"', f'W/"{number}"', "rubbish", '"\u0661"'.encode().decode("latin-1")):
+    for stated in (
+        '"0"',
+        f'"{number - 1}", "x"',
+        f'W/"{number}"',
+        "rubbish",
+        ",",
+        '"\u0661"'.encode().decode("latin-1"),
+    ):
         answer = bed.ask(method, "/values/a", data=b"2", headers={"If-Match": stated})
         problem(answer, 412, header="If-Match")
     for stated in ("*", '"0"', '"1"'):
