@@ -84,6 +84,8 @@ def paths(mixed):
         f"{opened}/permissions",
         f"/integrations/{mixed[1]['id']}",
         f"/integrations/{mixed[1]['id']}/nodes",
+        f"/integrations/{mixed[2]['id']}",
+        "/api/v1/",
         "/activity",
         "/server",
         "/server/opcua/switch/OPCUA_ALLOW_NONE/off",
