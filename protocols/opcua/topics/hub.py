@@ -16,6 +16,8 @@ _log = logging.getLogger("protocols.opcua")
 _FILTERS = 1_000  # of one question
 _PLACES = 50
 _PAUSE = 0.05  # seconds before something is tried again
+_ANSWER = 2.0  # seconds that a client waits at most: few wait for more than 4
+_SILENCE = 3.0
 
 
 class Told(NamedTuple):
@@ -57,6 +59,7 @@ class HubLink:
         self._wanted = asyncio.Event()  # something is in the outbox, and there is a hub
         self._sender: asyncio.Task[None] | None = None
         self._dropped = 0
+        self._silent_until = 0.0  # by the loop's time
 
     @property
     def is_connected(self) -> bool:
@@ -103,6 +106,7 @@ class HubLink:
 
     def _connected(self) -> None:
         self._tell("hub_listen", list(self._filters))
+        self._silent_until = 0.0
         for follower in self._followers:
             follower.connected()
         self._wanted.set()
@@ -140,7 +144,7 @@ class HubLink:
                 self._wanted.clear()
                 continue
             try:
-                await self._ask("hub_publish", batch)
+                await self._part.ask("hub_publish", batch)
             except Away:
                 await asyncio.sleep(_PAUSE)
                 continue
@@ -186,7 +190,15 @@ class HubLink:
         return [Told(*row) for row in await self._ask("hub_history", topic)]
 
     async def _ask(self, action: str, *arguments: object) -> Any:
-        return await self._part.ask(action, *arguments)
+        """Ask the hub; one that has not answered in time is not asked again for a while.  Raises Away."""
+        now = asyncio.get_running_loop().time
+        if now() < self._silent_until:
+            raise Away
+        try:
+            return await asyncio.wait_for(self._part.ask(action, *arguments), _ANSWER)
+        except TimeoutError:
+            self._silent_until = now() + _SILENCE
+            raise Away from None
 
 
 def _told(row: Any) -> Told | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from asyncua import ua
 
-from protocols.opcua.topics import outbox
+from protocols.opcua.topics import hub, outbox
 from tests.protocols.opcua.conftest import Running
 from tests.protocols.opcua.topics.conftest import wait_connected
 from tests.protocols.opcua.topics.topics_bed import TOPICS, OpcUa, space
@@ -38,6 +38,20 @@ def test_topics_say_that_there_is_no_hub_and_nodes_go_on(main, linked, mqtt, opc
     main.start()
     wait_connected(linked.server._space)
     wait_until(lambda: client.value(client.node("plant/x")) == 1, 5)
+
+
+def test_a_hub_that_does_not_answer_is_waited_for_once(main, linked, mqtt, opcua, monkeypatch):
+    mqtt("bob").publish("plant/x", b"1")
+    monkeypatch.setattr(hub, "_ANSWER", 0.1)
+    client, asked = opcua("ada"), []
+    ask = linked.server._space._hub._part.ask
+    monkeypatch.setattr(linked.server._space._hub._part, "ask", lambda *what: asked.append(what) or ask(*what))
+    main.looper.call(lambda: time.sleep(1))
+    for _ in range(5):
+        assert client.value(client.node("plant/x")) == "BadNoCommunication"
+    assert len(asked) == 1
+    monkeypatch.setattr(hub, "_ANSWER", 5)
+    wait_until(lambda: client.value(client.node("plant/x")) == 1, 10)
 
 
 def test_what_is_monitored_is_uncertain_until_the_hub_is_back(main, linked, mqtt, opcua):

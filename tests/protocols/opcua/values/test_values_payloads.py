@@ -185,7 +185,7 @@ _OTHERS = [
     (Type.DateTime, st.datetimes(datetime(1601, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))),
     (Type.NodeId, st.builds(ua.NodeId, st.integers(0, 2**32 - 1) | _TEXT.filter(bool), st.integers(0, 65_535))),
     (Type.StatusCode, st.builds(ua.StatusCode, st.integers(0, 2**32 - 1))),
-    (Type.QualifiedName, st.builds(ua.QualifiedName, _TEXT, st.integers(0, 65_535))),
+    (Type.QualifiedName, st.builds(ua.QualifiedName, _TEXT, st.integers(0, 32_767))),
     (Type.LocalizedText, st.builds(ua.LocalizedText, _TEXT, st.none() | _TEXT)),
 ]
 
