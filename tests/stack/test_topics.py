@@ -24,9 +24,13 @@ def becomes(client: Any, node: str, value: Any) -> None:
         try:
             return client.read(node)
         except Fault as fault:
-            return str(fault).split()[0]
+            return str(fault).split()[0].rstrip(":")
 
-    wait_until(lambda: found() == value, 10, f"{node} to be {value!r}")
+    seen: list[Any] = []
+    try:
+        wait_until(lambda: seen.append(found()) or seen[-1] == value, 10)
+    except AssertionError:
+        pytest.fail(f"{node} never was {value!r}, but {seen[-1]!r}")
 
 
 @pytest.mark.parametrize("kind", ["node-opcua", "asyncua", "opcua"])

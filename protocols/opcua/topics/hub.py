@@ -16,8 +16,8 @@ _log = logging.getLogger("protocols.opcua")
 _FILTERS = 1_000  # of one question
 _PLACES = 50
 _PAUSE = 0.05  # seconds before something is tried again
-_ANSWER = 2.0  # seconds that a client waits at most: few wait for more than 4
-_SILENCE = 3.0
+_ANSWER = 0.5  # seconds that a client waits at most: asyncua's ends its connection when nothing comes for one second
+_SILENCE = 1.0
 
 
 class Told(NamedTuple):
