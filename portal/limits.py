@@ -69,7 +69,7 @@ def _size(count: int) -> str:
 
 
 _ALL, _ADDRESS, _INTEGRATION = "all together", "each address", "each integration"
-_CLIENT, _NODE = "each client", "each node"
+_CLIENT, _NODE, _TOPIC = "each client", "each node", "each topic"
 
 LIMITS = {
     limit.setting: limit
@@ -123,5 +123,10 @@ LIMITS = {
         Limit("OPCUA_VALUES_TOTAL_BYTES", "bytes", 1 * MIB, 256 * GIB, _ALL, "Bytes of all values and names"),
         Limit("OPCUA_HISTORY_VALUES", "", 0, 100_000, _NODE, "Values in its history", "none"),
         Limit("OPCUA_HISTORY_TOTAL_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of all history"),
+        Limit("HUB_TOPICS", "", 1, 10_000_000, _ALL, "Topics whose last value is kept"),
+        Limit("HUB_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of these topics and values"),
+        Limit("HUB_PAYLOAD", "bytes", 1 * KIB, 256 * MIB, _TOPIC, "Its value"),
+        Limit("HUB_HISTORY", "", 0, 10_000, _TOPIC, "Values in its history", "none"),
+        Limit("HUB_HISTORY_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of all history"),
     )
 }

@@ -92,12 +92,16 @@ def _wait(started: threading.Event, ended: threading.Event) -> None:
 
 def make_mqtt(tools: Tools) -> Server:
     """Return the MQTT broker."""
+    from protocols.hub.hub import Hub
+    from protocols.hub.limits import HubLimits
     from protocols.mqtt.keeper import StoreKeeper
     from protocols.mqtt.limits import Limits
     from protocols.mqtt.server import MqttServer
 
     settings = tools.settings
+    hub = Hub(HubLimits(**dict[str, Any](settings.limits_of("hub"))), lambda: clock.now().timestamp())
     return MqttServer(
+        hub=hub,
         authenticate=tools.authenticate,
         presence=tools.presence,
         limits=Limits(**dict[str, Any](settings.limits_of("mqtt"))),

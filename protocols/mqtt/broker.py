@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from protocols.contract import Authenticate, Grant, Presence
+from protocols.contract import Authenticate, Grant, Presence, Refused
+from protocols.hub.hub import Hub
+from protocols.hub.runs import Source
 from protocols.mqtt.backlog import QUEUED, Entry
 from protocols.mqtt.common import Common
 from protocols.mqtt.crowd import Crowd
@@ -33,23 +35,25 @@ class Broker:
         limits: Limits,
         keeper: Keeper | None = None,
         *,
+        hub: Hub,
         new_client_id: Callable[[], str],
     ) -> None:
         self.authenticate = authenticate
         self.presence = presence
         self.limits = limits
+        self.hub = hub
         self.new_client_id = new_client_id  # unguessable [MQTT5-3.2.2-16]
         self.common = Common(limits, keeper or NoKeeper())
         self.flow = self.common.flow
         self.hits = self.common.hits
         self.retained = self.common.retained
-        self.subscriptions = Subscriptions()
+        self.subscriptions = Subscriptions(hub.entry)
         self.sessions = Sessions(self.common, self.subscriptions, self._redeliver, self._publish_will)
         self.crowd = Crowd(limits)
         self.tally = Tally()
         self.meters = Meters(limits.publish_rate)
         self.handshakes = Handshakes(limits.max_handshakes, self.hits)  # under way below clients: TLS, WebSockets
-        self.forbidden = Route(forbidden=True)  # where messages go that a client may not publish
+        self.forbidden = Route(hub.entry(""), forbidden=True)  # where messages go that a client may not publish
         self.unfinished = 0  # bytes of CONNECTs that have arrived in part, or wait for their answer
         self.unfinished_packets = 0  # bytes of large packets that have arrived in part
         self._next_expiry = 0.0
@@ -65,6 +69,7 @@ class Broker:
         self.common.now = now
         for message in stored.retained:
             self.retained.restore(message)
+            self.hub.adopt(message.topic, message.payload, self._expires_in(message))
         for session in stored.sessions:
             self.sessions.restore(session)
 
@@ -75,7 +80,7 @@ class Broker:
                 if session.grant != grant:
                     self.sessions.permit(session, grant)
         self.forbidden.end()
-        self.forbidden = Route(forbidden=True)
+        self.forbidden = Route(self.hub.entry(""), forbidden=True)
         self.subscriptions.forget_routes()
 
     def sweep(self, now: float) -> None:
@@ -102,18 +107,30 @@ class Broker:
             return
         if will.expiry is not None:
             message.expires_at = self.common.now + will.expiry
-        self.publish(message)
+        self.publish(message, source=Source(session.integration_id, message.retain, will.expiry))
 
     # --- messages
 
-    def publish(self, message: Message, origin: Session | None = None) -> None:
+    def publish_for_hub(self, topic: str, payload: bytes, qos: int, source: Source) -> None:
+        """Publish what came in by another protocol; raise Refused when it cannot be kept as it should."""
+        message = Message(topic, payload, qos, source.retain)
+        if message.retain and not self.retained.accepts(message):
+            raise Refused("there is no room for another retained message")
+        if qos and not self.keeper.accepting and self.must_keep(message, self.subscriptions.route(topic)):
+            raise Refused("messages cannot be stored now")
+        self.publish(message, source=source)
+
+    def publish(self, message: Message, origin: Session | None = None, source: Source | None = None) -> None:
         """Keep a retained message, and send it to everybody who subscribes to its topic."""
         if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
             self.retained.keep(message)
-        self.route(message, self.subscriptions.route(message.topic), origin)
+        self.route(message, self.subscriptions.route(message.topic), origin, source)
 
-    def route(self, message: Message, route: Route, origin: Session | None = None) -> None:
+    def route(
+        self, message: Message, route: Route, origin: Session | None = None, source: Source | None = None
+    ) -> None:
         """Send a message to the subscribers of its topic, each with its own QoS [MQTT-3.8.4-6] [MQTT5-3.8.4-8]."""
+        self.hub.hear(route.entry, message.payload, source or self._source(message, origin))
         if route.plain:
             self._route_plain(_alike(message, message.qos) if message.retain else message, route)
         if route.special or route.shares:
@@ -154,6 +171,14 @@ class Broker:
             identifiers = (subscription.identifier,) if subscription.identifier else ()
             retain = message.retain and subscription.retain_as_published
             _send(session, message, subscription.qos, identifiers, whole, retain=retain)
+
+    def _source(self, message: Message, origin: Session | None) -> Source:
+        """Return who has published a message, for the hub."""
+        integration_id = origin.integration_id if origin is not None else 0
+        return Source(integration_id, message.retain, self._expires_in(message))
+
+    def _expires_in(self, message: Message) -> float | None:
+        return None if message.expires_at is None else message.expires_at - self.common.now
 
     def must_keep(self, message: Message, route: Route) -> bool:
         """Say whether a message is acknowledged only once it is stored."""

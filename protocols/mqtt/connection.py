@@ -81,6 +81,10 @@ class Connection:
         self._broker.common.now = now
         self.can_go_on = False
         self.bytes_in += len(data)
+        hub = self._broker.hub
+        hub.waiting += len(data)
+        if hub.waiting > hub.most_waiting:
+            hub.settle_early()
         if len(data) >= _SIGN_OF_LIFE and self.client is not None:
             self._seen = now
         behind = data

@@ -28,12 +28,26 @@ _CACHED_ROUTES = 256
 class Publisher:
     """Routes what one client publishes, and acknowledges it."""
 
-    __slots__ = ("_aliases", "_broker", "_keeper", "_level", "_line", "_routes", "_session", "explains", "unanswered")
+    __slots__ = (
+        "_aliases",
+        "_broker",
+        "_hub",
+        "_integration_id",
+        "_keeper",
+        "_level",
+        "_line",
+        "_routes",
+        "_session",
+        "explains",
+        "unanswered",
+    )
 
     def __init__(self, broker: Broker, session: Session, line: Line, *, explains: bool) -> None:
         self.explains = explains  # reason strings are wanted (5.0)
         self.unanswered = False  # a message could not be stored, and 3.1.1 has no answer for that
         self._broker = broker
+        self._hub = broker.hub
+        self._integration_id = session.integration_id
         self._keeper = broker.keeper
         self._session = session
         self._line = line
@@ -59,6 +73,10 @@ class Publisher:
         if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
             return slow
         if head == PUBLISH_QOS_0:
+            hub = self._hub
+            if not (heard := hub.heard):
+                hub.wake()
+            heard += (route.entry, data, start, at, end, count, self._integration_id)  # see `protocols.hub.runs`
             self._spread(route, data, start, body, end, count)
         else:
             qos = head >> 1 & 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from protocols.hub.entries import Entry
 from protocols.mqtt.packets import LEVEL_3_1_1, Filter
 
 if TYPE_CHECKING:
@@ -50,10 +51,22 @@ class Route:
     Most subscribers are plain: whoever is one of them with the same protocol level is sent the same bytes.
     """
 
-    __slots__ = ("forbidden", "is_empty", "plain", "plain_3_1_1", "plain_5", "shares", "special", "stale", "topic")
+    __slots__ = (
+        "entry",
+        "forbidden",
+        "is_empty",
+        "plain",
+        "plain_3_1_1",
+        "plain_5",
+        "shares",
+        "special",
+        "stale",
+        "topic",
+    )
 
     def __init__(
         self,
+        entry: Entry,
         topic: str = "",
         plain: Sequence[tuple[Session, int]] = (),
         special: Sequence[Target] = (),
@@ -62,6 +75,7 @@ class Route:
         forbidden: bool = False,
     ) -> None:
         self.stale = False
+        self.entry = entry  # the hub's
         self.topic = topic
         self.forbidden = forbidden  # to the client that asked for it
         self.plain = tuple(plain)  # with the highest QoS of its filters [MQTT-3.3.5-1]
@@ -99,7 +113,7 @@ class Matched:
         """Note a subscription that matches."""
         self._found.setdefault(subscriber, []).append(subscription)
 
-    def route(self, topic: str) -> Route:
+    def route(self, topic: str, entry: Entry) -> Route:
         """Return everybody that a message goes to, once each."""
         plain: list[tuple[Session, int]] = []
         special: list[Target] = []
@@ -108,7 +122,7 @@ class Matched:
                 plain.append((subscriber, max(one.qos for one in subscriptions)))
             else:
                 special.append(Target(subscriber, subscriptions))
-        return Route(topic, plain, special, self.shares)
+        return Route(entry, topic, plain, special, self.shares)
 
 
 def _is_special(subscription: Subscription) -> bool:

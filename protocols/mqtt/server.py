@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import partial
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.hub.hub import Hub
+from protocols.hub.runs import Source
 from protocols.journal import Journal
 from protocols.listening import most_connections
 from protocols.mqtt import figures
@@ -44,15 +46,18 @@ class MqttServer:
         *,
         authenticate: Authenticate,
         presence: Presence,
+        hub: Hub,
         limits: Limits | None = None,
         keeper: Keeper | None = None,
         tls: Tls | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._broker = Broker(authenticate, presence, self._limits, keeper, new_client_id=_new_client_id)
+        self._hub = hub
+        self._broker = Broker(authenticate, presence, self._limits, keeper, hub=hub, new_client_id=_new_client_id)
         self._clients: dict[Shell, None] = {}  # oldest first
         self._strangers = Strangers(self._connections)
         self._dirty: list[Shell] = []
+        self._ends_turn = False  # `_flush` will be called
         self._tls = tls
         self._doors: list[Door] = []
         self._sweep_timer: asyncio.TimerHandle | None = None
@@ -64,6 +69,8 @@ class MqttServer:
         self._loop = asyncio.get_running_loop()
         self._journal = Journal("mqtt", self._limits.log_lines, self.now())
         self._broker.crowd.most = most_connections(self._limits.max_connections, _log)
+        self._hub.connect(self._publish_for_hub, self._end_turn)
+        self._hub.start(self._loop.call_soon_threadsafe)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())
         self._broker.sessions.disconnect(stored.integration_ids() - grants.keys(), DELETED, forget=True)
@@ -106,7 +113,7 @@ class MqttServer:
 
     def usage(self) -> list[Usage]:
         """Return the limits."""
-        return figures.usage(self._broker)
+        return figures.usage(self._broker) + self._hub.usage()
 
     def switch(self, switches: Mapping[str, bool]) -> None:
         """There is nothing to switch."""
@@ -132,6 +139,7 @@ class MqttServer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
         self._broker.keeper.stop()
+        self._hub.stop()
 
     def _report(self) -> None:
         for connection in self._connections():
@@ -183,15 +191,27 @@ class MqttServer:
 
     def wake(self, client: Shell) -> None:
         """Let a client write, and read on, at the end of this turn of the loop."""
-        if not self._dirty:
-            self._loop.call_soon(self._flush)
+        if not self._ends_turn:
+            self._end_turn()
         self._dirty.append(client)
+
+    def _publish_for_hub(self, topic: str, payload: bytes, qos: int, source: Source) -> None:
+        self.now()
+        self._broker.publish_for_hub(topic, payload, qos, source)
 
     def _meet(self, transport: str, address: str | None, sent: bytes) -> asyncio.Protocol:
         """Return what takes in a client that comes by this transport."""
         return dress(Shell(self, transport), transport, self._broker.handshakes, self._tls, address, sent)
 
+    def _end_turn(self) -> None:
+        """Do what is done once in a turn of the loop, at its end."""
+        if not self._ends_turn:
+            self._ends_turn = True
+            self._loop.call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._ends_turn = False
+        self._hub.settle()
         dirty, self._dirty = self._dirty, []
         for client in dirty:
             client.flush()
@@ -206,6 +226,7 @@ class MqttServer:
         outboxes = [client.connection.outbox for client in self._clients]
         share_out(outboxes, self._limits.outbound_bytes, self._limits.outbound_total_bytes)
         self._broker.sweep(now)
+        self._hub.sweep()
         self._strangers.forget()
         if self._sys_topics.is_due(now):
             self._report()

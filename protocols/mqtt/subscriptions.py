@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from protocols.hub.entries import Entry
 from protocols.mqtt.routes import Matched, Route, Subscription
 from protocols.mqtt.shares import Share
 from protocols.mqtt.topics import parse_shared
@@ -27,7 +29,8 @@ class _Node:
 class Subscriptions:
     """Every subscription of every subscriber; no step recurses over the levels of a topic."""
 
-    def __init__(self) -> None:
+    def __init__(self, entry: Callable[[str], Entry]) -> None:
+        self._entry = entry  # of a topic in the hub
         self._root = _Node()
         self._routes: dict[str, Route] = {}
         self._shares: dict[str, Share] = {}  # by "$share/name/filter"
@@ -94,7 +97,7 @@ class Subscriptions:
         """Return where a message on this topic name goes."""
         route = self._routes.get(name)
         if route is None:
-            route = self._match(name).route(name)
+            route = self._match(name).route(name, self._entry(name))
             if len(name) > _CACHED_NAME:
                 route.stale = True
                 return route

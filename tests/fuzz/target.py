@@ -75,7 +75,12 @@ class Target:
         self._thread.start()
         keeper = StoreKeeper(folder / "mqtt.db", synchronous="off")
         self.server = MqttServer(
-            authenticate=self.door, presence=self.presence, limits=LIMITS, keeper=keeper, tls=tls.server
+            authenticate=self.door,
+            presence=self.presence,
+            hub=wire.hub(),
+            limits=LIMITS,
+            keeper=keeper,
+            tls=tls.server,
         )
         listeners = {name: [socket.create_server(("127.0.0.1", 0))] for name in ("tcp", "ws", "tls", "wss")}
         self.ports = {name: sockets[0].getsockname()[1] for name, sockets in listeners.items()}

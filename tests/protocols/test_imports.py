@@ -17,11 +17,12 @@ ADAPTERS = {
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
 PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock
-SHARED = {f"protocols.{name}" for name in ("contract", "handover", "journal", "listening", "storage")} | PURE
+SHARED = {f"protocols.{name}" for name in ("contract", "handover", "hub", "journal", "listening", "storage")} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
 STORE = {"checkpoint", "store", "timeline"}  # know files, a thread and the wall clock
+HUB_STORE: set[str] = set()
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}
 
 # What gives a module a clock, a socket or a loop, and what would give it a database.
@@ -143,6 +144,12 @@ def test_what_the_servers_share_knows_no_server(name: str) -> None:
 def test_what_the_servers_share_of_their_cores_has_no_loop_socket_clock_or_database(name: str) -> None:
     found = imports(ROOT.joinpath(*name.split(".")).with_suffix(".py"))
     assert not {one for one in found if one.split(".")[0] in IMPURE}
+
+
+@pytest.mark.parametrize("path", modules("protocols/hub"), ids=dotted)
+def test_the_core_of_the_hub_has_no_loop_socket_clock_or_database(path):
+    if path.stem not in HUB_STORE:
+        assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
 
 
 def test_nothing_but_the_composition_root_knows_a_protocol_server():

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from portal.limits import LIMITS
+from protocols.hub import hub
+from protocols.hub.limits import HubLimits
 from protocols.mqtt import figures as mqtt
 from protocols.mqtt.limits import Limits as MqttLimits
 from protocols.opcua import figures as opcua
@@ -18,7 +20,11 @@ from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.space import ValueSpace
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
-KINDS: dict[str, tuple[type[Any], ...]] = {"mqtt": (MqttLimits,), "opcua": (OpcUaLimits, ValueLimits)}
+KINDS: dict[str, tuple[type[Any], ...]] = {
+    "mqtt": (MqttLimits,),
+    "opcua": (OpcUaLimits, ValueLimits),
+    "hub": (HubLimits,),
+}
 
 
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=lambda limit: limit.setting)
@@ -31,5 +37,6 @@ def test_a_setting_has_its_limit_and_its_line_with_the_default(limit):
 
 def test_every_limit_that_a_server_reports_is_a_setting():
     reported = {f"MQTT_{name.upper()}" for name in mqtt.SETTINGS} | {f"OPCUA_{name.upper()}" for name in opcua.SETTINGS}
+    reported |= {f"HUB_{name.upper()}" for name in hub.SETTINGS}
     reported |= {usage.name for usage in ValueSpace(None).usage()}
     assert reported == set(LIMITS)

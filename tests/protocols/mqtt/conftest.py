@@ -30,8 +30,9 @@ class Running:
         self.door = wire.Door()
         self.presence = wire.Recorder()
         self.certificate: Callable[[], ssl.SSLContext | None] = tls.server
+        self.hub = wire.hub()
         self.server = MqttServer(
-            authenticate=self.door, presence=self.presence, limits=limits, tls=lambda: self.certificate()
+            hub=self.hub, authenticate=self.door, presence=self.presence, limits=limits, tls=lambda: self.certificate()
         )
         self.loop_errors: list[dict[str, Any]] = []
         self._sockets: list[wire.SocketClient] = []

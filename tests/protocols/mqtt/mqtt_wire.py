@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import itertools
 import socket
+import time
 from typing import Any
 
 from protocols.contract import Grant, Login, Refusal, Wait
+from protocols.hub.hub import Hub
+from protocols.hub.limits import HubLimits
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.errors import MqttError
@@ -287,9 +290,14 @@ class Recorder:
         self.events.append(("disconnected", connection_id, reason))
 
 
+def hub() -> Hub:
+    return Hub(HubLimits(), time.time)
+
+
 def broker(limits: Limits | None = None, keeper: Keeper | None = None) -> Broker:
     numbers = itertools.count(1)
-    return Broker(Door(), Recorder(), limits or Limits(), keeper, new_client_id=lambda: f"assigned-{next(numbers)}")
+    limits = limits or Limits()
+    return Broker(Door(), Recorder(), limits, keeper, hub=hub(), new_client_id=lambda: f"assigned-{next(numbers)}")
 
 
 class Peer:

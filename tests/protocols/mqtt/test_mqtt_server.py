@@ -289,7 +289,7 @@ def test_stop_closes_everything_in_time_and_publishes_wills(start) -> None:
 
 
 def test_a_connection_accepted_while_stopping_is_closed() -> None:
-    server = MqttServer(authenticate=wire.Door(), presence=wire.Recorder())
+    server = MqttServer(hub=wire.hub(), authenticate=wire.Door(), presence=wire.Recorder())
 
     class Socket(asyncio.Transport):
         aborted = False

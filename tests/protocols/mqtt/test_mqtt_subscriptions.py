@@ -1,5 +1,6 @@
 """The trie of subscriptions."""
 
+import mqtt_wire as wire
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ class Trie(Subscriptions):
     """Subscriptions of sessions known by one letter."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(wire.hub().entry)
         common = Common(Limits(), NoKeeper())
         self.who = {name: Session(common, Grant(1, "ada"), name, 4, 0) for name in "xyz"}
 

@@ -1,0 +1,189 @@
+"""How the hub takes in what was published.
+
+What was heard is noted at once and looked at later: at the end of the turn of the loop where somebody listens to its
+topic, else when somebody asks, a few megabytes have gathered, or a sweep comes.  So a topic on which thousands of
+messages come in a moment costs what its last hundred cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from protocols.hub.entries import Entries, Entry
+from protocols.hub.keeping import Keeper
+from protocols.hub.limits import HubLimits
+from protocols.hub.listening import Listening, is_exact
+from protocols.hub.messages import Listener, MayRead, Message
+from protocols.hub.runs import WIDTH, Heard, Picked, Source, pick
+
+_EVERYTHING = 1 << 62  # messages of a topic that somebody listens to
+
+_new = tuple.__new__
+
+
+class Intake:
+    """Takes messages over into the entries, and tells who listens.
+
+    `heard` is where runs are noted (see `runs`); `wake` is called with the first one of a turn of the loop.  `waiting`
+    is how many bytes have arrived since they were looked at: beyond `most_waiting`, `settle_early` lets go of them.
+    """
+
+    def __init__(self, limits: HubLimits, clock: Callable[[], float], keeper: Keeper) -> None:
+        self.heard: Heard = []
+        self.waiting = 0
+        self.most_waiting = limits.waiting_bytes
+        self.wake: Callable[[], None] = _nothing
+        self._limits = limits
+        self._clock = clock
+        self._keeper = keeper
+        self._entries = Entries(limits)
+        self._listening = Listening()
+        self._room = max(limits.history, 1)
+        self._turns: list[tuple[Heard, float]] = []  # what was heard, and when
+        self._is_listened = False  # to some of that
+        self._untold: dict[Listener, list[Message]] = {}
+        self._nowhere = Entry("", 0)
+        self._number = 0
+
+    def entry(self, topic: str) -> Entry:
+        """Return the entry of a topic, which may be kept, and is noted with what is heard on it."""
+        if topic[:1] in ("", "$"):  # the server's own, and those of nobody
+            return self._nowhere
+        entry = self._entries.get(topic)
+        if entry is None:
+            self._take_over()  # in which it may be
+            entry = self._entries.get(topic)
+        return entry or Entry(topic, self._room)
+
+    def hear(self, entry: Entry, payload: bytes, source: Source) -> None:
+        """Note a message that is not one of a run."""
+        if entry is self._nowhere:
+            return
+        if not self.heard:
+            self.wake()
+        self.heard += (entry, payload, 0, 0, len(payload), 1, source)
+
+    def settle(self) -> None:
+        """End a turn of the loop: tell who listens."""
+        self._end_turn()
+        if self._is_listened or self.waiting > self.most_waiting:
+            self._take_over()
+        untold, self._untold = self._untold, {}
+        for listener, messages in untold.items():
+            if listener in self._listening:
+                listener.heard(messages)
+
+    def settle_early(self) -> None:
+        """Let go of the bytes that have arrived, in the middle of a turn; who listens is told at its end."""
+        self._take_over()
+
+    def listen(self, filters: Collection[str], listener: Listener, may_read: MayRead) -> None:
+        """Tell a listener from now on of what comes on these topics too, where it may read them.
+
+        `may_read` is asked once for each topic: when its answers change, the listener has to begin anew.
+        """
+        self._take_over()
+        self._listening.add(filters, listener, may_read)
+        self._look_anew(filters)
+
+    def unlisten(self, listener: Listener, filters: Collection[str] | None = None) -> None:
+        """Tell a listener no more of what comes on these topics, or of anything."""
+        self._take_over()
+        self._look_anew(self._listening.remove(listener, filters))
+
+    def _look_anew(self, filters: Collection[str]) -> None:
+        """Find the listeners of single topics anew when something comes; those of all others by `Listening.version`."""
+        for topic in filter(is_exact, filters):
+            if (entry := self._entries.get(topic)) is not None:
+                entry.version = -1
+
+    # --- from what was heard to what is known
+
+    def _end_turn(self) -> None:
+        heard = self.heard
+        if heard:
+            self.heard = []
+            self._turns.append((heard, self._clock()))
+            if self._listening or self._is_listened:
+                self._find_listeners(heard)
+
+    def _find_listeners(self, heard: Heard) -> None:
+        version = self._listening.version
+        for entry in heard[::WIDTH]:
+            if entry.version != version and entry is not self._nowhere:
+                entry.version = version
+                entry.listeners = self._listening.of(entry.topic)
+                entry.room = _EVERYTHING if entry.listeners else self._room
+            if entry.listeners:
+                self._is_listened = True
+
+    def _take_over(self) -> None:
+        self._end_turn()
+        if not self._turns:
+            return
+        turns, self._turns = self._turns, []
+        self.waiting, self._is_listened = 0, False
+        gathered: dict[Entry, list[Message]] = {}
+        most = self._limits.payload
+        for run in pick(turns):
+            entry, source = run.entry, run.source
+            if not entry.room:  # more may have come than is looked at
+                self._number += 1
+                entry.lost = self._number
+            entry.room = _EVERYTHING if entry.listeners else self._room
+            if run.size > most or not isinstance(source, int):
+                self._keep_all(gathered)
+                self._take_single(run)
+                continue
+            messages = gathered.get(entry)
+            if messages is None:
+                messages = gathered[entry] = []
+            before, number, topic, time = len(messages), self._number, entry.topic, run.time
+            for payload in run.payloads():
+                number += 1
+                messages.append(_new(Message, (number, topic, payload, False, source, time)))
+            self._number = number
+            if entry.listeners:
+                self._tell(entry, messages[before:], None)
+        self._keep_all(gathered)
+        self._entries.keep_within()
+        for entry in self._entries.take_evicted():
+            self._keeper.dropped(entry)
+
+    def _take_single(self, run: Picked) -> None:
+        """Take over what is not plain: too large, with a retain flag, or with an expiry."""
+        source = run.source
+        if isinstance(source, int):
+            source = Source(source)
+        for payload in run.payloads():
+            self._number += 1
+            message = Message(self._number, run.entry.topic, payload, source.retain, source.integration_id, run.time)
+            self._tell(run.entry, [message], source.origin)
+            if len(payload) > self._limits.payload:
+                self._entries.refuse(run.entry, self._number)
+                self._keeper.changed(run.entry)
+            else:
+                self._keep(run.entry, [message], None if source.expires_in is None else run.time + source.expires_in)
+
+    def _keep_all(self, gathered: dict[Entry, list[Message]]) -> None:
+        """Keep what was gathered, in the order of the last messages."""
+        for entry, messages in sorted(gathered.items(), key=_last):
+            self._keep(entry, messages)
+        gathered.clear()
+
+    def _keep(self, entry: Entry, messages: list[Message], expires_at: float | None = None) -> None:
+        self._entries.take(entry, messages, expires_at)
+        self._keeper.changed(entry)
+
+    def _tell(self, entry: Entry, messages: list[Message], origin: object | None) -> None:
+        for listener in entry.listeners:
+            if listener is not origin:
+                self._untold.setdefault(listener, []).extend(messages)
+
+
+def _last(one: tuple[Entry, list[Message]]) -> int:
+    return one[1][-1].number
+
+
+def _nothing() -> None:
+    """Wake nobody."""

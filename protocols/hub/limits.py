@@ -1,0 +1,22 @@
+"""How much the hub keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HubLimits:
+    """Bounds of the hub.  The first ones are settings: HUB_ and the name in capitals."""
+
+    topics: int = 100_000  # those that were updated least recently go first
+    bytes: int = 64 * MIB  # of them and their values
+    payload: int = MIB  # bytes of a value; the hub does not keep a larger one
+    history: int = 100  # values of a topic, the last one among them
+    history_bytes: int = 64 * MIB  # of all values that are not the last one
+
+    waiting_bytes: int = 8 * MIB  # that were heard and are not looked at yet
+    expiry_interval: float = 10.0  # seconds between two looks for values that have expired
+    steps: int = 10_000  # topics that are looked at in one call

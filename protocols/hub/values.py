@@ -1,0 +1,115 @@
+"""What a payload says: JSON as plain Python values, and back (docs/values.md)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Plain = bool | int | float | str | bytes  # Boolean, Int64, Double, String, ByteString
+Json = bool | int | float | str | None | Sequence["Json"] | Mapping[str, "Json"]
+
+DEPTH = 100  # levels of arrays and objects; what is nested deeper is taken for no JSON
+
+_INT64 = range(-(1 << 63), 1 << 63)
+_DIGITS = 19  # of the largest
+_SINGLE = struct.Struct("<f")
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+
+
+class _NotJson(ValueError):
+    """A text is no JSON."""
+
+
+def read(payload: bytes) -> Plain:
+    """Return what a payload says.
+
+    An integer within 64 bits is an int, another number a float; true and false are bools, a JSON string is its content.
+    Any other JSON is its text, as is a number or a string that no float or UTF-8 holds; all else is bytes.
+    """
+    try:
+        text, found = _parse(payload)
+    except ValueError:
+        return payload
+    if isinstance(found, float) and not math.isfinite(found):
+        return text
+    if isinstance(found, str) and not _is_encodable(found):
+        return text
+    return found if isinstance(found, bool | int | float | str) else text
+
+
+def is_json(payload: bytes) -> bool:
+    """Say whether a payload is JSON (RFC 8259), in UTF-8."""
+    try:
+        _parse(payload)
+    except ValueError:
+        return False
+    return True
+
+
+def dump(value: Json) -> bytes:
+    """Return a value as JSON: numbers as short as they read back the same, and NaN and the infinities as strings."""
+    value = _finite(value)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def from_single(value: float) -> float:
+    """Return the number with the fewest digits that a float of 32 bits reads back as the same."""
+    for digits in range(1, 10):
+        short = float(f"{value:.{digits}g}")
+        try:
+            if _SINGLE.pack(short) == _SINGLE.pack(value):
+                return short
+        except OverflowError:  # rounded up, beyond the largest
+            continue
+    return value
+
+
+def _parse(payload: bytes) -> tuple[str, Any]:
+    text = payload.decode()
+    if text.count("[") + text.count("{") > DEPTH and _depth(text) > DEPTH:
+        raise _NotJson("nested too deeply")
+    found = json.loads(text, parse_int=_integer, parse_constant=_refuse)
+    return text, found
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match[0] in "]}":
+            depth -= 1
+    return deepest
+
+
+def _integer(digits: str) -> int | float:
+    if len(digits.lstrip("-")) <= _DIGITS and (number := int(digits)) in _INT64:
+        return number
+    return float(digits)
+
+
+def _refuse(name: str) -> None:
+    raise _NotJson(f"{name} is no JSON")
+
+
+def _is_encodable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _finite(value: Json) -> Json:
+    """Put strings in the place of numbers that JSON has not (OPC 10000-6, 5.4.2.4)."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_finite(one) for one in value]
+    return value

@@ -1,0 +1,335 @@
+"""What the hub knows of what was published, and whom it tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols.hub.messages import Message
+from tests.protocols.hub.hub_bed import START, Bed, Ear, anything
+
+
+def test_the_last_message_of_a_run_is_the_value_with_who_and_when() -> None:
+    bed = Bed().run("a/b", b"1", b"2", b"3", who=7)
+    found = bed.hub.get("a/b")
+    assert found is not None
+    assert found[1:] == ("a/b", b"3", False, 7, START)
+    assert bed.history("a/b") == [b"1", b"2", b"3"]
+
+
+def test_numbers_grow_in_the_order_of_arrival() -> None:
+    bed = Bed().run("a", b"1", b"2").run("b", b"3").one("a", b"4", retain=True).run("b", b"5")
+    found = sorted(bed.hub.history("a", 9) + bed.hub.history("b", 9))
+    assert [message.payload for message in found] == [b"1", b"2", b"3", b"4", b"5"]
+    assert found[0].number == START * 1e6 + 1, "numbers start from the time"
+    assert bed.hub.number == found[-1].number
+
+
+def test_each_turn_has_its_own_time() -> None:
+    bed = Bed().run("a", b"1")
+    bed.hub.settle()
+    bed.clock.now += 5
+    bed.run("a", b"2")
+    bed.hub.settle()
+    bed.clock.now += 5
+    assert [message.time for message in bed.hub.history("a", 9)] == [START, START + 5]
+
+
+def test_an_empty_payload_is_a_value_and_an_empty_retained_one_deletes() -> None:
+    bed = Bed().run("a", b"")
+    assert bed.hub.get("a") is not None
+    bed.one("a", b"", retain=True)
+    assert bed.hub.get("a") is None
+    assert bed.hub.history("a", 9)[-1].deletes
+    bed.run("a", b"x")
+    assert bed.hub.get("a") is not None
+
+
+def test_deleting_says_whether_there_was_a_value() -> None:
+    bed = Bed().run("a", b"1")
+    assert bed.hub.delete("a")
+    assert not bed.hub.delete("a")
+    assert not bed.hub.delete("never")
+
+
+def test_topics_of_the_server_are_not_the_hubs() -> None:
+    bed = Bed().run("$SYS/x", b"1").one("$SYS/x", b"1", retain=True)
+    assert bed.hub.get("$SYS/x") is None
+    assert bed.hub.values("", None, 9, anything).messages == []
+    with pytest.raises(ValueError, match="no topic of the hub"):
+        bed.hub.publish("$SYS/x", b"")
+
+
+def test_publishing_answers_with_the_message() -> None:
+    bed = Bed().run("a", b"before")
+    found = bed.hub.publish("a", b"x", retain=True, integration_id=3)
+    assert found == Message(found.number, "a", b"x", True, 3, START)
+    assert bed.hub.get("a") == found
+
+
+# --- listeners
+
+
+def test_listeners_are_told_at_the_end_of_the_turn_of_each_message_in_order() -> None:
+    bed = Bed(history=2)
+    ear, other = bed.listen("a/#"), bed.listen("+/c", "b")
+    bed.run("a/b", b"1", b"2", b"3", b"4").one("a/c", b"5", retain=True).run("a/b", b"6").run("b", b"7")
+    assert ear.messages == []
+    bed.hub.settle()
+    assert [payload for _, payload in ear.told] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    assert other.told == [("a/c", b"5"), ("b", b"7")]
+    assert ear.turns == other.turns == 1
+    assert bed.history("a/b") == [b"4", b"6"]
+
+
+def test_a_listener_hears_nothing_from_before_it_listened() -> None:
+    bed = Bed().run("a", b"1")
+    bed.hub.settle()
+    bed.run("a", b"2")
+    ear = bed.listen("a")
+    bed.run("a", b"3")
+    bed.hub.settle()
+    assert ear.told == [("a", b"3")]
+
+
+@pytest.mark.parametrize("topic_filter", ["a", "#", "+"])
+def test_a_listener_that_has_ended_hears_nothing_more(topic_filter: str) -> None:
+    bed = Bed()
+    ear, other = bed.listen(topic_filter), bed.listen("a")
+    bed.run("a", b"1")
+    bed.hub.settle()
+    bed.run("a", b"2")
+    bed.hub.unlisten(ear)
+    bed.run("a", b"3")
+    bed.hub.settle()
+    assert ear.told == [("a", b"1")]
+    assert other.told == [("a", b"1"), ("a", b"2"), ("a", b"3")]
+    bed.hub.unlisten(other)
+    bed.run("a", b"4")
+    bed.hub.settle()
+    assert len(other.told) == 3
+
+
+def test_filters_come_and_go_one_by_one() -> None:
+    bed = Bed()
+    ear = bed.listen("a")
+    bed.hub.listen(["b", "c/#"], ear, anything)
+    bed.hub.unlisten(ear, ["a", "c/#", "never"])
+    bed.run("a", b"1").run("b", b"2").run("c", b"3")
+    bed.hub.settle()
+    assert ear.told == [("b", b"2")]
+
+
+def test_what_a_listener_may_not_read_it_does_not_hear() -> None:
+    bed, ear = Bed(), Ear()
+    bed.hub.listen(["#"], ear, lambda topic: topic.startswith("open/"))
+    bed.run("open/a", b"1").run("secret", b"2")
+    bed.hub.settle()
+    assert ear.told == [("open/a", b"1")]
+
+
+def test_who_publishes_does_not_hear_itself() -> None:
+    bed = Bed()
+    ear, other = bed.listen("a"), bed.listen("a")
+    bed.hub.publish("a", b"1", origin=ear)
+    bed.hub.settle()
+    assert (ear.told, other.told) == ([], [("a", b"1")])
+
+
+def test_a_listener_may_publish_and_is_told_in_the_next_turn() -> None:
+    bed = Bed()
+
+    class Echo(Ear):
+        def heard(self, messages: object) -> None:
+            super().heard(messages)  # type: ignore[arg-type]
+            if len(self.messages) < 3:
+                bed.hub.publish("a", b"again")
+
+    echo = Echo()
+    bed.hub.listen(["a"], echo, anything)
+    bed.run("a", b"1")
+    for turn in range(4):
+        bed.hub.settle()
+        assert echo.turns == min(turn + 1, 3)
+    assert bed.woken == 3, "once for each turn in which something was heard"
+
+
+def test_an_evicted_topic_that_comes_again_is_heard() -> None:
+    bed = Bed(topics=1)
+    held = bed.hub.entry("a")
+    bed.run("a", b"1").hub.settle()
+    bed.run("b", b"2").hub.get("a")
+    ear = bed.listen("a")
+    bed.hub.heard += (held, b"x3", 0, 1, 2, 1, 1)  # by whoever held on to its entry
+    assert bed.hub.entry("a") is held
+    bed.run("a", b"4").hub.settle()
+    assert ear.told == [("a", b"3"), ("a", b"4")]
+
+
+# --- bounds
+
+
+def test_the_least_recently_updated_topics_go_first_and_are_counted() -> None:
+    bed = Bed(topics=2)
+    bed.run("a", b"1").run("b", b"1").run("a", b"2").hub.get("a")
+    bed.run("c", b"1")
+    assert [bed.hub.get(topic) is not None for topic in "abc"] == [True, False, True]
+    assert _usage(bed, "HUB_TOPICS") == (2, 1)
+
+
+def test_bytes_are_bounded() -> None:
+    bed = Bed(bytes=5_000)
+    for number in range(20):
+        bed.run(f"t{number}", bytes(300)).hub.settle()
+    used, exceeded = _usage(bed, "HUB_BYTES")
+    assert used is not None
+    assert used <= 5_000
+    assert exceeded == 20 - len(bed.hub.values("", None, 99, anything).messages) > 0
+    assert bed.hub.get("t19") is not None
+
+
+@pytest.mark.parametrize("retain", [False, True])
+def test_a_payload_that_is_too_large_is_told_and_leaves_no_value(retain: bool) -> None:
+    bed = Bed(payload=3)
+    ear = bed.listen("a")
+    bed.run("a", b"old")
+    number = bed.hub.number
+    if retain:
+        bed.one("a", b"long", retain=True)
+    else:
+        bed.run("a", b"long")
+    assert bed.hub.get("a") is None
+    assert bed.history("a") == [b"old"]
+    assert _usage(bed, "HUB_PAYLOAD") == (None, 1)
+    assert bed.hub.since(number, ["#"], 9) == ([], True)
+    bed.hub.settle()
+    assert ear.told == [("a", b"old"), ("a", b"long")]
+    bed.run("a", b"new")
+    assert bed.history("a") == [b"old", b"new"]
+
+
+def test_the_history_is_bounded_for_each_topic() -> None:
+    bed = Bed(history=3)
+    for number in range(10):
+        bed.run("a", b"%d" % number).hub.get("a")
+    assert bed.history("a") == [b"7", b"8", b"9"]
+    assert bed.history("a", 2) == [b"8", b"9"]
+    assert bed.history("a", 0) == bed.history("never") == []
+
+
+def test_without_a_history_there_is_the_value() -> None:
+    bed = Bed(history=0).run("a", b"1", b"2")
+    assert bed.history("a") == []
+    found = bed.hub.get("a")
+    assert found is not None
+    assert found.payload == b"2"
+
+
+def test_the_history_of_all_is_bounded_and_one_topic_has_a_part_of_it_at_most() -> None:
+    bed = Bed(history_bytes=64_000)
+    for number in range(200):
+        bed.run("greedy", bytes(400)).run(f"t{number % 20}", b"%03d" % number).hub.settle()
+    assert len(bed.history("greedy")) * 592 <= 4_000 + 592
+    assert len(bed.history("t3")) == 10
+    for number in range(200):
+        bed.run(f"more{number}", bytes(100), bytes(100), bytes(100)).hub.settle()
+    used, exceeded = _usage(bed, "HUB_HISTORY_BYTES")
+    assert used is not None
+    assert used <= 64_000
+    assert exceeded
+    assert bed.history("t3")[-1] == b"183", "the value is no part of it"
+    assert len(bed.history("t3")) < 10
+    assert len(bed.history("more199")) == 3
+
+
+def _usage(bed: Bed, name: str) -> tuple[int | None, int | None]:
+    [found] = [one for one in bed.hub.usage() if one.name == name]
+    return found.used, found.exceeded
+
+
+# --- expiry
+
+
+def test_a_value_expires() -> None:
+    bed = Bed().run("a", b"1").one("a", b"2", expires_in=10)
+    assert bed.history("a") == [b"1", b"2"]
+    bed.clock.now += 10
+    assert bed.hub.get("a") is None
+    assert bed.history("a") == [b"1"]
+    bed.hub.sweep()
+    assert bed.hub.get("a") is None, "and not the one before"
+    assert bed.history("a") == [b"1"]
+    bed.run("a", b"3")
+    assert bed.history("a") == [b"1", b"3"]
+
+
+def test_what_has_an_expiry_is_no_history() -> None:
+    bed = Bed().one("a", b"1", expires_in=10)
+    number = bed.hub.number
+    bed.one("a", b"2", expires_in=20).run("a", b"3")
+    assert bed.history("a") == [b"3"]
+    assert bed.hub.since(number, ["a"], 9)[1]
+    bed.clock.now += 30
+    bed.hub.sweep()
+    assert bed.history("a") == [b"3"]
+
+
+# --- what was missed
+
+
+def test_since_tells_what_came_after_a_message_in_order() -> None:
+    bed = Bed().run("a", b"1")
+    number = bed.hub.number
+    bed.run("b", b"2").run("a", b"3").one("c", b"4", retain=True).run("b", b"5")
+    found, is_gone = bed.hub.since(number, ["a", "b"], 9)
+    assert ([message.payload for message in found], is_gone) == ([b"2", b"3", b"5"], False)
+    assert bed.hub.since(bed.hub.number, ["#"], 9) == ([], False)
+
+
+def test_since_says_when_something_is_gone() -> None:
+    bed = Bed(history=2, topics=3).run("a", b"1")
+    number = bed.hub.number
+    bed.run("a", b"2", b"3").run("b", b"4")
+    assert [message.payload for message in bed.hub.since(number, ["#"], 2)[0]] == [b"3", b"4"]
+    assert bed.hub.since(number, ["#"], 2)[1], "more than was asked for"
+    bed.run("a", b"5").hub.get("a")
+    assert bed.hub.since(number, ["a"], 9)[1], "cut off the history"
+    assert not bed.hub.since(number, ["b"], 9)[1]
+    bed.run("c", b"6").run("d", b"7").hub.get("a")
+    assert bed.hub.since(number, ["b"], 9) == ([], True), "evicted"
+
+
+def test_since_says_when_more_came_than_was_looked_at() -> None:
+    bed = Bed(history=2).run("a", b"1")
+    number = bed.hub.number
+    bed.run("a", b"2", b"3", b"4").run("a", b"5")
+    found, is_gone = bed.hub.since(number, ["a"], 9)
+    assert ([message.payload for message in found], is_gone) == ([b"4", b"5"], True)
+
+
+def test_since_looks_at_so_many_topics_at_most() -> None:
+    bed = Bed(steps=3)
+    number = bed.hub.number
+    for topic in "abc":
+        bed.run(topic, b"1").hub.settle()
+    assert not bed.hub.since(number, ["a"], 9)[1]
+    bed.run("d", b"1")
+    assert bed.hub.since(number, ["a"], 9) == ([], True)
+
+
+# --- what arrived is let go of
+
+
+def test_what_arrived_is_let_go_of_in_time() -> None:
+    bed = Bed(waiting_bytes=1_000)
+    bed.run("a", bytes(900)).hub.get("a")
+    assert not bed.hub.waiting
+    bed.run("a", bytes(900)).hub.settle()
+    assert bed.hub.waiting
+    bed.run("a", bytes(900)).hub.settle()
+    assert not bed.hub.waiting
+    ear = bed.listen("b")
+    bed.run("b", b"1").hub.settle_early()
+    assert not bed.hub.waiting
+    assert ear.told == []
+    bed.run("b", b"2").hub.settle()
+    assert ear.told == [("b", b"1"), ("b", b"2")]
