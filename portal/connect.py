@@ -53,6 +53,8 @@ class Login:
 
 def lines(listener: Listener, trust: Trust | None, login: Login) -> list[Line]:
     """Return the lines for a listener."""
+    if listener.protocol == "http":
+        return _curl(listener, login)
     make = _websocket if listener.is_websocket else _mosquitto
     return make(listener, trust if listener.has_own_certificate else None, login)
 
@@ -88,6 +90,17 @@ def _websocket(listener: Listener, trust: Trust | None, login: Login) -> list[Li
             "Listen to every topic in a terminal",
             f"npx mqtt sub {address}{ca} {login.options} -t '#' -v",
         ),
+    ]
+
+
+def _curl(listener: Listener, login: Login) -> list[Line]:
+    url, user = listener.url, shlex.quote(f"{login.username}:{login.shown}")
+    json_type = "-H 'Content-Type: application/json'"
+    return [
+        Line("http-me", "See who it is and what it may do", f"curl -u {user} {url}/me"),
+        Line("http-write", "Write a value", f"curl -u {user} -X PUT {json_type} -d 21.5 {url}/values/demo/hello"),
+        Line("http-read", "Read it", f"curl -u {user} {url}/values/demo/hello"),
+        Line("http-follow", "Follow every topic", f"curl -N -u {user} -G --data-urlencode filter='#' {url}/messages"),
     ]
 
 

@@ -49,6 +49,11 @@ class Gate:
         """Return the entry of this username, whatever its password."""
         return self._snapshot.named(username)
 
+    def username(self, integration_id: int) -> str:
+        """Return the username of an integration; "" of one that is no more."""
+        entry = self._snapshot.get(integration_id)
+        return entry.username if entry is not None else ""
+
     def decide(self, door: str, username: str, password: bytes) -> tuple[Entry | None, str | None]:
         """Return the entry of this username, and why it is refused at this door (None: it may come in).
 

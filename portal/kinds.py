@@ -28,7 +28,7 @@ KINDS = {
             "mqtt",
         ),
         Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", "opcua", ("%u/#",)),
-        Kind("http", "HTTP", "braces", "Scripts and services that call the REST API", None),
+        Kind("http", "HTTP", "braces", "Scripts and services that call the REST API", "http"),
         Kind("vrpc", "VRPC", "code-square", "Custom code and libraries, callable from outside", None),
         Kind(
             "edge",
@@ -41,9 +41,12 @@ KINDS = {
 }
 
 
+NAMES = {"hub": "Topics"}  # of what is no door
+
+
 def protocol(name: str) -> str:
     """Return what the protocol of a door is called."""
-    return KINDS[name].label if name in KINDS else name.upper()
+    return KINDS[name].label if name in KINDS else NAMES.get(name, name.upper())
 
 
 def not_served(kind: Kind) -> str:

@@ -100,6 +100,10 @@ LIMITS = {
         Limit("MQTT_TOPIC_ALIASES", "", 0, 65_535, _CLIENT, "Topic aliases in each direction"),
         Limit("MQTT_MAX_KEEP_ALIVE", "whole seconds", 0, 65_535, _CLIENT, "Longest keep alive that is granted", "any"),
         Limit("MQTT_STORED_SESSIONS", "", 0, 1_000_000, _INTEGRATION, "Sessions kept for clients that are away"),
+        Limit("HTTP_ONLINE", "seconds", 5, 86_400, _INTEGRATION, "Time from its last request until it is offline"),
+        Limit("HTTP_STREAMS", "", 1, 100_000, _ALL, "Open streams and long polls"),
+        Limit("HTTP_STREAMS_PER_INTEGRATION", "", 1, 100_000, _INTEGRATION, "Open streams and long polls"),
+        Limit("HTTP_OUTBOUND_BYTES", "bytes", 16 * KIB, 1 * GIB, _CLIENT, "Bytes on their way to a slow reader"),
         Limit("OPCUA_MAX_CONNECTIONS", "", 1, 1_000_000, _ALL, "Open connections"),
         Limit("OPCUA_MAX_CONNECTIONS_PER_ADDRESS", "", 1, 1_000_000, _ADDRESS, "Open connections from one address"),
         Limit(

@@ -15,6 +15,7 @@ SCHEMES = {
     "mqtt-wss": "wss",
     "opcua": "opc.tcp",
 }
+REST = "/api/v1"
 LABELS = {"tcp": "TCP", "tls": "TLS", "ws": "WebSocket", "wss": "WebSocket, TLS", "web": "This portal"}
 PATH = "/mqtt"
 
@@ -45,8 +46,9 @@ class Listener:
     @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        usual = {"ws": 80, "wss": 443}.get(self.scheme) == self.port
-        return f"{self.scheme}://{host}{'' if usual else f':{self.port}'}{PATH if self.is_websocket else ''}"
+        usual = {"ws": 80, "http": 80, "wss": 443, "https": 443}.get(self.scheme) == self.port
+        path = PATH if self.is_websocket else REST if self.protocol == "http" else ""
+        return f"{self.scheme}://{host}{'' if usual else f':{self.port}'}{path}"
 
 
 def of(settings: Settings, host: str, web_port: int, *, web_is_secure: bool) -> list[Listener]:
@@ -58,4 +60,5 @@ def of(settings: Settings, host: str, web_port: int, *, web_is_secure: bool) -> 
         found.append(Listener(protocol, transport, host, port, SCHEMES[name]))
     if settings.mqtt_web:
         found.append(Listener("mqtt", "web", host, web_port, "wss" if web_is_secure else "ws"))
+    found.append(Listener("http", "http", host, web_port, "https" if web_is_secure else "http"))
     return sorted(found, key=lambda listener: listener.protocol)

@@ -18,8 +18,9 @@ from portal.config import Settings
 from portal.db import database, writing
 from portal.models import Connection, Integration, Node, Revision, insert_missing, tuples
 
+MAIN = "mqtt"  # the part that also has what comes by the portal's own port
+WEB = frozenset({MAIN, "http"})  # what may come by that port
 FRESH = timedelta(seconds=5)  # a node is up while its heartbeat is not older
-MAIN = "mqtt"  # what the node carries that has no listener of its own: the web's WebSocket, if that
 GONE = timedelta(minutes=1)  # the connections of a node that was silent for longer are deleted
 INSERT_ROWS = 400
 COLUMNS = (
@@ -206,14 +207,14 @@ def nodes_with_connections() -> list[tuple[Node, int]]:
 
 
 def carries(node: Node) -> frozenset[str]:
-    """Return the protocols that a node serves; without a listener of its own it is the one that also has the web's."""
+    """Return the protocols that a node serves; the main part needs no listener of its own for those of the web."""
     found = {name.partition("-")[0] for name in json.loads(node.listeners)}
-    return frozenset(found or {MAIN})
+    return frozenset(found | WEB if MAIN in found or not found else found)
 
 
 def down(settings: Settings, now: datetime) -> Down:
     """Tell which protocol servers should run and do not."""
-    expected = {name.partition("-")[0] for name in settings.ports} | ({MAIN} if settings.mqtt_web else set())
+    expected = {name.partition("-")[0] for name in settings.ports} | (WEB if settings.mqtt_web else {"http"})
     running = {protocol for node in nodes_up(now) for protocol in carries(node)}
     missing = tuple(sorted(expected - running))
     return Down(missing, everything=not running or bool(expected) and not expected & running)

@@ -50,6 +50,11 @@ class Silent(Exception):
     """Nobody answered; what was asked for may have been done all the same."""
 
 
+def part_of(door: str | None) -> str:
+    """Return the part that has the server of a door."""
+    return OPCUA if door == OPCUA else MQTT
+
+
 def socket_name(part: str) -> str:
     """Return the name of the socket at which a part answers."""
     return f"{part}.sock"

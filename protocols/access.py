@@ -17,6 +17,11 @@ class Access:
         self._publish = _expand(grant.publish, grant.username, client_id)
         self._subscribe = _expand(grant.subscribe, grant.username, client_id)
 
+    @property
+    def filters(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the filters of what may be written to, and of what may be read."""
+        return self._publish, self._subscribe
+
     def may_publish(self, name: str) -> bool:
         """Say whether this topic may be written to; `$`-topics are the server's own."""
         return not name.startswith("$") and any(matches(allowed, name) for allowed in self._publish)

@@ -22,7 +22,7 @@ class Login(NamedTuple):
     client_id: str
     address: str  # the peer's IP address, without its port
     version: str = ""  # of the protocol: "3.1.1", "5.0"
-    transport: str = "tcp"  # "tcp", "tls", "ws", "wss", or "web" (a WebSocket through the portal's own port)
+    transport: str = "tcp"  # "tcp", "tls", "ws", "wss", "web" (a WebSocket through the portal's own port), or "http"
 
 
 class Grant(NamedTuple):

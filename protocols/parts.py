@@ -21,9 +21,13 @@ from portal.config import Settings
 from protocols import process
 from protocols.companion import ENDING, Companion
 from protocols.contract import Authenticate, Presence, Server
+from protocols.hub.hub import Hub
+from protocols.hub.limits import HubLimits
+from protocols.together import Together
 
 MAIN = "mqtt"  # the part that also keeps house, and always runs
 OTHERS = ("opcua",)
+MQTT_TRANSPORTS = ("tcp", "tls", "ws", "wss", "web")
 _SWITCH = 0.0001  # seconds that one thread keeps others from running (see decision 47)
 
 Listeners = Mapping[str, socket.socket]
@@ -38,6 +42,7 @@ class Tools:
     presence: Presence
     certificate: certificate.Keeper | None
     switches: Mapping[str, bool]
+    usernames: Callable[[int], str]  # by the integration; "" of one that is no more
 
 
 class Runs(Protocol):
@@ -90,16 +95,37 @@ def _wait(started: threading.Event, ended: threading.Event) -> None:
     ended.set()
 
 
-def make_mqtt(tools: Tools) -> Server:
-    """Return the MQTT broker."""
+def make_main(tools: Tools) -> Server:
+    """Return the MQTT broker and the HTTP side, with the hub that they share."""
     from protocols.hub.hub import Hub
     from protocols.hub.limits import HubLimits
+
+    limits = HubLimits(**dict[str, Any](tools.settings.limits_of("hub")))
+    hub = Hub(limits, lambda: clock.now().timestamp())
+    return Together({make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)})
+
+
+def make_http(tools: Tools, hub: Hub) -> Server:
+    """Return what answers and streams to HTTP clients."""
+    from protocols.http.limits import Limits
+    from protocols.http.server import HttpServer
+
+    return HttpServer(
+        authenticate=tools.authenticate,
+        presence=tools.presence,
+        hub=hub,
+        names=tools.usernames,
+        limits=_made(Limits, tools.settings.limits_of("http")),
+    )
+
+
+def make_mqtt(tools: Tools, hub: Hub) -> Server:
+    """Return the MQTT broker."""
     from protocols.mqtt.keeper import StoreKeeper
     from protocols.mqtt.limits import Limits
     from protocols.mqtt.server import MqttServer
 
     settings = tools.settings
-    hub = Hub(HubLimits(**dict[str, Any](settings.limits_of("hub"))), lambda: clock.now().timestamp())
     return MqttServer(
         hub=hub,
         authenticate=tools.authenticate,
@@ -138,4 +164,4 @@ def _made(kind: type[Any], limits: Mapping[str, float]) -> Any:
     return kind(**{name: value for name, value in limits.items() if name in kind.__dataclass_fields__})
 
 
-MAKERS: dict[str, Callable[[Tools], Server]] = {"mqtt": make_mqtt, "opcua": make_opcua}
+MAKERS: dict[str, Callable[[Tools], Server]] = {"mqtt": make_main, "opcua": make_opcua}

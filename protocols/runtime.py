@@ -137,8 +137,10 @@ class Runtime:
     def _transports(self) -> dict[str, list[socket.socket]]:
         """Return the listeners by transport."""
         found = {name.partition("-")[2] or "tcp": [listener] for name, listener in self._listeners.items()}
-        if self._is_main and self._settings.mqtt_web:
-            found["web"] = [handover.listen(self._settings.data_dir)]
+        if self._is_main:
+            found["http"] = [handover.listen(self._settings.data_dir, handover.STREAMS)]
+            if self._settings.mqtt_web:
+                found["web"] = [handover.listen(self._settings.data_dir)]
         return found
 
     def _start_server(self) -> Looper:
@@ -146,7 +148,7 @@ class Runtime:
         entrance = Entrance(self._gate, self._guard, self._book)
         with db.connected():
             stand = switches.read(self._settings)
-        tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand)
+        tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand, self._gate.username)
         self._server = server = parts.MAKERS[self._part](tools)
         grants = {entry.id: grant(entry) for entry in self._gate.entries()}
         looper = self._servers.start(self._part, server, self._transports(), grants)

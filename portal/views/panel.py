@@ -81,6 +81,6 @@ def _figures(integration: Integration, connections: list[Connection]) -> Figures
     if len(connections) > MOST_ASKED:
         return None
     wanted = [connection.id for connection in connections[:SHOWN_CONNECTIONS]]
-    part = KINDS[integration.type].door or worker_client.MQTT
+    part = worker_client.part_of(KINDS[integration.type].door)
     found = worker_client.ask(part, "connections", integration.id, wanted)
     return None if found is None else {row["connection_id"]: row for row in found}

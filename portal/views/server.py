@@ -84,7 +84,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The limits of one protocol server; `used` is None where it does not answer."""
+    """The limits of one protocol; `used` is None where its server does not answer."""
 
     label: str
     used: list[Used] | None
@@ -138,12 +138,18 @@ def _limits() -> dict[str, Any]:
     if settings().opcua_port is not None:
         parts.append(worker_client.OPCUA)
     up = bool(presence.nodes_up(clock.now()))
-    return {"groups": [Group(kinds.protocol(part), _used(part) if up else None) for part in parts]}
+    return {"groups": [group for part in parts for group in _groups(part, up=up)]}
 
 
-def _used(part: str) -> list[Used] | None:
-    answer = worker_client.ask(part, "usage")
-    return None if answer is None else sorted((Used(**row) for row in answer), key=_place)
+def _groups(part: str, *, up: bool) -> list[Group]:
+    """Return the limits of a part by protocol, of which a setting's name begins with one."""
+    answer = worker_client.ask(part, "usage") if up else None
+    if answer is None:
+        return [Group(kinds.protocol(part), None)]
+    groups: dict[str, list[Used]] = {}
+    for used in sorted((Used(**row) for row in answer), key=_place):
+        groups.setdefault(used.name.partition("_")[0].lower(), []).append(used)
+    return [Group(kinds.protocol(name), found) for name, found in groups.items()]
 
 
 def _place(used: Used) -> int:

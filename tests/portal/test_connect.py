@@ -25,6 +25,7 @@ def ways(tmp_path, host: str = "broker.example.com", port: int = 8000, *, secure
 
 def test_each_listener_has_its_address(tmp_path):
     assert [found.url for found in ways(tmp_path).values()] == [
+        "http://broker.example.com:8000/api/v1",
         "mqtt://broker.example.com:1883",
         "mqtts://broker.example.com:8883",
         "ws://broker.example.com:8083/mqtt",
@@ -36,11 +37,16 @@ def test_each_listener_has_its_address(tmp_path):
 
 def test_behind_a_proxy_with_tls_the_portal_has_the_usual_port(tmp_path):
     assert ways(tmp_path, port=443, secure=True)["web"].url == "wss://broker.example.com/mqtt"
+    assert ways(tmp_path, port=443, secure=True)["http"].url == "https://broker.example.com/api/v1"
     assert ways(tmp_path, host="2001:db8::1")["tcp"].url == "mqtt://[2001:db8::1]:1883"
 
 
 def test_what_is_off_is_not_offered(tmp_path):
-    assert list(ways(tmp_path, MQTT_PORT="off", MQTT_WSS_PORT="off", MQTT_WEB="off", OPCUA_PORT="off")) == ["tls", "ws"]
+    assert list(ways(tmp_path, MQTT_PORT="off", MQTT_WSS_PORT="off", MQTT_WEB="off", OPCUA_PORT="off")) == [
+        "http",
+        "tls",
+        "ws",
+    ]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
@@ -85,7 +91,20 @@ def test_lines_have_names_of_their_own(tmp_path):
     names = [
         line.name for found in ways(tmp_path, OPCUA_PORT="off").values() for line in connect.lines(found, None, NASTY)
     ]
-    assert len(set(names)) == len(names) == 10
+    assert len(set(names)) == len(names) == 14
+
+
+def test_curl_gets_the_credentials_and_addresses_as_they_are_meant(tmp_path):
+    listener = ways(tmp_path)["http"]
+    lines = [shlex.split(line.text) for line in connect.lines(listener, SELF, NASTY)]
+    for words in lines:
+        assert words[0] == "curl" and words[words.index("-u") + 1] == f"{NASTY.username}:{NASTY.password}"
+    assert [words[-1].removeprefix(listener.url) for words in lines] == [
+        "/me",
+        "/values/demo/hello",
+        "/values/demo/hello",
+        "/messages",
+    ]
 
 
 # --- OPC UA

@@ -98,6 +98,29 @@ def test_a_connection_by_opcua_is_told_in_its_own_words(ada, press, opcua_node, 
     assert "not signed, not encrypted" in ada.get(f"/integrations/{press.id}").text
 
 
+def test_a_period_over_http_is_told_in_its_own_words(ada, actor, sealer, node, answers):
+    script = integrations.create(actor, sealer, "http", username="script")
+    node.write([Connected("c1", script.id, "http", "curl/8.5", "192.0.2.1", clock.now(), "1.1", "http")])
+    answers["connections"] = [FIGURES | {"subscription_count": 2, "queued": 0, "subscriptions": [["a/#", 0], ["b", 0]]}]
+    text = part(ada.get(f"/integrations/{script.id}").text, "connections")
+    for shown in (
+        "curl/8.5",
+        "192.0.2.1 · HTTP 1.1 ·",
+        "online since",
+        "2 open streams",
+        "<code>a/#</code>",
+        "Dropped",
+    ):
+        assert shown in text, shown
+    for other in ("QoS", "Queue", " over ", "subscription</summary>", "more</li>"):
+        assert other not in text, other
+    answers["connections"] = [FIGURES | {"subscription_count": 0, "subscriptions": []}]
+    assert "No open stream" in ada.get(f"/integrations/{script.id}").text
+    node.write([Connected("c2", script.id, "http", "", "192.0.2.2", clock.now(), "1.1", "http")])
+    assert "(no user agent)" in ada.get(f"/integrations/{script.id}").text
+    assert "curl -u" in part(ada.get(f"/integrations/{script.id}").text, "connect")
+
+
 def test_without_an_answer_the_panel_shows_what_the_database_knows(ada, turing, connected, answers):
     text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
     assert "press-4" in text and "Live figures cannot be shown right now." in text

@@ -51,7 +51,7 @@ def test_the_page_says_what_runs_since_when(ada, turing, node):
 
 def test_the_two_servers_of_a_machine_are_told_by_what_they_serve(ada, opcua_node):
     text = ada.get("/server").text
-    for name, serves in (("node", "MQTT"), ("node-opcua", "OPC UA")):
+    for name, serves in (("node", "HTTP and MQTT"), ("node-opcua", "OPC UA")):
         (item,) = re.findall(rf'<li id="node-{name}">.*?</li>', text, re.S)
         assert f"<span>{serves}</span>" in item, "one machine needs no name"
     presence.start_node("other", clock.now(), {"mqtt": 1883})
@@ -92,6 +92,14 @@ def test_limits_are_shown_in_their_own_units_with_use_and_hits(ada, node, answer
     assert "meter" not in rows["MQTT_QUEUE_MESSAGES"]
     assert "120 MiB of 128 MiB" in rows["MQTT_RETAINED_BYTES"] and "1 time" in rows["MQTT_RETAINED_BYTES"]
     assert "meter full" in rows["MQTT_RETAINED_BYTES"]
+
+
+def test_limits_of_one_part_are_told_by_protocol(ada, node, answer):
+    answer([usage("HTTP_STREAMS", 1, 1000), usage("MQTT_MAX_CONNECTIONS", 1, 2), usage("HTTP_ONLINE", None, 60, None)])
+    text = ada.get("/server/limits").text
+    found = re.findall(r'id="(limits?-[\w-]+)"', text)
+    expected = ["limits-MQTT", "limit-MQTT_MAX_CONNECTIONS", "limits-HTTP", "limit-HTTP_ONLINE", "limit-HTTP_STREAMS"]
+    assert found[: len(expected)] == expected
 
 
 def test_a_limit_for_which_nothing_is_refused_is_not_counted(ada, node, answer):
@@ -152,15 +160,18 @@ def test_the_banner_is_asked_for_again_and_answered_when_it_changed(ada, node, o
     assert DOWN in ada.get("/banner?v=up").text
 
 
-@pytest.mark.parametrize(("stopped", "name"), [("node-opcua", "OPC UA"), ("node", "MQTT")])
-def test_every_page_says_which_server_is_not_running(ada, turing, node, opcua_node, stopped, name):
+@pytest.mark.parametrize(
+    ("stopped", "what"),
+    [("node-opcua", "The OPC UA server is not running."), ("node", "The HTTP and MQTT servers are not running.")],
+)
+def test_every_page_says_which_server_is_not_running(ada, turing, node, opcua_node, stopped, what):
     pages = ("/integrations", "/activity", "/server")
     for path in pages:
         assert "not running" not in ada.get(path).text, path
     presence.stop_node(stopped)
     for path in pages:
         text = ada.get(path).text
-        assert text.count(f"The {name} server is not running.") == 1, path
+        assert text.count(what) == 1, path
         assert DOWN not in text
 
 

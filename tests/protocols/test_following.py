@@ -234,7 +234,7 @@ def test_limits_that_are_set_are_handed_to_the_server(start):
     made = start(limits={"MQTT_INFLIGHT": 7, "MQTT_CONNECT_TIMEOUT": 2.5, "OPCUA_NODES": 9})
     tools = made._servers._running[0][1].tools
     made.stop()
-    limits = parts.make_mqtt(tools)._limits
+    limits = next(iter(parts.make_main(tools)._servers))._limits
     assert (limits.inflight, limits.connect_timeout) == (7, 2.5)
 
 

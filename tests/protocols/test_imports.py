@@ -125,7 +125,7 @@ def foreign(path: Path, *allowed: str) -> set[str]:
     return {name for name in ours if not any(f"{name}.".startswith(f"{one}.") for one in allowed)}
 
 
-@pytest.mark.parametrize("server", ["mqtt", "opcua"])
+@pytest.mark.parametrize("server", ["http", "mqtt", "opcua"])
 def test_a_protocol_server_knows_the_contract_what_all_share_and_itself_only(server: str) -> None:
     found = {dotted(path): foreign(path, *SHARED, f"protocols.{server}") for path in modules(f"protocols/{server}")}
     assert not {name: names for name, names in found.items() if names}
@@ -161,6 +161,12 @@ def test_nothing_but_the_composition_root_knows_a_protocol_server():
 @pytest.mark.parametrize("path", modules("protocols/mqtt"), ids=dotted)
 def test_the_core_of_mqtt_imports_no_loop_socket_clock_or_database(path):
     if path.stem not in SHELL | STORE:
+        assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
+
+
+@pytest.mark.parametrize("path", modules("protocols/http"), ids=dotted)
+def test_the_core_of_http_imports_no_loop_socket_clock_or_database(path):
+    if path.stem not in {"server", "shell"}:
         assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
 
 

@@ -11,12 +11,14 @@ import pytest
 from portal import config
 from portal.limits import LIMITS
 from protocols import parts
+from protocols.http.server import HttpServer
 from protocols.mqtt.server import MqttServer
 from protocols.opcua.limits import Limits
 from protocols.opcua.server import OpcUaServer
 from protocols.opcua.values.limits import ValueLimits
 from tests.support.databases import settings_for
 
+HTTP_LIMITS = [limit for limit in LIMITS.values() if limit.protocol == "http"]
 OPCUA_LIMITS = [limit for limit in LIMITS.values() if limit.protocol == "opcua"]
 
 
@@ -31,7 +33,7 @@ def listeners():
 
 def tools(folder: Path, switches: dict[str, bool] | None = None, **environ: str) -> parts.Tools:
     settings = config.load(settings_for(folder, **environ))
-    return parts.Tools(settings, None, None, None, switches or {})  # type: ignore[arg-type]
+    return parts.Tools(settings, None, None, None, switches or {}, str)  # type: ignore[arg-type]
 
 
 def test_each_part_has_the_listeners_of_its_protocol(listeners):
@@ -50,7 +52,8 @@ def test_a_part_without_a_listener_is_not_started(listeners, tmp_path):
 
 def test_every_part_has_a_server(tmp_path):
     assert set(parts.MAKERS) == {parts.MAIN, *parts.OTHERS}
-    assert isinstance(parts.MAKERS["mqtt"](tools(tmp_path)), MqttServer)
+    main = parts.MAKERS["mqtt"](tools(tmp_path))
+    assert [type(one) for one in main._servers] == [MqttServer, HttpServer]
     assert isinstance(parts.MAKERS["opcua"](tools(tmp_path)), OpcUaServer)
 
 
@@ -63,6 +66,12 @@ def test_each_limit_of_opc_ua_reaches_the_server_or_its_values(tmp_path, limit):
         if limit.field in type(one).__dataclass_fields__
     ]
     assert found == [limit.least]
+
+
+@pytest.mark.parametrize("limit", HTTP_LIMITS, ids=lambda limit: limit.setting)
+def test_each_limit_of_http_reaches_the_server(tmp_path, limit):
+    _, server = parts.make_main(tools(tmp_path, **{limit.setting: str(limit.least)}))._servers
+    assert getattr(server.limits, limit.field) == limit.least
 
 
 def test_without_settings_the_limits_are_the_servers_own(tmp_path):
