@@ -14,21 +14,21 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from portal import addresses, certificate, clock
 from portal.config import Settings
 from protocols import process
 from protocols.companion import ENDING, Companion
 from protocols.contract import Authenticate, Presence, Server
-from protocols.hub.hub import Hub
-from protocols.hub.limits import HubLimits
-from protocols.together import Together
+
+if TYPE_CHECKING:
+    from protocols.hub.hub import Hub
 
 MAIN = "mqtt"  # the part that also keeps house, and always runs
 OTHERS = ("opcua",)
 MQTT_TRANSPORTS = ("tcp", "tls", "ws", "wss", "web")
-_SWITCH = 0.0001  # seconds that one thread keeps others from running (see decision 47)
+_SWITCH = 0.0005  # seconds that one thread keeps others from running
 
 Listeners = Mapping[str, socket.socket]
 
@@ -76,7 +76,7 @@ def _work(settings: Settings, listeners: Listeners, part: str, run: Callable[...
     process.end_with_any_thread()
     process.follow_parent()
     # The thread that hears of a deactivation waits for the interpreter lock each time that it looks, or reads from the
-    # database: for 5 ms by default beside a loop that is busy, some thirty times for one that it hears of.
+    # database: for 5 ms by default beside a loop that is busy, which adds up to more than the 250 ms it may take.
     sys.setswitchinterval(_SWITCH)
     started, ended = threading.Event(), threading.Event()
     threading.Thread(target=_wait, args=(started, ended), name="signals", daemon=True).start()
@@ -99,9 +99,9 @@ def make_main(tools: Tools) -> Server:
     """Return the MQTT broker and the HTTP side, with the hub that they share."""
     from protocols.hub.hub import Hub
     from protocols.hub.limits import HubLimits
+    from protocols.together import Together
 
-    limits = HubLimits(**dict[str, Any](tools.settings.limits_of("hub")))
-    hub = Hub(limits, lambda: clock.now().timestamp())
+    hub = Hub(_made(HubLimits, tools.settings.limits_of("hub")), lambda: clock.now().timestamp())
     return Together({make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)})
 
 

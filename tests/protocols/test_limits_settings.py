@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from portal.limits import LIMITS
-from protocols.hub import hub
-from protocols.hub.limits import HubLimits
 from protocols.http.limits import SETTINGS as HTTP_SETTINGS
 from protocols.http.limits import Limits as HttpLimits
+from protocols.hub import hub
+from protocols.hub.limits import HubLimits
 from protocols.mqtt import figures as mqtt
 from protocols.mqtt.limits import Limits as MqttLimits
 from protocols.opcua import figures as opcua
@@ -23,8 +23,8 @@ from protocols.opcua.values.space import ValueSpace
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
 KINDS: dict[str, tuple[type[Any], ...]] = {
-    "hub": (HubLimits,),
     "http": (HttpLimits,),
+    "hub": (HubLimits,),
     "mqtt": (MqttLimits,),
     "opcua": (OpcUaLimits, ValueLimits),
 }
@@ -40,6 +40,6 @@ def test_a_setting_has_its_limit_and_its_line_with_the_default(limit):
 
 def test_every_limit_that_a_server_reports_is_a_setting():
     reported = {f"MQTT_{name.upper()}" for name in mqtt.SETTINGS} | {f"OPCUA_{name.upper()}" for name in opcua.SETTINGS}
-    reported |= {f"HUB_{name.upper()}" for name in hub.SETTINGS}
-    reported |= {usage.name for usage in ValueSpace(None).usage()} | {f"HTTP_{name.upper()}" for name in HTTP_SETTINGS}
+    reported |= {f"HTTP_{name.upper()}" for name in HTTP_SETTINGS} | {f"HUB_{name.upper()}" for name in hub.SETTINGS}
+    reported |= {usage.name for usage in ValueSpace(None).usage()}
     assert reported == set(LIMITS)

@@ -36,6 +36,8 @@ TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 class Stack:
     """A running Gatehouse with a data folder of its own."""
 
+    app = "app:app"
+
     def __init__(self, folder: Path, **settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -93,7 +95,7 @@ class Stack:
         """Start it, and do not wait."""
         with self.log_file.open("ab") as log:
             self.process = processes.start(
-                [sys.executable, "-m", "gunicorn", "app:app"],
+                [sys.executable, "-m", "gunicorn", self.app],
                 cwd=ROOT,
                 env=self.environ,
                 stdout=log,
