@@ -81,7 +81,7 @@ def _json(text: str) -> Told:
     except (ValueError, RecursionError):
         return Told("Text", text)
     number = None
-    if isinstance(found, int | float):
+    if isinstance(found, int | float) and not isinstance(found, bool):
         try:
             number = float(found)
         except OverflowError:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from portal import activity, clock, payloads
 from portal.db import writing
 from portal.fields import FieldError
-from portal.hub import Topics, Value
+from portal.hub import Child, Topics, Value
 from portal.integrations import Actor
 from portal.payloads import Told
 from portal.plot import Plot, draw
 from portal.worker_client import Refused
 
-PAGE = 100  # rows
+PAGE = 100  # rows, or in the tree levels below the same one
+MOST = 200  # rows of a tree in which levels are open
 EXCERPT = 256  # bytes of a value in a row
 SHOWN = 64 * 1024  # bytes of the value of a topic that is looked at
 TEXT = 4_000  # characters of it
@@ -78,25 +79,31 @@ class Look:
 
 def tree(at: str, opened: Sequence[str], cursor: str | None) -> Rows:
     """Return the levels below a prefix, and below each that is opened; prefixes but that of the root end with "/"."""
+    found = Topics.children(at, cursor, PAGE, EXCERPT)
     rows: list[Row] = []
-    rest = _grow(rows, at, frozenset(opened), cursor, 0)
-    return Rows(tuple(rows), rest)
+    _grow(rows, at, found.children, frozenset(opened), 0, MOST - len(found.children))
+    return Rows(tuple(rows), found.cursor)
 
 
-def _grow(rows: list[Row], prefix: str, opened: frozenset[str], cursor: str | None, depth: int) -> str | None:
-    """Add the levels below a prefix as long as there is room; return where to go on."""
-    found = Topics.children(prefix, cursor, PAGE - len(rows), EXCERPT)
-    for child in found.children:
-        if len(rows) >= PAGE:
-            return child.level
+def _grow(
+    rows: list[Row], prefix: str, children: Sequence[Child], opened: frozenset[str], depth: int, room: int
+) -> int:
+    """Add the levels of a prefix with what is below those that are opened, as far as there is room; return the rest."""
+    for child in children:
         topic = prefix + child.level
         is_open = child.has_children and f"{topic}/" in opened
         rows.append(Row(depth, child.level, topic, child.value, child.has_children, is_open))
-        if is_open:
-            rest = _grow(rows, f"{topic}/", opened, None, depth + 1) if len(rows) < PAGE else ""
-            if rest is not None:
-                rows.append(Row(depth + 1, "", f"{topic}/", None, rest=rest))
-    return found.cursor
+        if not is_open:
+            continue
+        below: Sequence[Child] = ()
+        rest: str | None = ""
+        if room > 0:
+            found = Topics.children(f"{topic}/", None, min(PAGE, room), EXCERPT)
+            below, rest = found.children, found.cursor
+        room = _grow(rows, f"{topic}/", below, opened, depth + 1, room - len(below))
+        if rest is not None:
+            rows.append(Row(depth + 1, child.level, f"{topic}/", None, rest=rest))
+    return room
 
 
 def search(text: str, cursor: str | None) -> Rows:
