@@ -50,6 +50,7 @@ def test_the_tree_shows_levels_with_value_time_and_integration(ada, live_hub):
     assert names(closed) == ["plant/"] and 'aria-expanded="false"' in closed.text
     (opened,) = {link for link in links(closed) if link.startswith("/topics?open=")}
     assert names(ada.get(opened)) == ["plant/", "line1"]
+    assert re.search(r'class="twig" href="/topics".*?aria-expanded="true"', ada.get(opened).text), "it closes again"
     answer = ada.get("/topics?open=plant/&open=plant/line1/")
     assert names(answer) == ["plant/", "line1", "speed"]
     told = row(answer, "speed")
