@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import statistics
 import struct
 import time
+from collections.abc import Callable
 
 from benchmarks import processes, seed
 from benchmarks.browser import Browser
@@ -22,6 +24,7 @@ SETTLE = 10  # seconds from the start to the look at the memory
 def measure(*, quick: bool) -> list[Table]:
     """Return memory, time to ready, and processor use."""
     starts, watch = (2, 3) if quick else (5, 30)
+    first = [_first_start() for _ in range(starts)]
     table = Table(("What", "Goal", "Gatehouse", "Met"))
     with Gatehouse() as gatehouse:
         gatehouse.stop()
@@ -34,8 +37,9 @@ def measure(*, quick: bool) -> list[Table]:
         share = _share_of_a_core(gatehouse, watch)
     total = sum(sizes.values()) / MB
     table.add("Memory of all processes, idle", f"≤ {MEMORY_GOAL} MB", f"{total:.0f} MB", met(total <= MEMORY_GOAL))
-    seconds = f"{statistics.median(ready):.2f} s ({min(ready):.2f}–{max(ready):.2f})"
-    table.add("From the start to ready", f"≤ {READY_GOAL:g} s", seconds, met(max(ready) <= READY_GOAL))
+    for what, seconds in (("From the very first start to ready", first), ("From the start to ready", ready)):
+        cell = f"{statistics.median(seconds):.2f} s ({min(seconds):.2f}–{max(seconds):.2f})"
+        table.add(what, f"≤ {READY_GOAL:g} s", cell, met(max(seconds) <= READY_GOAL))
     table.add("Processor use, idle", "", f"{share:.1%} of a core", "")
     listed = ", ".join(f"{role} {size / MB:.0f}" for role, size in sizes.items())
     table.notes.append(
@@ -44,17 +48,30 @@ def measure(*, quick: bool) -> list[Table]:
     return [table]
 
 
+def _first_start() -> float:
+    """Start Gatehouse on an empty data folder; return the seconds until a page is answered, and OPC UA is there."""
+    with Gatehouse() as gatehouse:
+        gatehouse.stop()
+        shutil.rmtree(gatehouse.settings.data_dir)
+        return _seconds(gatehouse, lambda: _answers(gatehouse), lambda: _acknowledges(gatehouse.opcua_port))
+
+
 def _start(gatehouse: Gatehouse, probe: Credential) -> float:
     """Start Gatehouse anew; return the seconds until a page is answered, and clients of both protocols are let in."""
     gatehouse.stop()
-    start = time.monotonic()
-    gatehouse.launch()
-    for there in (
+    return _seconds(
+        gatehouse,
         lambda: _answers(gatehouse),
         lambda: gatehouse.accepts(probe.username, probe.password),
-        lambda: _acknowledges(gatehouse.settings.opcua_port),
-    ):
-        processes.wait_until(there, READY_WITHIN, "Gatehouse to be ready")
+        lambda: _acknowledges(gatehouse.opcua_port),
+    )
+
+
+def _seconds(gatehouse: Gatehouse, *are_there: Callable[[], bool]) -> float:
+    start = time.monotonic()
+    gatehouse.launch()
+    for is_there in are_there:
+        processes.wait_until(is_there, READY_WITHIN, "Gatehouse to be ready")
     return time.monotonic() - start
 
 
@@ -66,7 +83,7 @@ def _answers(gatehouse: Gatehouse) -> bool:
         return False
 
 
-def _acknowledges(port: int | None) -> bool:
+def _acknowledges(port: int) -> bool:
     """Tell whether the OPC UA server answers Hello with Acknowledge (OPC 10000-6, section 7.1.2)."""
     url = f"opc.tcp://{HOST}:{port}".encode()
     hello = struct.pack("<4sI5Ii", b"HELF", 32 + len(url), 0, 65_536, 65_536, 0, 0, len(url)) + url

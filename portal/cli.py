@@ -113,8 +113,10 @@ def permit(username: str, publish: tuple[str, ...], subscribe: tuple[str, ...], 
     integration = integrations.set_permissions(
         integrations.by_username(username).id, ACTOR, publish=publish or None, subscribe=subscribe or None
     )
+    own = KINDS[integration.type].own
+    nothing = f"nothing beyond {own}" if own else "nothing"
     lines = [
-        f"{integration.username} may {verb} to {', '.join(filters) or 'nothing'}"
+        f"{integration.username} may {verb} to {', '.join(filters) or nothing}"
         for verb, filters in (("publish", integration.publish_filters), ("subscribe", integration.subscribe_filters))
     ]
     _show(_row(integration), as_json, "\n".join(lines))

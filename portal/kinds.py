@@ -15,6 +15,7 @@ class Kind:
     summary: str
     door: str | None
     topics: tuple[str, ...] = ("#",)  # that a new one may publish and subscribe to
+    own: str = ""  # what it may use without a permission
 
 
 KINDS = {
@@ -27,7 +28,7 @@ KINDS = {
             "Devices and gateways that publish and subscribe",
             "mqtt",
         ),
-        Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", "opcua", ("%u/#",)),
+        Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", "opcua", (), "its own folder"),
         Kind("http", "HTTP", "braces", "Scripts and services that call the REST API", "http"),
         Kind("vrpc", "VRPC", "code-square", "Custom code and libraries, callable from outside", None),
         Kind(

@@ -120,6 +120,8 @@ LIMITS = {
         Limit("OPCUA_SUBSCRIPTIONS", "", 1, 1_000_000, _INTEGRATION, "Subscriptions"),
         Limit("OPCUA_MONITORED_ITEMS", "", 1, 10_000_000, _INTEGRATION, "Monitored items"),
         Limit("OPCUA_PUBLISHING_INTERVAL", "seconds", 0, 60, _CLIENT, "Shortest publishing interval"),
+        Limit("OPCUA_SUBSCRIPTION_BYTES", "bytes", 1 * MIB, 16 * GIB, _INTEGRATION, "Bytes kept for its subscriptions"),
+        Limit("OPCUA_SUBSCRIPTION_TOTAL_BYTES", "bytes", 1 * MIB, 256 * GIB, _ALL, "Bytes kept for subscriptions"),
         Limit("OPCUA_NODES", "", 1, 1_000_000, _INTEGRATION, "Nodes, folders among them"),
         Limit("OPCUA_NODES_TOTAL", "", 1, 10_000_000, _ALL, "Nodes"),
         Limit("OPCUA_VALUE_BYTES", "bytes", 1 * KIB, 16 * MIB, _NODE, "Its value"),

@@ -10,6 +10,8 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
+import peewee as pw
+
 from portal import activity, clock, presence, renewal, worker_client
 from portal.db import writing
 from portal.fields import FieldError
@@ -71,6 +73,15 @@ class Nodes:
     nodes: list[Node]
     cursor: str | None
     total: int
+
+
+def longer_username(username: str) -> str | None:
+    """Return the username of an OPC UA integration that begins with this one and a `/`, if there is one."""
+    start = f"{username}/"
+    is_longer = pw.fn.SUBSTR(Integration.username, 1, len(start)) == start
+    found = Integration.select(Integration.username).where(Integration.type == "opcua", is_longer)
+    name: str | None = found.order_by(Integration.username).limit(1).scalar()
+    return name
 
 
 def nodes(integration: Integration, prefix: str = "", cursor: str | None = None, limit: int = PAGE) -> Nodes | None:

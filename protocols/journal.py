@@ -24,10 +24,10 @@ class Journal:
         if self._counts_one(address):
             self._log.warning("%s client at %s: %s", self._protocol, address, _printable(fact[:_SHOWN]))
 
-    def fail(self, address: str, error: Exception) -> None:
+    def fail(self, address: str, error: Exception, what: str = "a request of") -> None:
         """Log an error of ours that a peer met, with where it came from."""
         if self._counts_one(address):
-            self._log.error("a request of the %s client at %s failed", self._protocol, address, exc_info=error)
+            self._log.error("%s the %s client at %s failed", what, self._protocol, address, exc_info=error)
 
     def sweep(self, now: float) -> None:
         """Begin a new minute, and tell how much the last one left out."""

@@ -98,10 +98,13 @@ def _wait(started: threading.Event, ended: threading.Event) -> None:
 def make_main(tools: Tools) -> Server:
     """Return the MQTT broker and the HTTP side, with the hub that they share."""
     from protocols.hub.hub import Hub
+    from protocols.hub.keeper import StoreKeeper as HubKeeper
     from protocols.hub.limits import HubLimits
     from protocols.together import Together
 
-    hub = Hub(_made(HubLimits, tools.settings.limits_of("hub")), lambda: clock.now().timestamp())
+    settings = tools.settings
+    keeper = HubKeeper(settings.data_dir / "hub.db")
+    hub = Hub(_made(HubLimits, settings.limits_of("hub")), lambda: clock.now().timestamp(), keeper)
     return Together({make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)})
 
 

@@ -13,7 +13,7 @@ from flask import Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
 
-from portal import clock, connect, connect_opcua, listing, switches
+from portal import clock, connect, connect_opcua, listing, opcua, switches
 from portal.kinds import KINDS
 from portal.listeners import Listener
 from portal.listing import Query
@@ -83,6 +83,8 @@ def answer(
     if target == f"row-{integration.id}":
         return render_template("_row.html", **state, **_place_of_browser(integration)), status
     panel = _panel_context(integration, shown) | {"look": seen or look(integration), "permitting": permitting}
+    if permitting and KINDS[integration.type].door == "opcua":
+        panel["longer"] = opcua.longer_username(integration.username)
     if target == "panel":
         return render_template("_panel.html", **state, **panel, list_path=url_for("integrations.page")), status
     context = list_context(selected=integration.id)

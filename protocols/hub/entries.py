@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
+from weakref import WeakValueDictionary
 
 from protocols.hub.index import Index, key
 from protocols.hub.limits import HubLimits
-from protocols.hub.messages import Listener, Message
+from protocols.hub.messages import NUMBER, PAYLOAD, RETAIN, Fields, Listener, Message
 
 TOPIC_COST = 512  # bytes that a topic takes besides its value and twice its name, roughly
 MESSAGE_COST = 192  # bytes that a message in the history takes besides its payload
-_SHARE = 16  # a topic may have this part of all history
+_SHARE = 64  # a topic may have this part of all history
 
 
 class Entry:
     """One topic.  Whoever publishes on it again and again may hold on to it."""
 
-    __slots__ = ("expires_at", "is_gone", "listeners", "lost", "messages", "past", "record", "room", "topic", "version")
+    __slots__ = (
+        "__weakref__",
+        "expires_at",
+        "is_gone",
+        "listeners",
+        "lost",
+        "messages",
+        "past",
+        "record",
+        "room",
+        "topic",
+        "version",
+    )
 
     def __init__(self, topic: str, room: int) -> None:
         self.topic = topic
         self.room = room  # how many messages of what was heard are still to be looked at; see `runs`
-        self.messages: list[Message] = []  # the newest last
+        self.messages: list[Fields] = []  # the newest last
         self.is_gone = False  # the newest message is no value: it has deleted it, has expired, or one was too large
         self.expires_at: float | None = None  # in seconds since 1970
         self.past = 0  # bytes of the messages before the newest
@@ -35,9 +48,9 @@ class Entry:
         """Return the message that holds the topic's value."""
         if self.is_gone or not self.messages or (self.expires_at is not None and self.expires_at <= now):
             return None
-        return self.messages[-1]
+        return Message._make(self.messages[-1])
 
-    def living(self, now: float) -> list[Message]:
+    def living(self, now: float) -> list[Fields]:
         """Return the messages that have not expired, the newest last."""
         is_over = self.expires_at is not None and self.expires_at <= now
         return self.messages[:-1] if is_over else self.messages
@@ -45,12 +58,12 @@ class Entry:
     @property
     def newest(self) -> int:
         """Return the number of the last message, kept or not."""
-        return max(self.lost, self.messages[-1].number if self.messages else 0)
+        return max(self.lost, self.messages[-1][NUMBER] if self.messages else 0)
 
     @property
     def size(self) -> int:
         """Return how many bytes the topic and its value take."""
-        return TOPIC_COST + 2 * len(self.topic) + len(self.messages[-1].payload if self.messages else b"")
+        return TOPIC_COST + 2 * len(self.topic) + len(self.messages[-1][PAYLOAD] if self.messages else b"")
 
 
 class Entries:
@@ -59,6 +72,8 @@ class Entries:
     def __init__(self, limits: HubLimits) -> None:
         self._limits = limits
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        # Those of no topic that is kept, but held on to by others: of each topic there is one entry at a time.
+        self._strays: WeakValueDictionary[str, Entry] = WeakValueDictionary()
         self._pasts: OrderedDict[Entry, None] = OrderedDict()  # those with more than one message, in the same order
         self._expiring: dict[Entry, None] = {}
         self._look_at = 0.0
@@ -76,11 +91,18 @@ class Entries:
         """Return what is kept of a topic."""
         return self._entries.get(topic)
 
+    def make(self, topic: str, room: int) -> Entry:
+        """Return the entry of a topic, of which nothing need be kept yet."""
+        entry = self._entries.get(topic) or self._strays.get(topic)
+        if entry is None:
+            entry = self._strays[topic] = Entry(topic, room)
+        return entry
+
     def newest(self) -> Iterator[Entry]:
         """Return every topic, most recently updated first; nothing may be taken in meanwhile."""
         return reversed(self._entries.values())
 
-    def take(self, entry: Entry, fresh: Sequence[Message], expires_at: float | None = None) -> None:
+    def take(self, entry: Entry, fresh: Sequence[Fields], expires_at: float | None = None) -> None:
         """Take in the next messages of a topic, and when the last one expires."""
         self._place(entry)
         self._drop_expiring(entry)
@@ -89,9 +111,9 @@ class Entries:
         if messages:
             self._add_past(entry, _weight(messages[-1]))
         messages += fresh
-        self._add_past(entry, sum(map(_weight, fresh)) - _weight(messages[-1]))
+        self._add_past(entry, _weight(*fresh) - _weight(messages[-1]))
         self.bytes += entry.size
-        entry.is_gone = messages[-1].deletes
+        entry.is_gone = messages[-1][RETAIN] and not messages[-1][PAYLOAD]
         entry.expires_at = expires_at
         if expires_at is not None:
             self._expiring[entry] = None
@@ -140,6 +162,7 @@ class Entries:
         if topic in self._entries:
             self._entries.move_to_end(topic)
             return
+        self._strays.pop(topic, None)
         self._entries[topic] = entry
         self.index.add(key(topic))
         self.bytes += entry.size
@@ -151,11 +174,12 @@ class Entries:
         del self._expiring[entry]
         entry.expires_at = None
         self.bytes -= entry.size
-        entry.lost = max(entry.lost, entry.messages.pop().number)
+        entry.lost = max(entry.lost, entry.messages.pop()[NUMBER])
         if entry.messages:
             self._add_past(entry, -_weight(entry.messages[-1]))
         self.bytes += entry.size
-        self._note_past(entry)
+        if len(entry.messages) < 2:
+            self._pasts.pop(entry, None)
 
     def _shorten(self, entry: Entry) -> None:
         """Keep as much of a topic's history as one may have."""
@@ -166,26 +190,22 @@ class Entries:
         share = self._limits.history_bytes // _SHARE
         while entry.past > share:
             self._cut(entry, (len(messages) + 7) // 8)
-        self._note_past(entry)
+        if len(messages) > 1:
+            self._pasts[entry] = None
+            self._pasts.move_to_end(entry)
 
     def _cut(self, entry: Entry, count: int) -> None:
         """Let go of the oldest messages of a topic; never of the newest."""
         dropped = entry.messages[:count]
         del entry.messages[:count]
-        entry.lost = max(entry.lost, dropped[-1].number)
-        self._add_past(entry, -sum(map(_weight, dropped)))
-        self._note_past(entry)
+        entry.lost = max(entry.lost, dropped[-1][NUMBER])
+        self._add_past(entry, -_weight(*dropped))
+        if len(entry.messages) < 2:
+            self._pasts.pop(entry, None)
 
     def _add_past(self, entry: Entry, size: int) -> None:
         entry.past += size
         self.history_bytes += size
-
-    def _note_past(self, entry: Entry) -> None:
-        if len(entry.messages) > 1:
-            self._pasts[entry] = None
-            self._pasts.move_to_end(entry)
-        else:
-            self._pasts.pop(entry, None)
 
     def _evict(self, limit: str) -> None:
         _, entry = self._entries.popitem(last=False)
@@ -198,8 +218,9 @@ class Entries:
         self.forgotten = max(self.forgotten, entry.newest)
         entry.messages, entry.past, entry.expires_at, entry.is_gone = [], 0, None, False
         entry.lost, entry.version = 0, -1
+        self._strays[entry.topic] = entry
         self._evicted.append(entry)
 
 
-def _weight(message: Message) -> int:
-    return MESSAGE_COST + len(message.payload)
+def _weight(*messages: Fields) -> int:
+    return MESSAGE_COST * len(messages) + sum([len(message[PAYLOAD]) for message in messages])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from protocols.contract import Usage
-from protocols.hub.entries import Entry
 from protocols.hub.intake import Intake
 from protocols.hub.keeping import Keeper, NoKeeper, Soon
 from protocols.hub.limits import HubLimits
@@ -40,8 +39,8 @@ class Hub(Intake):
 
     def start(self, soon: Soon) -> None:
         """Take back what was kept, before anything is heard."""
-        for message, expires_at, record in self._keeper.start(soon):
-            entry = Entry(message.topic, self._room)
+        for message, expires_at, record in self._keeper.start(soon, self._entries.newest):
+            entry = self.entry(message.topic)
             entry.record = record
             self._entries.take(entry, [message], expires_at)
             self._number = max(self._number, message.number + _GAP)
@@ -137,7 +136,7 @@ class Hub(Intake):
         limit = min(limit, self._limits.history)
         if entry is None or limit <= 0:
             return []
-        return entry.living(self._clock())[-limit:]
+        return [*map(Message._make, entry.living(self._clock())[-limit:])]
 
     def since(self, number: int, filters: Collection[str], limit: int) -> tuple[list[Message], bool]:
         """Return what came after a message on the topics of these filters, in order; and whether some of it is gone."""

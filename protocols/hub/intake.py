@@ -7,18 +7,16 @@ messages come in a moment costs what its last hundred cost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from protocols.hub.entries import Entries, Entry
 from protocols.hub.keeping import Keeper
 from protocols.hub.limits import HubLimits
 from protocols.hub.listening import Listening, is_exact
-from protocols.hub.messages import Listener, MayRead, Message
-from protocols.hub.runs import WIDTH, Heard, Picked, Source, pick
+from protocols.hub.messages import NUMBER, Fields, Listener, MayRead, Message
+from protocols.hub.runs import LONG, WIDTH, Heard, Picked, Source, pick, trim
 
 _EVERYTHING = 1 << 62  # messages of a topic that somebody listens to
-
-_new = tuple.__new__
 
 
 class Intake:
@@ -37,6 +35,7 @@ class Intake:
         self._clock = clock
         self._keeper = keeper
         self._entries = Entries(limits)
+        self._waited = 0  # what `waiting` was at the end of the last turn
         self._listening = Listening()
         self._room = max(limits.history, 1)
         self._turns: list[tuple[Heard, float]] = []  # what was heard, and when
@@ -49,11 +48,7 @@ class Intake:
         """Return the entry of a topic, which may be kept, and is noted with what is heard on it."""
         if topic[:1] in ("", "$"):  # the server's own, and those of nobody
             return self._nowhere
-        entry = self._entries.get(topic)
-        if entry is None:
-            self._take_over()  # in which it may be
-            entry = self._entries.get(topic)
-        return entry or Entry(topic, self._room)
+        return self._entries.make(topic, self._room)
 
     def hear(self, entry: Entry, payload: bytes, source: Source) -> None:
         """Note a message that is not one of a run."""
@@ -104,8 +99,11 @@ class Intake:
         if heard:
             self.heard = []
             self._turns.append((heard, self._clock()))
-            if self._listening or self._is_listened:
+            if self._listening:
                 self._find_listeners(heard)
+            if self.waiting - self._waited > LONG:
+                self.waiting -= trim(heard)
+        self._waited = self.waiting
 
     def _find_listeners(self, heard: Heard) -> None:
         version = self._listening.version
@@ -122,33 +120,38 @@ class Intake:
         if not self._turns:
             return
         turns, self._turns = self._turns, []
-        self.waiting, self._is_listened = 0, False
-        gathered: dict[Entry, list[Message]] = {}
+        self.waiting, self._waited, self._is_listened = 0, 0, False
+        gathered: dict[Entry, list[Fields]] = {}
         most = self._limits.payload
         for run in pick(turns):
-            entry, source = run.entry, run.source
+            entry, data, start, payload, end, packets, source, wanted, time = run
             if not entry.room:  # more may have come than is looked at
                 self._number += 1
                 entry.lost = self._number
             entry.room = _EVERYTHING if entry.listeners else self._room
-            if run.size > most or not isinstance(source, int):
+            if (end - start) // packets > most or not isinstance(source, int):
                 self._keep_all(gathered)
-                self._take_single(run)
+                self._take_single(Picked._make(run))
                 continue
             messages = gathered.get(entry)
             if messages is None:
                 messages = gathered[entry] = []
-            before, number, topic, time = len(messages), self._number, entry.topic, run.time
-            for payload in run.payloads():
-                number += 1
-                messages.append(_new(Message, (number, topic, payload, False, source, time)))
-            self._number = number
+            if packets == 1:
+                self._number += 1
+                messages.append((self._number, entry.topic, data[payload:end], False, source, time))
+            else:
+                messages += self._messages(Picked._make(run), source)
             if entry.listeners:
-                self._tell(entry, messages[before:], None)
+                self._tell(entry, messages[-wanted:], None)
         self._keep_all(gathered)
         self._entries.keep_within()
         for entry in self._entries.take_evicted():
             self._keeper.dropped(entry)
+
+    def _messages(self, run: Picked, integration_id: int) -> Iterator[Fields]:
+        for payload in run.payloads():
+            self._number += 1
+            yield self._number, run.entry.topic, payload, False, integration_id, run.time
 
     def _take_single(self, run: Picked) -> None:
         """Take over what is not plain: too large, with a retain flag, or with an expiry."""
@@ -157,7 +160,7 @@ class Intake:
             source = Source(source)
         for payload in run.payloads():
             self._number += 1
-            message = Message(self._number, run.entry.topic, payload, source.retain, source.integration_id, run.time)
+            message = (self._number, run.entry.topic, payload, source.retain, source.integration_id, run.time)
             self._tell(run.entry, [message], source.origin)
             if len(payload) > self._limits.payload:
                 self._entries.refuse(run.entry, self._number)
@@ -165,24 +168,24 @@ class Intake:
             else:
                 self._keep(run.entry, [message], None if source.expires_in is None else run.time + source.expires_in)
 
-    def _keep_all(self, gathered: dict[Entry, list[Message]]) -> None:
+    def _keep_all(self, gathered: dict[Entry, list[Fields]]) -> None:
         """Keep what was gathered, in the order of the last messages."""
         for entry, messages in sorted(gathered.items(), key=_last):
             self._keep(entry, messages)
         gathered.clear()
 
-    def _keep(self, entry: Entry, messages: list[Message], expires_at: float | None = None) -> None:
+    def _keep(self, entry: Entry, messages: list[Fields], expires_at: float | None = None) -> None:
         self._entries.take(entry, messages, expires_at)
         self._keeper.changed(entry)
 
-    def _tell(self, entry: Entry, messages: list[Message], origin: object | None) -> None:
+    def _tell(self, entry: Entry, messages: list[Fields], origin: object | None) -> None:
         for listener in entry.listeners:
             if listener is not origin:
-                self._untold.setdefault(listener, []).extend(messages)
+                self._untold.setdefault(listener, []).extend(map(Message._make, messages))
 
 
-def _last(one: tuple[Entry, list[Message]]) -> int:
-    return one[1][-1].number
+def _last(one: tuple[Entry, list[Fields]]) -> int:
+    return one[1][-1][NUMBER]
 
 
 def _nothing() -> None:

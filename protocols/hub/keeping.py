@@ -25,12 +25,15 @@ class Keeper(Protocol):
     `Entry.record` is its own to use.
     """
 
-    def start(self, soon: Soon) -> Iterable[Kept]:
-        """Return what was kept; called once.  `soon` runs a function on the loop, and may be called from any thread."""
+    def start(self, soon: Soon, everything: Callable[[], Iterable[Entry]]) -> Iterable[Kept]:
+        """Return what was kept, in the order in which it came; called once.
+
+        `soon` runs a function on the loop, and may be called from any thread; `everything` returns all topics.
+        """
         ...
 
     def changed(self, entry: Entry) -> None:
-        """Keep the value of a topic; its `messages[-1]` when that is written, or nothing if it `is_gone` by then."""
+        """Keep the value of a topic as it is when it is written, or nothing if it `is_gone` by then."""
         ...
 
     def dropped(self, entry: Entry) -> None:
@@ -49,7 +52,7 @@ class Keeper(Protocol):
 class NoKeeper:
     """Keeps nothing."""
 
-    def start(self, soon: Soon) -> Iterable[Kept]:
+    def start(self, soon: Soon, everything: Callable[[], Iterable[Entry]]) -> Iterable[Kept]:
         """Return nothing."""
         return ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 MayRead = Callable[[str], bool]
 
@@ -22,6 +22,13 @@ class Message(NamedTuple):
     def deletes(self) -> bool:
         """Say whether it has deleted its topic's value [MQTT-3.3.1-10]."""
         return self.retain and not self.payload
+
+
+# A message as it is kept: the same fields in a plain tuple, which the garbage collector need not look into.
+Fields = tuple[int, str, bytes, bool, int, float]
+NUMBER: Final = 0
+PAYLOAD: Final = 2
+RETAIN: Final = 3
 
 
 class Listener(Protocol):

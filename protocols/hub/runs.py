@@ -16,6 +16,10 @@ from protocols.hub.entries import Entry
 # the run ends; how many packets it is; who has published it: the integration's number, or a `Source`.
 WIDTH = 7
 
+LARGE = 10_240  # bytes of a message that counts for two
+LONG = 16_384  # bytes of a run
+_FEW = 64  # runs that are looked at one by one
+
 Heard = list[Any]
 
 
@@ -41,11 +45,6 @@ class Picked(NamedTuple):
     wanted: int
     time: float
 
-    @property
-    def size(self) -> int:
-        """Return the bytes of each payload."""
-        return (self.end - self.start) // self.packets - (self.payload - self.start)
-
     def payloads(self) -> Iterator[bytes]:
         """Copy the payloads out of what arrived."""
         data = self.data
@@ -58,19 +57,40 @@ class Picked(NamedTuple):
             yield data[begin + before : begin + size]
 
 
-def pick(turns: Iterable[tuple[Heard, float]]) -> list[Picked]:
-    """Return what is still wanted of the runs of some turns of the loop, oldest first.
+def pick(turns: Iterable[tuple[Heard, float]]) -> list[tuple[Any, ...]]:
+    """Return what is still wanted of the runs of some turns of the loop, oldest first, as `Picked` has it.
 
-    An entry's `room` is how many messages are wanted of it; it is used up.
+    An entry's `room` is how many messages are wanted of it; it is used up, and by large ones sooner.
     """
-    picked: list[Picked] = []
+    picked: list[tuple[Any, ...]] = []
     for heard, time in reversed(list(turns)):
         at = len(heard)
         for entry in heard[-WIDTH::-WIDTH]:
             at -= WIDTH
             if entry.room:
-                wanted = min(heard[at + 5], entry.room)
-                entry.room -= wanted
-                picked.append(Picked._make((*heard[at : at + WIDTH], wanted, time)))
+                _, data, start, payload, end, packets, source = heard[at : at + WIDTH]
+                if packets == 1 and end - start < LARGE:
+                    wanted = 1
+                    entry.room -= 1
+                else:
+                    cost = 1 + (end - start) // packets // LARGE
+                    wanted = min(packets, max(entry.room // cost, 1))
+                    entry.room = max(entry.room - wanted * cost, 0)
+                picked.append((entry, data, start, payload, end, packets, source, wanted, time))
     picked.reverse()
     return picked
+
+
+def trim(heard: Heard) -> int:
+    """Let go of the beginnings of long runs that nothing is wanted of; return how many bytes that are."""
+    freed = 0
+    if len(heard) > _FEW * WIDTH:
+        return 0
+    for at in range(0, len(heard), WIDTH):
+        entry, data, start, payload, end, packets, _ = heard[at : at + WIDTH]
+        if packets > entry.room and end - start > LONG:
+            wanted = max(entry.room, 1)
+            tail = data[end - wanted * ((end - start) // packets) : end]
+            heard[at + 1 : at + 6] = tail, 0, payload - start, len(tail), wanted
+            freed += end - start - len(tail)
+    return freed

@@ -212,11 +212,14 @@ def frames(
         head = data[position]
         if head not in heads:
             raise MalformedPacket(f"0x{head:02x} starts no packet that a client may send")
-        end = packet_end(data, position, limit, level)
+        body = position + 2
+        if body <= size and (rest := data[body - 1]) < 128 and rest + 2 <= limit:  # most packets
+            end = body + rest
+        else:
+            end = packet_end(data, position, limit, level)
         if not end or end > size:
             return
         start, position, count = position, end, 1
-        body = start + 2
         while data[body - 1] > 127:
             body += 1
         if head == PUBLISH_QOS_0 and end - body > 1:

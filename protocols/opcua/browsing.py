@@ -9,6 +9,7 @@ from itertools import chain, islice
 from asyncua import ua
 
 from protocols.opcua.limits import Limits
+from protocols.opcua.room import PAGE, Room
 from protocols.opcua.turns import Turns
 
 _Codes = ua.StatusCodes
@@ -20,13 +21,15 @@ References = Iterator[ua.ReferenceDescription]
 class Pages:
     """What one session has not been told yet of the nodes that it browsed: not made before it is asked for."""
 
-    def __init__(self, limits: Limits, turns: Turns) -> None:
+    def __init__(self, limits: Limits, turns: Turns, room: Room) -> None:
         self._limits = limits
         self._turns = turns
+        self._room = room
         self._waiting: dict[bytes, tuple[References, int]] = {}
 
     def forget(self) -> None:
         """Let go of what waits: it may not be told any more."""
+        self._room.give(PAGE * len(self._waiting))
         self._waiting.clear()
 
     async def browse(self, params: ua.BrowseParameters, whole: Browse) -> list[ua.BrowseResult]:
@@ -54,7 +57,9 @@ class Pages:
             waiting = self._waiting.pop(bytes(point or b""), None)
             if waiting is None:
                 results.append(ua.BrowseResult(StatusCode=ua.StatusCode(_Codes.BadContinuationPointInvalid)))
-            elif params.ReleaseContinuationPoints:
+                continue
+            self._room.give(PAGE)
+            if params.ReleaseContinuationPoints:
                 results.append(ua.BrowseResult())
             else:
                 references, asked = waiting
@@ -65,7 +70,7 @@ class Pages:
 
     @property
     def _has_room(self) -> bool:
-        return len(self._waiting) < self._limits.continuation_points
+        return len(self._waiting) < self._limits.continuation_points and self._room.has(PAGE)
 
     async def _cut(
         self, references: References, most: int, asked: int, code: ua.StatusCode
@@ -81,7 +86,7 @@ class Pages:
         more = next(references, None)
         if more is None:
             return ua.BrowseResult(StatusCode=code, References=taken), len(taken)
-        if not self._has_room:
+        if not self._has_room or not self._room.take(PAGE):
             return _no_room(), len(taken)
         point = os.urandom(8)
         self._waiting[point] = chain((more,), references), asked

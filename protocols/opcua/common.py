@@ -14,6 +14,7 @@ from protocols.journal import Journal
 from protocols.opcua.aside import Aside
 from protocols.opcua.held import Held
 from protocols.opcua.limits import Limits
+from protocols.opcua.room import Rooms
 from protocols.opcua.sightings import Sightings
 from protocols.opcua.space import Space
 from protocols.opcua.trust import TrustFolder
@@ -56,7 +57,8 @@ class Common:
     tally: Tally
     held: Held
     aside: Aside
-    hits: Hits = field(default_factory=Hits)
+    rooms: Rooms
+    hits: Hits
     sessions: dict[int, set[Session]] = field(default_factory=dict)  # logged in, by integration
 
     def now(self) -> float:

@@ -15,6 +15,7 @@ from protocols.opcua.subscriptions import Subscriptions
 from protocols.opcua.views import Views
 
 _LONGEST_URL = 1_024  # characters: each endpoint repeats it
+_Ids = ua.ObjectIds
 _OPERATIONS = "Server_ServerCapabilities_OperationLimits_"
 
 
@@ -40,12 +41,24 @@ class Core(InternalServer):
         self.aspace._nodes = await nodes_cache.load(nodes_cache.path_in(self._folder))
 
     async def setup_nodes(self) -> None:
-        """Tell clients how much they may ask for at once."""
+        """Tell clients how much they may ask for; 0 stands for as much as there is."""
         await super().setup_nodes()
+        limits, short, long = self._limits, ua.VariantType.UInt16, ua.VariantType.UInt32
         for name in dir(ua.ObjectIds):
             if name.startswith(_OPERATIONS + "Max"):
-                node = Node(self.isession, ua.NodeId(getattr(ua.ObjectIds, name)))
-                await node.write_value(self._limits.operations, ua.VariantType.UInt32)
+                await self.tell(getattr(ua.ObjectIds, name), limits.operations, long)
+        await self.tell(_Ids.Server_ServerCapabilities_MinSupportedSampleRate, 0.0, ua.VariantType.Double)
+        await self.tell(_Ids.Server_ServerCapabilities_MaxBrowseContinuationPoints, limits.continuation_points, short)
+        await self.tell(_Ids.Server_ServerCapabilities_MaxHistoryContinuationPoints, 0, short)
+        await self.tell(_Ids.Server_ServerCapabilities_MaxArrayLength, limits.elements, long)
+        await self.tell(_Ids.Server_ServerCapabilities_MaxSessions, limits.max_connections, long)
+        await self.tell(_Ids.Server_ServerCapabilities_MaxSubscriptionsPerSession, limits.session_subscriptions, long)
+        await self.tell(_Ids.Server_ServerCapabilities_MaxMonitoredItemsPerSubscription, limits.monitored_items, long)
+        await self.tell(_Ids.Server_ServerCapabilities_MaxMonitoredItemsQueueSize, limits.item_queue, long)
+
+    async def tell(self, number: int, value: Any, kind: ua.VariantType) -> None:
+        """Have a standard variable say something."""
+        await Node(self.isession, ua.NodeId(number)).write_value(value, kind)
 
     async def get_endpoints(self, params: Any = None, sockname: Any = None) -> list[ua.EndpointDescription]:
         """Return the endpoints, at the address that the client knows us by."""

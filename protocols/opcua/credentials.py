@@ -32,6 +32,11 @@ class Credentials:
     fault: Refused | None = None  # why they are refused, whatever they are
 
 
+def is_plain(token: object) -> bool:
+    """Tell whether a password is encrypted by nothing but its channel."""
+    return isinstance(token, ua.UserNameIdentityToken) and not token.EncryptionAlgorithm
+
+
 def read(token: object, nonce: bytes | None, key: rsa.RSAPrivateKey, *, may_be_plain: bool) -> Credentials:
     """Return what an identity token states; `nonce` is the last one that the session was given."""
     if not isinstance(token, ua.UserNameIdentityToken):
@@ -48,7 +53,7 @@ def _password(
     token: ua.UserNameIdentityToken, nonce: bytes | None, key: rsa.RSAPrivateKey, *, may_be_plain: bool
 ) -> bytes:
     sent: bytes = token.Password or b""
-    if not token.EncryptionAlgorithm:
+    if is_plain(token):
         if not may_be_plain:
             raise Refused(_Codes.BadIdentityTokenRejected, "a password in the clear")
         return sent

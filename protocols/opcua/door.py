@@ -1,10 +1,11 @@
-"""Whom the server talks to at all: HEL, the client's certificate, and who may ask for a session."""
+"""Whom the server talks to at all: HEL, the client's certificate, and who may have a session."""
 
 from __future__ import annotations
 
 from asyncua import ua
 from asyncua.common.connection import TransportLimits
 from asyncua.ua.ua_binary import struct_from_binary, uatcp_to_binary
+from cryptography import x509
 
 from protocols.opcua.certificate import application_uri
 from protocols.opcua.channel import Channel
@@ -37,22 +38,39 @@ def check_trust(common: Common, channel: Channel, address: str) -> None:
     certificate = channel.certificate
     if certificate is None or not common.switches.require_trust:
         return
-    now = common.clock()
-    common.sightings.see(certificate, address, now)
-    if not common.trust.is_trusted(certificate):
-        raise FrameError(_Codes.BadCertificateUntrusted, "a certificate that nobody trusts yet")
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise FrameError(_Codes.BadCertificateTimeInvalid, "a certificate out of its time")
+    common.sightings.see(certificate, address, common.clock())
+    if (refused := _distrust(common, certificate)) is not None:
+        raise FrameError(refused.code, str(refused))
 
 
 def check_create(common: Common, channel: Channel, params: ua.CreateSessionParameters) -> None:
     """Refuse a session where only discovery is allowed, and what does not fit the channel."""
-    if channel.certificate is None:
-        if not common.switches.allow_none:
-            raise Refused(_Codes.BadSecurityPolicyRejected, "security policy None, which is not allowed")
-        return
-    if len(params.ClientNonce or b"") < _NONCE:
+    if channel.certificate is not None and len(params.ClientNonce or b"") < _NONCE:
         raise Refused(_Codes.BadNonceInvalid, "a nonce that is too short")
-    uri = params.ClientDescription.ApplicationUri or ""
-    if common.switches.require_trust and application_uri(channel.certificate) != uri:
-        raise Refused(_Codes.BadCertificateUriInvalid, "a certificate of another application")
+    refused = refusal(common, channel, params.ClientDescription.ApplicationUri or "")
+    if refused is not None:
+        raise refused
+
+
+def refusal(common: Common, channel: Channel, stated_uri: str) -> Refused | None:
+    """Return why an application may have no session as the switches are now; it is asked again when they change."""
+    certificate = channel.certificate
+    if certificate is None:
+        if common.switches.allow_none:
+            return None
+        return Refused(_Codes.BadSecurityPolicyRejected, "security policy None, which is not allowed")
+    if not common.switches.require_trust:
+        return None
+    if (refused := _distrust(common, certificate)) is not None:
+        return refused
+    if application_uri(certificate) != stated_uri:
+        return Refused(_Codes.BadCertificateUriInvalid, "a certificate of another application")
+    return None
+
+
+def _distrust(common: Common, certificate: x509.Certificate) -> Refused | None:
+    if not common.trust.is_trusted(certificate):
+        return Refused(_Codes.BadCertificateUntrusted, "a certificate that nobody trusts yet")
+    if not certificate.not_valid_before_utc <= common.clock() <= certificate.not_valid_after_utc:
+        return Refused(_Codes.BadCertificateTimeInvalid, "a certificate out of its time")
+    return None

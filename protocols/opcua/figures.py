@@ -29,7 +29,7 @@ def describe(session: Session, processor: Processor) -> ConnectionInfo:
         counts.bytes_in,
         counts.bytes_out,
         queued=sum(one.waiting for one in subscriptions),
-        dropped=0,
+        dropped=sum(one.queues.dropped for one in subscriptions),
         subscription_count=len(subscriptions),
         subscriptions=tuple((node.to_string()[:_SHOWN], 0) for _, node in islice(monitored, _LISTED)),
         application_name=session.application_name,
@@ -44,7 +44,11 @@ def describe(session: Session, processor: Processor) -> ConnectionInfo:
 
 def usage(common: Common, connections: int, of_values: Iterable[Usage]) -> list[Usage]:
     """Return the limits that are settings, in the order of `Limits`, and those of the values."""
-    used = {"max_connections": connections}
+    used = {
+        "max_connections": connections,
+        "subscription_bytes": common.rooms.largest.bytes,
+        "subscription_total_bytes": common.rooms.bytes,
+    }
     found = [
         Usage(
             f"OPCUA_{one.upper()}",
@@ -68,4 +72,6 @@ SETTINGS = (
     "subscriptions",
     "monitored_items",
     "publishing_interval",
+    "subscription_bytes",
+    "subscription_total_bytes",
 )

@@ -24,6 +24,8 @@ class Limits:
     subscriptions: int = 1_000  # per integration
     monitored_items: int = 20_000  # per integration
     publishing_interval: float = 0.05  # the shortest
+    subscription_bytes: int = 64 * MIB  # that one integration makes the server keep for them; see `room`
+    subscription_total_bytes: int = 256 * MIB  # the same, of all integrations; see `reserved_bytes`
 
     max_chunk: int = 65_535
     max_chunks: int = 64  # of one message, for every 2 MB that it may have
@@ -41,6 +43,8 @@ class Limits:
     pending: int = 1_000  # connections that are not logged in; beyond it the oldest gives way
     session_subscriptions: int = 100
     item_queue: int = 100  # notifications of one monitored item
+    queue_bytes: int = 8 * MIB  # of the notifications that wait in one subscription
+    reserved_bytes: int = 256 * KIB  # that each integration may have kept, whatever others have
     unacknowledged: int = 20  # publish responses of one subscription that are kept to be sent again
     slowest_interval: float = 3_600.0  # the longest publishing interval
     shortest_timeout: float = 5.0  # the least that a session may be idle

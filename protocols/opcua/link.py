@@ -1,6 +1,6 @@
 """One connection without its socket, as far as any client comes: frames in, messages out.
 
-asyncua's processor, of which the queue of publish requests is used; what is served, when, and to whom is decided by
+asyncua's processor, of which little is used; what is served, when, and to whom is decided by
 `protocols.opcua.processor`.
 """
 

@@ -1,8 +1,9 @@
 """ActivateSession: how a client gets in (OPC 10000-4, section 5.7.3).
 
-Nothing of any integration is touched before the credentials are accepted.  The last answer of `authenticate`, the
-count of the integration's sessions and its presence belong to one turn of the loop: a credential that is withdrawn is
-either refused here, or its session is there to be closed.
+Nothing of any integration is touched before the credentials are accepted.  The last answer of `authenticate`, a last
+look at the switches, the count of the integration's sessions and its presence belong to one turn of the loop: a
+credential that is withdrawn, or an application that may not come in any more, is either refused here, or its session is
+there to be closed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 from asyncua import ua
 
 from protocols.contract import Grant, Login, Refusal, Wait
-from protocols.opcua import credentials
+from protocols.opcua import credentials, door
 from protocols.opcua.channel import Channel
 from protocols.opcua.common import Common
 from protocols.opcua.errors import Refused, WrongLogin
@@ -37,6 +38,7 @@ async def activate(
     login = _login(common, session, channel, address, params.UserIdentityToken)
     try:
         grant = await _ask(common, login)
+        _check_switches(common, session, channel, params.UserIdentityToken)
         _admit(common, session, grant, login)
     finally:
         session.renew_nonce()
@@ -62,8 +64,7 @@ def _check_signature(session: Session, channel: Channel, signature: ua.Signature
 
 def _login(common: Common, session: Session, channel: Channel, address: str, token: object) -> Login:
     """Return the login as the client stated it; one that says nothing usable is recorded as refused."""
-    may_be_plain = channel.is_encrypted or common.switches.allow_plaintext
-    stated = credentials.read(token, session.nonce, session.key, may_be_plain=may_be_plain)
+    stated = credentials.read(token, session.nonce, session.key, may_be_plain=_may_be_plain(common, channel))
     login = Login("opcua", stated.username, stated.password, session.client_id, address, transport="tcp")
     if stated.fault is not None:
         common.authenticate(login._replace(password=None))
@@ -84,6 +85,19 @@ async def _ask(common: Common, login: Login) -> Grant:
     if isinstance(answer, Refusal):
         raise WrongLogin(_REFUSALS[answer], answer.value)
     return answer
+
+
+def _check_switches(common: Common, session: Session, channel: Channel, token: object) -> None:
+    """Hold a login to the switches as they are now: one that waited may have begun when they were not so."""
+    refused = door.refusal(common, channel, session.application_uri)
+    if refused is not None:
+        raise refused
+    if credentials.is_plain(token) and not _may_be_plain(common, channel):
+        raise Refused(_Codes.BadIdentityTokenRejected, "a password in the clear, which is not allowed any more")
+
+
+def _may_be_plain(common: Common, channel: Channel) -> bool:
+    return channel.is_encrypted or common.switches.allow_plaintext
 
 
 def _admit(common: Common, session: Session, grant: Grant, login: Login) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import importlib.metadata
 import logging
 import mmap
@@ -143,5 +144,6 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # nothing of what is built can go, and looking for it takes as long as building
     _end_with(int(sys.argv[2]))
     write(Path(sys.argv[1]))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
-from asyncua.server.uaprocessor import PublishRequestData
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary
 
 from protocols.opcua import door, login, quick
@@ -18,6 +18,7 @@ from protocols.opcua.decoding import Bounded, decoded
 from protocols.opcua.errors import FrameError, Refused, fault
 from protocols.opcua.frames import MESSAGE, Frame
 from protocols.opcua.link import Link
+from protocols.opcua.parked import Parked, ParkedRequests
 from protocols.opcua.services import SERVICES
 from protocols.opcua.session import Session
 from protocols.opcua.weight import weigh
@@ -35,6 +36,7 @@ class Processor(Link):
         super().__init__(core, common, own, transport, address)
         self._reported = Counts()
         self._refused: Refused | None = None
+        self._parked = ParkedRequests(self._refuse_publish)
         self._publishing = asyncio.Lock()
         self.is_logging_in = False
         self.active_at = common.now()  # by the loop's time
@@ -188,32 +190,45 @@ class Processor(Link):
 
     # --- publishing
 
-    async def forward_publish_response(self, result: ua.PublishResult, requestdata: PublishRequestData) -> None:
-        """Send what a subscription has, and count its values as read."""
-        if self.session is not None and self.session.is_activated():
-            for part in result.NotificationMessage.NotificationData:
-                self.session.caller.values_read += len(getattr(part, "MonitoredItems", ()))
-        result.Results = requestdata.results
-        async with self._publishing:  # no answer passes one that takes longer
-            response = ua.PublishResponse(Parameters=result)
-            await self._respond(requestdata.requesthdr.RequestHandle, requestdata.seqhdr, response)
-
     async def _publish(
         self, session: Session, header: ua.RequestHeader, sequence: ua.SequenceHeader, body: Bounded
     ) -> None:
         """Answer with what a subscription waits to send, or keep the request until there is something."""
         params = await self._decoded(ua.PublishParameters, body)
         count, results = session.publish(params.SubscriptionAcknowledgements)
-        request = PublishRequestData(requesthdr=header, seqhdr=sequence, results=results)
+        expires = self._common.now() + header.TimeoutHint / 1_000 if header.TimeoutHint else math.inf
+        request = Parked(header.RequestHandle, sequence, results, expires)
         while self._publish_results_subs:
             number = next(iter(self._publish_results_subs))
             del self._publish_results_subs[number]
             subscription = session.subscription_service.subscriptions.get(number)
             if subscription is not None and await subscription.publish_results(request):
+                if subscription.waits:
+                    self._publish_results_subs[number] = True
                 return
-        if len(self._publish_requests) >= self.publish_request_limit(count):
-            self._evict_publish_request()
-        self._publish_requests.append(request)
+        if session.is_closed:
+            raise ServiceError(_Codes.BadSessionClosed)
+        self._parked.park(request, session.room, self.publish_request_limit(count), self._common.now())
+
+    def get_publish_request(self, subscription_id: int) -> Parked | None:
+        """Return a request to answer, if the client has made one and takes its answers; else it is for the next."""
+        is_read = self._transport.get_write_buffer_size() < self._limits.max_recv_buffer
+        request = self._parked.take(self._common.now()) if is_read else None
+        if request is None:
+            self._publish_results_subs[subscription_id] = True
+        return request
+
+    async def forward_publish_response(self, result: ua.PublishResult, requestdata: Parked) -> None:
+        """Send what a subscription has, and count its values as read."""
+        if self.session is not None and self.session.is_activated():
+            for part in result.NotificationMessage.NotificationData:
+                self.session.caller.values_read += len(getattr(part, "MonitoredItems", ()))
+        result.Results = requestdata.results
+        async with self._publishing:  # no answer passes one that takes longer
+            await self._respond(requestdata.handle, requestdata.sequence, ua.PublishResponse(Parameters=result))
+
+    def _refuse_publish(self, request: Parked, code: int) -> None:
+        self.send_response(request.handle, request.sequence, fault(request.handle, code))
 
     def report(self) -> None:
         """Add what was sent and got since the last report to the integration's traffic."""
@@ -230,7 +245,7 @@ class Processor(Link):
         """End the session, if there is one; another may be created."""
         self.report()
         session, self.session = self.session, None
-        self._publish_requests.clear()
+        self._parked.clear()
         self._publish_results_subs.clear()
         if session is not None:
             session.end(reason)

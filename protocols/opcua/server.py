@@ -12,14 +12,16 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from asyncua import Server
 
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.hits import Hits
 from protocols.journal import Journal
 from protocols.listening import most_connections
-from protocols.opcua import certificate, certificates, figures
+from protocols.opcua import certificate, certificates, door, figures
 from protocols.opcua.aside import Aside
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
@@ -30,6 +32,7 @@ from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
 from protocols.opcua.limits import Limits
 from protocols.opcua.processor import Processor
+from protocols.opcua.room import Rooms
 from protocols.opcua.session import Session
 from protocols.opcua.shelf import fingerprint
 from protocols.opcua.shell import STOPPING, Shell
@@ -40,7 +43,6 @@ from protocols.tally import Tally
 
 _log = logging.getLogger("protocols.opcua")
 
-NOT_ALLOWED = "security policy None is not allowed any more"
 NOT_TRUSTED = "the client's certificate is not trusted any more"
 
 _STOP_PATIENCE = 1.0  # seconds for the sockets to close
@@ -162,6 +164,7 @@ class OpcUaServer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_closed.wait(), _STOP_PATIENCE)
         await self.common.sightings.stop()
+        await self._core.subscription_service.stop()
         await self._space.stop()
         await self._server.stop()
         self.common.aside.stop()
@@ -175,15 +178,18 @@ class OpcUaServer:
     def switch(self, switches: Mapping[str, bool]) -> None:
         """Allow security policy None and passwords that nothing encrypts, ask for trusted certificates; or not.
 
-        Without None allowed it is for discovery, and who uses it has to go.
+        Who may have no session any more has to go, however far its login is.  None, not allowed, is for discovery.
         """
         self._switches.follow(switches)
         self._offer()
         self._trusted = None
         self._check_trust()
-        for shell, _ in self._sessions():
-            if not self._switches.allow_none and not shell.processor.channel.is_secured:
-                shell.close(NOT_ALLOWED)
+        for shell in list(self._crowd.all):
+            processor = shell.processor
+            if processor.session is not None:
+                refused = door.refusal(self.common, processor.channel, processor.session.application_uri)
+                if refused is not None:
+                    shell.close(str(refused))
 
     # --- what the sockets need
 
@@ -212,6 +218,7 @@ class OpcUaServer:
     def _make_common(self) -> Common:
         trust = TrustFolder(self._folder, self._limits.rejected_certificates, self._limits.rejected_per_address)
         trust.prepare()
+        hits = Hits()
         journal = Journal("opcua", self._limits.log_lines, self._loop.time())
         return Common(
             self._authenticate,
@@ -227,6 +234,8 @@ class OpcUaServer:
             Tally(),
             Held(self._limits),
             Aside(self._loop),
+            Rooms(self._limits, hits),
+            hits,
         )
 
     async def _start_core(self) -> None:
@@ -238,6 +247,8 @@ class OpcUaServer:
         await self._server.init()
         self._offer()
         await self._core.start()
+        fail = partial(self.common.journal.fail, "some address", what="publishing to")
+        self._core.subscription_service.start(fail)
 
     def _offer(self) -> None:
         self._core.certificate, self._core.private_key = self.own.certificate, self.own.key

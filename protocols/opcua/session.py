@@ -19,6 +19,7 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from protocols.contract import Grant
+from protocols.opcua import standard
 from protocols.opcua.browsing import Pages
 from protocols.opcua.common import Common
 from protocols.opcua.space import NOT_PERMITTED, Caller
@@ -37,7 +38,7 @@ _NAME = 500  # characters of what a client calls itself
 
 
 class Session(Subscribing):
-    """A session of a client, from CreateSession on; `caller` is there from ActivateSession on."""
+    """A session of a client, from CreateSession on; `caller` and `room` are there from ActivateSession on."""
 
     iserver: Core
 
@@ -53,8 +54,6 @@ class Session(Subscribing):
         self.presence_id = ""
         self._common = common
         self._turns = Turns(lambda: self.is_closed)
-        self._creating = 0
-        self._pages = Pages(common.limits, self._turns)
 
     @property
     def client_id(self) -> str:
@@ -84,6 +83,8 @@ class Session(Subscribing):
         self.state = SessionState.Activated
         self.caller = Caller(grant, self.client_id, address, self._turns.give)
         self.presence_id = presence_id
+        self.room = self._common.rooms.of(grant.integration_id)
+        self._pages = Pages(self._common.limits, self._turns, self.room)
 
     def end(self, reason: str) -> None:
         """End the session, with all that it has, now."""
@@ -91,6 +92,7 @@ class Session(Subscribing):
         self.state = SessionState.Closed
         self.subscription_service.drop(self.session_id)
         if was_activated:
+            self._pages.forget()
             self._common.leave(self)
             self._common.presence.disconnected(self.presence_id, reason)
 
@@ -107,7 +109,7 @@ class Session(Subscribing):
 
     async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
         async def go_on(asked: ua.ReadParameters) -> Any:
-            return self.iserver.attribute_service.read(asked)
+            return standard.read(self.iserver.attribute_service, asked)
 
         size = 0
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
-from asyncua.server.internal_session import InternalSession
+from asyncua.server.internal_session import InternalSession, SessionState
 
 from protocols.opcua.common import Common
+from protocols.opcua.room import ITEM, SUBSCRIPTION, Room
 from protocols.opcua.space import Caller
-from protocols.opcua.subscriptions import Subscription, Subscriptions
+from protocols.opcua.subscription import Subscription
+from protocols.opcua.subscriptions import Subscriptions
 from protocols.opcua.turns import Turns
 
 _Codes = ua.StatusCodes
+_GOOD = ua.StatusCode()  # one for all: thousands of answers wait with it
+_NO_SUBSCRIPTION = ua.StatusCode(_Codes.BadSubscriptionIdInvalid)
 
 
 class Subscribing(InternalSession):
@@ -24,21 +29,24 @@ class Subscribing(InternalSession):
     caller: Caller
     _common: Common
     _turns: Turns
-    _creating: int  # monitored items, in the request that is under way
+    room: Room
 
     def subscriptions(self) -> list[Subscription]:
         """Return the session's own subscriptions."""
-        return self.subscription_service.of([self.session_id])
+        return self.subscription_service.of(self.session_id)
 
     async def create_subscription(
         self, params: ua.CreateSubscriptionParameters, callback: Any, request_callback: Any = None
     ) -> ua.CreateSubscriptionResult:
         limits = self._common.limits
-        too_many = len(self._of_integration()) >= limits.subscriptions
+        await self._settled(lambda: self.room.subscriptions < limits.subscriptions and self.room.has(SUBSCRIPTION))
+        too_many = self.room.subscriptions >= limits.subscriptions
         if too_many or len(self.subscriptions()) >= limits.session_subscriptions:
             self._common.hits.add("subscriptions")
             raise ServiceError(_Codes.BadTooManySubscriptions)
-        return await super().create_subscription(params, callback, request_callback)
+        return await self.subscription_service.create_subscription(
+            params, callback, self.session_id, request_callback, room=self.room
+        )
 
     def modify_subscription(self, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
         self._own(params)
@@ -71,20 +79,22 @@ class Subscribing(InternalSession):
         own = self.subscriptions()
         if not own:
             raise ServiceError(_Codes.BadNoSubscription)
+        if len(acks or ()) > self._common.limits.operations:
+            raise ServiceError(_Codes.BadTooManyOperations)
         by_id = {one.data.SubscriptionId: one for one in own}
         results = []
         for ack in acks or []:
             found = by_id.get(ack.SubscriptionId)
             if found is not None:
                 found.publish([ack.SequenceNumber])
-            results.append(ua.StatusCode(_Codes.Good if found else _Codes.BadSubscriptionIdInvalid))
+            results.append(_GOOD if found else _NO_SUBSCRIPTION)
         return len(own), results
 
     def republish(self, params: ua.RepublishParameters) -> ua.NotificationMessage:
-        found = self._own(params)._not_acknowledged_results.get(params.RetransmitSequenceNumber)
+        found = self._own(params).republish(params.RetransmitSequenceNumber)
         if found is None:
             raise ServiceError(_Codes.BadMessageNotAvailable)
-        return found.NotificationMessage
+        return found
 
     # --- monitored items
 
@@ -92,23 +102,27 @@ class Subscribing(InternalSession):
         self, params: ua.CreateMonitoredItemsParameters
     ) -> list[ua.MonitoredItemCreateResult]:
         self._own(params)
-        asked = params.ItemsToCreate
-        if self._item_count() + len(asked) > self._common.limits.monitored_items:
+        asked, most, room = params.ItemsToCreate, self._common.limits.monitored_items, self.room
+        await self._settled(lambda: room.items + room.coming + len(asked) <= most and room.has(len(asked) * ITEM))
+        if room.items + room.coming + len(asked) > most:
             self._common.hits.add("monitored_items")
             raise ServiceError(_Codes.BadTooManyMonitoredItems)
         go_on = self.subscription_service.create_monitored_items
+        left = len(asked)
 
         async def some(items: list[ua.MonitoredItemCreateRequest]) -> list[ua.MonitoredItemCreateResult]:
             part = ua.CreateMonitoredItemsParameters(params.SubscriptionId, params.TimestampsToReturn, items)
+            nonlocal left
             made = await self._common.space.create_monitored_items(self.caller, part, go_on)
-            self._creating -= len(items)
+            left -= len(items)
+            room.coming -= len(items)
             return made
 
-        self._creating = len(asked)
+        room.coming += len(asked)
         try:
             return await self._turns.answer(asked, some)
         finally:
-            self._creating = 0
+            room.coming -= left
 
     async def modify_monitored_items(
         self, params: ua.ModifyMonitoredItemsParameters
@@ -151,15 +165,12 @@ class Subscribing(InternalSession):
         found = self.subscription_service.subscriptions.get(number)
         return found is not None and found.session_id == self.session_id
 
-    def _of_integration(self) -> list[Subscription]:
-        """Return the subscriptions of all sessions of the integration."""
-        sessions = self._common.sessions.get(self.caller.grant.integration_id, ())
-        return self.subscription_service.of(one.session_id for one in sessions)
-
-    def _item_count(self) -> int:
-        """Return how many items the integration has, and is about to have."""
-        sessions = self._common.sessions.get(self.caller.grant.integration_id, ())
-        return sum(one.item_count for one in self._of_integration()) + sum(one._creating for one in sessions)
+    async def _settled(self, has_room: Callable[[], bool]) -> None:
+        """Wait for room while that of subscriptions which are over is about to be free."""
+        while self.room.over and not has_room():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        if self.state is SessionState.Closed:
+            raise ServiceError(_Codes.BadSessionClosed)
 
 
 def _one(params: ua.SetPublishingModeParameters, number: int) -> ua.SetPublishingModeParameters:

@@ -105,13 +105,14 @@ class TrustFolder:
             if len(der) > LARGEST:
                 return False
             self._make_room(address)
-            (self._rejected.folder / f"{found}.der").write_bytes(der)
         shelf = self._trusted if found in self._fingerprints else self._rejected
         seen = self._noted(shelf, found) if not is_new else None
         if seen is None or now - seen.last_seen >= NOTED_AGAIN:
             noted = _Seen(seen.first_seen if seen else now, now, address)
             _note(shelf.note(found), noted)
             self._notes[found] = noted
+        if is_new:  # after its note, so that whoever finds it finds all of it
+            _write(self._rejected.folder / f"{found}.der", der)
         return is_new
 
     def all(self) -> list[ClientCertificate]:
@@ -223,8 +224,13 @@ def _note(path: Path, seen: _Seen) -> None:
     if path.exists():  # in its place, so that its folder does not change
         path.write_text(text, "utf-8")
         return
+    _write(path, text.encode())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that is there as a whole or not at all."""
     unfinished = path.with_suffix(".new")
-    unfinished.write_text(text, "utf-8")
+    unfinished.write_bytes(data)
     unfinished.replace(path)
 
 

@@ -18,17 +18,18 @@ STEP = 8  # operations after which the time is looked at
 
 
 class Turns:
-    """What the requests of one session take of the loop's time."""
+    """What the requests of one session take of the loop's time, or something else that takes long."""
 
-    __slots__ = ("_is_over", "_since")
+    __slots__ = ("_is_over", "_share", "_since")
 
-    def __init__(self, is_over: Callable[[], bool]) -> None:
+    def __init__(self, is_over: Callable[[], bool], share: float | None = None) -> None:
         self._is_over = is_over
+        self._share = share
         self._since = monotonic()
 
     async def give(self) -> None:
         """Let the others go first, if it is their turn; raise ServiceError if the session has ended meanwhile."""
-        if monotonic() - self._since < SHARE:
+        if monotonic() - self._since < (SHARE if self._share is None else self._share):
             return
         await asyncio.sleep(0)
         self._since = monotonic()

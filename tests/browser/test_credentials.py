@@ -44,7 +44,12 @@ def test_each_type_is_added_with_generated_credentials_and_opened(page, records)
         expect(panel).to_contain_text(DOTS)
         assert username in names(page)
         if kind.door:
-            line = {"mqtt": "mosquitto_sub -h 127.0.0.1 -p ", "opcua": "from asyncua import Client"}[kind.door]
+            lines = {
+                "mqtt": "mosquitto_sub -h 127.0.0.1 -p ",
+                "opcua": "from asyncua import Client",
+                "http": "curl -u ",
+            }
+            line = lines[kind.door]
             expect(panel.locator(".line-box code").first).to_contain_text(line)
         else:
             expect(panel).to_contain_text(f"This release has no {kind.label} server yet")

@@ -190,6 +190,12 @@ def test_permit_sets_what_is_given_and_prints_it(run, added):
     assert (row["publish"], row["subscribe"]) == (["plant/%u/#", "shared/x"], [])
 
 
+def test_permit_says_what_is_left_to_an_opcua_integration(run, added):
+    done(run("integrations", "add", "--type", "opcua", "--username", "press", "--json"))
+    printed = run("integrations", "permit", "press", "--publish", "turing/#").stdout
+    assert printed.endswith("\npress may subscribe to nothing beyond its own folder\n")
+
+
 def test_permit_refuses_a_wrong_filter_with_the_pages_message(run, added):
     message = refused(run("integrations", "permit", "turing", "--publish", "a", "--publish", "a/#/b", "--json"))
     assert message.startswith("Error: Line 2 (a/#/b): # stands alone")

@@ -26,6 +26,10 @@ FIRST_RELEASE = (
     "INSERT INTO connection (id, integration_id, node_id, protocol, client_id, address, connected_at)"
     " VALUES ('c', 1, 'n', 'mqtt', 'press-4', '192.0.2.1', 1)",
 )
+ROW = (
+    "INSERT INTO integration (id, username, sealed_password, type, note, active, created_at, created_by, revision)"
+    " VALUES ({0}, 'one {0}', 'x', '{1}', '', true, 1, 'tests', 1)"
+)
 ROOT = Path(__file__).parents[2]
 MIGRATE = """
 from portal import config, db
@@ -158,6 +162,33 @@ def test_a_database_of_the_first_release_keeps_what_it_holds(request, tmp_path, 
             assert (turing.username, turing.publish_filters, turing.subscribe_filters) == ("turing", ("#",), ("#",))
             (connection,) = turing.connections
             assert (connection.client_id, connection.transport, connection.kicked) == ("press-4", "tcp", False)
+    finally:
+        db.database.close_all()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_opcua_permissions_that_nobody_has_touched_become_none(request, tmp_path, kind):
+    cluster = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+    settings = settings_of(tmp_path, **({"DATABASE_URL": cluster.url(cluster.create())} if cluster else {}))
+    own, more, everything = ("%u/#",), ("%u/#", "x"), ("#",)
+    rows = [("opcua", own, own), ("opcua", own, more), ("opcua", everything, own), ("mqtt", own, own)]
+    db.init(settings)
+    try:
+        with db.connected():
+            Runner(db.database.obj, str(db.MIGRATIONS)).up("0005_opcua")
+            db.database.execute_sql("UPDATE revision SET value = 7 WHERE name = 'integrations'")
+            for number, (type, publish, subscribe) in enumerate(rows, 1):
+                db.database.execute_sql(ROW.format(number, type))
+                permit = Integration.update(publish_filters=publish, subscribe_filters=subscribe)
+                permit.where(Integration.id == number).execute()
+        db.migrate(settings)
+        with db.connected():
+            found = [
+                row.publish_filters + row.subscribe_filters for row in Integration.select().order_by(Integration.id)
+            ]
+            assert found == [(), ("%u/#", "%u/#", "x"), ("#", "%u/#"), ("%u/#", "%u/#")]
+            assert [row.revision for row in Integration.select().order_by(Integration.id)] == [8, 1, 1, 1]
+            assert Revision.values_now()["integrations"] == 8
     finally:
         db.database.close_all()
 

@@ -37,6 +37,12 @@ def test_a_created_integration_is_recorded_without_its_password(turing):
     assert "secret" not in str(row.__data__)
 
 
+@pytest.mark.parametrize(("type", "filters"), [("mqtt", ("#",)), ("opcua", ())])
+def test_what_is_permitted_at_first_depends_on_the_type(database, actor, sealer, type, filters):
+    found = integrations.by_id(integrations.create(actor, sealer, type).id)
+    assert (found.publish_filters, found.subscribe_filters) == (filters, filters)
+
+
 @pytest.mark.parametrize("type", list(KINDS))
 def test_every_type_can_be_created_with_generated_credentials(database, actor, sealer, type):
     made = integrations.create(actor, sealer, type)

@@ -244,6 +244,27 @@ def test_a_filter_of_markup_is_shown_as_text(ada, turing, actor):
         assert "&lt;img src=x&gt;" in text
 
 
+def test_an_opcua_integration_may_use_its_own_folder_only_and_the_panel_says_so(ada, press, answers):
+    path = f"/integrations/{press.id}"
+    text = part(ada.get(path).text, "permissions")
+    assert text.count('<span class="quiet">nothing beyond its own folder</span>') == 2
+    assert "no line allows nothing beyond its own folder." in part(ada.get(f"{path}/permissions").text, "permissions")
+    ada.post(f"{path}/permissions", {"publish": "turing/#", "subscribe": "#"})
+    assert ada.post(f"{path}/permissions", {"publish": "", "subscribe": " \r\n"}).location == path
+    found = integrations.by_id(press.id)
+    assert (found.publish_filters, found.subscribe_filters) == ((), ())
+
+
+def test_the_form_names_an_integration_whose_username_begins_with_this_one(ada, press, actor, sealer, answers):
+    path = f"/integrations/{press.id}/permissions"
+    for type, name in (("opcua", "plant/presses"), ("mqtt", "plant/press/4"), ("opcua", "plant/PRESS/5")):
+        integrations.create(actor, sealer, type, username=name)
+    assert "its nodes" not in part(ada.get(path).text, "permissions"), "none of these is in its topics"
+    integrations.create(actor, sealer, "opcua", username="plant/press/<3>")
+    text = part(ada.get(path).text, "permissions")
+    assert "There is <code>plant/press/&lt;3&gt;</code>, too: <code>%u/#</code> opens its nodes" in text
+
+
 # --- the last day
 
 

@@ -22,7 +22,7 @@ SHARED = {f"protocols.{name}" for name in ("contract", "handover", "hub", "journ
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}
 STORE = {"checkpoint", "store", "timeline"}  # know files, a thread and the wall clock
-HUB_STORE: set[str] = set()
+HUB_STORE = {"keeper", "store"}
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}
 
 # What gives a module a clock, a socket or a loop, and what would give it a database.

@@ -15,6 +15,7 @@ from tests.support.stack import Session, Stack
 pytestmark = pytest.mark.stack
 
 CUT_WITHIN = 1  # the promise is 250 ms; a busy test machine gets more
+PROMISED = 0.250
 
 by_way = pytest.mark.parametrize(("kind", "mode", "policy"), WAYS)
 
@@ -98,6 +99,20 @@ def test_a_client_that_is_disconnected_in_the_portal_is_cut_and_may_come_back(
     assert took < CUT_WITHIN
     again = connect(mode, policy)
     again.write(f"{folder}/again", 1.0)
+
+
+@pytest.mark.parametrize("way", ["disconnect", "deactivate"])
+def test_the_best_of_three_cuts_takes_no_longer_than_is_promised(stack, portal, plant, opcua_programs, way):
+    took = []
+    for _ in range(3):
+        client = opcua_programs("asyncua").connect(stack.opcua_port, plant)
+        path = f"disconnect/{connection_id(stack, plant)}" if way == "disconnect" else way
+        clicked = time.monotonic()
+        change(portal, plant, client, path)
+        took.append(time.monotonic() - clicked)
+        client.close()
+        assert portal.post(f"/integrations/{plant['id']}/activate").status == 303
+    assert min(took) < PROMISED, took
 
 
 @by_way

@@ -106,3 +106,22 @@ def test_an_own_folder_is_open_whatever_the_permissions_say(stack, reader, pair)
     node = f"ns=2;s={reader['username']}/own"
     reading.write(node, 1.0)
     assert reading.read(node) == 1.0
+
+
+def test_a_username_that_another_begins_with_opens_nothing_of_the_other(stack, opcua_programs):
+    """Both as they are made: nothing was permitted to either."""
+    short, long = stack.add("opcua", username="site"), stack.add("opcua", username="site/press")
+    writing = opcua_programs("asyncua").connect(stack.opcua_port, long)
+    reading = opcua_programs("node-opcua").connect(stack.opcua_port, short)
+    node = "ns=2;s=site%2Fpress/secret"
+    writing.write(node, 42.0)
+    assert refusal(reading, node) == "BadNodeIdUnknown"
+    assert refusal(reading, node, 666.0) == "BadUserAccessDenied"
+    assert writing.read(node) == 42.0
+    reading.write("ns=2;s=site/press/secret", 1.0)  # its own, by the same topic
+    assert refusal(writing, "ns=2;s=site").startswith("BadNodeIdUnknown")
+    assert writing.read(node) == 42.0 and reading.read("ns=2;s=site/press/secret") == 1.0
+    stack.flask("integrations", "permit", "site", "--subscribe", "%u/#")
+    becomes(reading, node, "")
+    for client in (writing, reading):
+        client.close()

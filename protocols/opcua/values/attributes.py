@@ -37,7 +37,7 @@ _COMMON: dict[ua.AttributeIds, _Getter] = {
     _A.NodeClass: lambda node, reader: variant(node_class(node).value, _T.Int32),
     _A.BrowseName: lambda node, reader: variant(browse_name(node), _T.QualifiedName),
     _A.DisplayName: lambda node, reader: variant(display_name(node), _T.LocalizedText),
-    _A.Description: lambda node, reader: variant(ua.LocalizedText(""), _T.LocalizedText),
+    _A.Description: lambda node, reader: variant(description(node), _T.LocalizedText),
     _A.WriteMask: lambda node, reader: variant(0, _T.UInt32),
     _A.UserWriteMask: lambda node, reader: variant(0, _T.UInt32),
 }
@@ -91,12 +91,21 @@ def node_class(node: Node) -> ua.NodeClass:
 
 def browse_name(node: Node) -> ua.QualifiedName:
     """Return the last level of a node's name; of an integration's folder, the username as it is."""
-    return ua.QualifiedName(node.level or node.folder.username, naming.NAMESPACE)
+    return ua.QualifiedName(_text(node), naming.NAMESPACE)
 
 
 def display_name(node: Node) -> ua.LocalizedText:
-    """Return the same as a text."""
-    return ua.LocalizedText(node.level or node.folder.username)
+    """Return the text that a node was added with, or its browse name as one."""
+    return node.texts.display_name if node.texts is not None else ua.LocalizedText(_text(node))
+
+
+def description(node: Node) -> ua.LocalizedText:
+    """Return the text that a node was added with, if any."""
+    return node.texts.description if node.texts is not None else ua.LocalizedText("")
+
+
+def _text(node: Node) -> str:
+    return node.level or node.folder.username
 
 
 def data_type(node: Node) -> ua.NodeId:

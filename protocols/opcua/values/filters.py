@@ -31,6 +31,12 @@ class Filter:
             return bool(old.Value != new.Value)
         return _differs(old.Value, new.Value, self.deadband)
 
+    def kept(self, told: ua.DataValue) -> ua.DataValue:
+        """Return what the next values are compared with."""
+        if self.trigger == ua.DataChangeTrigger.Status:
+            return ua.DataValue(StatusCode=told.StatusCode)
+        return told
+
 
 def read_filter(wanted: Any, kind: Kind | None, is_value: bool) -> Filter:
     """Return the filter that a client asks for; raise Refused for one that is not offered."""

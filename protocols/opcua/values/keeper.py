@@ -20,7 +20,7 @@ from protocols.opcua.values.history import Ring, unpack
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.records import Record
 from protocols.opcua.values.store import Changes, Store
-from protocols.opcua.values.tree import Node
+from protocols.opcua.values.tree import Node, Texts
 from protocols.storage.writer import Soon
 
 INTERVAL = 0.1  # seconds between two batches, at least
@@ -231,9 +231,13 @@ def _load(nodes: Nodes, username: str, number: int, record: Record) -> bool:
         node.ring_record = number
         nodes.restore_history(node, _ring(record, nodes.limits.history_values))
         return True
-    node = nodes.restore(folder, record.name, record.kind, next(iter(record.values), None))
+    values = list(record.values)
+    value = values.pop(0) if record.what == records.VARIABLE and values else None
+    node = nodes.restore(folder, record.name, record.kind, value)
     node.record, node.writes = number, record.writes
     node.is_kept = record.what == records.FOLDER
+    if values:
+        nodes.describe(node, Texts(*values[0].Value.Value))
     return True
 
 
@@ -264,7 +268,9 @@ def _ring_weight(node: Node) -> int:
 
 def _record(node: Node) -> Record:
     what = records.VARIABLE if node.value is not None else records.FOLDER
-    values = (node.value,) if node.value is not None else ()
+    values = [node.value] if node.value is not None else []
+    if node.texts is not None:
+        values.append(ua.DataValue(ua.Variant(list(node.texts), ua.VariantType.LocalizedText)))
     return Record(what, node.folder.integration_id, node.name, node.writes, node.kind, values)
 
 

@@ -13,7 +13,7 @@ from protocols.opcua.values import kinds, naming
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.reader import Reader
-from protocols.opcua.values.tree import Node
+from protocols.opcua.values.tree import Node, Texts, text_bytes
 
 _Ids = ua.ObjectIds
 _PARENTING = frozenset({_Ids.Organizes, _Ids.HasComponent, _Ids.HasProperty})
@@ -36,10 +36,11 @@ def add(nodes: Nodes, reader: Reader, item: ua.AddNodesItem, now: datetime) -> N
     if not _is_standard(item.TypeDefinition, allowed):
         raise Refused(ua.StatusCodes.BadTypeDefinitionInvalid)
     name = _name(reader, parent, item)
+    texts = _texts(item.NodeAttributes, name.rpartition("/")[2], nodes.limits.name_bytes)
     if item.NodeClass == ua.NodeClass.Object:
-        return nodes.make_folder(reader.folder, name)
+        return nodes.make_folder(reader.folder, name, texts)
     value, kind = _first_value(item.NodeAttributes)
-    node = nodes.create(reader.folder, name, value, now)
+    node = nodes.create(reader.folder, name, value, now, texts)
     node.kind = node.kind or kind
     return node
 
@@ -110,6 +111,22 @@ def _first_value(given: Any) -> tuple[ua.DataValue, kinds.Kind | None]:
     if wanted in kinds.NUMBERS and wanted != value.VariantType:
         value = kinds.fit(value, kinds.Kind(wanted, kinds.kind_of(value).rank))
     return ua.DataValue(value), None
+
+
+def _texts(given: Any, level: str, most: int) -> Texts | None:
+    """Return the texts of a new node, unless they say no more than its name; raise Refused for long ones."""
+    specified = getattr(given, "SpecifiedAttributes", 0)
+    has_name = specified & ua.NodeAttributesMask.DisplayName and given.DisplayName.Text
+    has_description = specified & ua.NodeAttributesMask.Description and given.Description.Text
+    found = Texts(
+        given.DisplayName if has_name else ua.LocalizedText(level),
+        given.Description if has_description else ua.LocalizedText(""),
+    )
+    if not has_description and found.display_name == ua.LocalizedText(level):
+        return None
+    if max(map(text_bytes, found)) > most:
+        raise Refused(ua.StatusCodes.BadNodeAttributesInvalid)
+    return found
 
 
 def _built_in(data_type: ua.NodeId) -> ua.VariantType:

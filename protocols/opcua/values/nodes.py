@@ -20,7 +20,7 @@ from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.history import Ring
 from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.limits import ValueLimits
-from protocols.opcua.values.tree import OVERHEAD, Folder, Node
+from protocols.opcua.values.tree import OVERHEAD, Folder, Node, Texts
 from protocols.opcua.values.watching import Crowds
 
 GOOD = ua.StatusCode()
@@ -107,15 +107,15 @@ class Nodes:
 
     # --- nodes
 
-    def make_folder(self, folder: Folder, name: str) -> Node:
+    def make_folder(self, folder: Folder, name: str, texts: Texts | None = None) -> Node:
         """Return an empty folder, which stays; raise Refused if the name is taken, or there is no room."""
-        self._check_free(folder, name)
-        return self._made(folder, name)
+        self._check_free(folder, name, texts)
+        return self.describe(self._made(folder, name), texts)
 
-    def create(self, folder: Folder, name: str, value: ua.DataValue, now: datetime) -> Node:
+    def create(self, folder: Folder, name: str, value: ua.DataValue, now: datetime, texts: Texts | None = None) -> Node:
         """Return a new variable; raise Refused if the name is taken, or there is no room."""
-        self._check_free(folder, name)
-        return self.publish(folder, name, value, now)
+        self._check_free(folder, name, texts)
+        return self.describe(self.publish(folder, name, value, now), texts)
 
     def publish(self, folder: Folder, name: str, value: ua.DataValue, now: datetime) -> Node:
         """Write a value to a node, which is created if it is missing; raise Refused, and create nothing."""
@@ -131,6 +131,14 @@ class Nodes:
                 raise
             return node
         self.write(node, value, now)
+        return node
+
+    def describe(self, node: Node, texts: Texts | None) -> Node:
+        """Have a node, which is new, say more of itself than its name."""
+        if texts is not None:
+            node.texts = texts
+            node.folder.bytes += texts.size
+            self.bytes += texts.size
         return node
 
     def delete(self, node: Node) -> None:
@@ -149,12 +157,13 @@ class Nodes:
             self._remove(one)
         return len(found) == most
 
-    def _check_free(self, folder: Folder, name: str) -> None:
+    def _check_free(self, folder: Folder, name: str, texts: Texts | None) -> None:
         naming.check_name(name, self.limits)
         node = folder.nodes.get(name)
         if node is not None and (node.is_variable or node.is_kept):
             raise Refused(ua.StatusCodes.BadNodeIdExists, f"there is a node {name!r} already")
-        self._check_room(folder, folder.missing(name), OVERHEAD + 2 * len(name))
+        size = OVERHEAD + 2 * len(name) + (texts.size if texts is not None else 0)
+        self._check_room(folder, folder.missing(name), size)
 
     def _made(self, folder: Folder, name: str, *, is_kept: bool = True) -> Node:
         nodes, weight = len(folder.nodes), folder.bytes

@@ -17,7 +17,7 @@ from asyncua import Server, ua
 
 from protocols.contract import Grant, Usage
 from protocols.opcua.space import Caller, GoOn
-from protocols.opcua.values import management, naming, past, reading, writing
+from protocols.opcua.values import capabilities, management, naming, past, reading, writing
 from protocols.opcua.values import paths as browse_paths
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.face import Face
@@ -63,6 +63,8 @@ class ValueSpace:
         if index != naming.NAMESPACE:
             raise RuntimeError(f"namespace {naming.NAMESPACE_URI} has the index {index}, not {naming.NAMESPACE}")
         await server.nodes.objects.add_folder(naming.ROOT, ROOT_NAME)
+        for number, said in capabilities.told(self.limits).items():
+            await server.get_node(number).write_value(said)
         loop = asyncio.get_running_loop()
         self.nodes.crowds.call_soon = loop.call_soon
         if self._keeper is None:
@@ -287,7 +289,7 @@ class ValueSpace:
             items = subscription.monitored_item_srv
             if not isinstance(items, Items):
                 reader = Reader(self.nodes, caller.grant, caller.client_id)
-                items = Items(subscription, server.aspace, reader, self.limits, self.nodes.hits)
+                items = Items(subscription, server.aspace, reader)
                 subscription.monitored_item_srv = items
             items.times = params.TimestampsToReturn
         return await go_on(params)

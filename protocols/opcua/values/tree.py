@@ -6,6 +6,7 @@ A name with several levels makes folders on its way.  A node may have a value an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from asyncua import ua
 
@@ -15,6 +16,24 @@ from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.watching import Watchers
 
 OVERHEAD = 768  # bytes that a node takes, whatever it holds
+TEXTS = 512  # bytes that two texts take, beside their own
+
+
+class Texts(NamedTuple):
+    """The DisplayName and the Description that a node was added with."""
+
+    display_name: ua.LocalizedText
+    description: ua.LocalizedText
+
+    @property
+    def size(self) -> int:
+        """Return how much room they take."""
+        return TEXTS + sum(map(text_bytes, self))
+
+
+def text_bytes(text: ua.LocalizedText) -> int:
+    """Return how many bytes a text and its locale have."""
+    return sum(len((part or "").encode()) for part in (text.Text, text.Locale))
 
 
 class Node:
@@ -32,6 +51,7 @@ class Node:
         "ring",
         "ring_record",
         "size",
+        "texts",
         "value",
         "watchers",
         "writes",
@@ -48,6 +68,7 @@ class Node:
         self.value: ua.DataValue | None = None
         self.writes = 0
         self.size = 0  # bytes of its value
+        self.texts: Texts | None = None  # where they are not what its name says
         self.ring: Ring | None = None
         self.watchers: Watchers | None = None
         self.record = 0  # its number in the store, and that of its history; 0 where there is none
@@ -71,7 +92,7 @@ class Node:
     @property
     def weight(self) -> int:
         """Return how much of its integration's room it takes."""
-        return OVERHEAD + 2 * len(self.name) + self.size
+        return OVERHEAD + 2 * len(self.name) + self.size + (self.texts.size if self.texts is not None else 0)
 
     def below(self) -> Iterator[Node]:
         """Yield every node below this one, each before what is above it."""

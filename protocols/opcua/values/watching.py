@@ -7,15 +7,12 @@ hold; of more values the ones in the middle go, as they would in a queue that is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from asyncua import ua
 
-if TYPE_CHECKING:
-    from protocols.opcua.values.tree import Node
-
-_AT_ONCE = 256  # units of work: about a microsecond or two each
-_TURN = 1_000
+_AT_ONCE = 256  # units of work: some microseconds each
+_TURN = 300
 _UNIT = 1_024  # bytes of a value, which takes time to be compared
 _COST = 256  # bytes of a value that waits, beside its own
 
@@ -23,7 +20,7 @@ _COST = 256  # bytes of a value that waits, beside its own
 class News(NamedTuple):
     """A value, or a status that says why there is none."""
 
-    node: Node
+    node: Any  # a `tree.Node`, or None for a standard node
     value: ua.DataValue
     size: int  # bytes
     number: int = 0  # counts up
@@ -91,7 +88,7 @@ class Crowds:
         self._bytes = 0
         self._is_called = False
 
-    def tell(self, watchers: Watchers, node: Node, value: ua.DataValue, size: int) -> None:
+    def tell(self, watchers: Watchers, node: Any, value: ua.DataValue, size: int) -> None:
         """Tell all watchers of a node, now or soon."""
         watchers.number += 1
         news = News(node, value, size, watchers.number)

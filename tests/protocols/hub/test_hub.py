@@ -225,20 +225,20 @@ def test_without_a_history_there_is_the_value() -> None:
 
 
 def test_the_history_of_all_is_bounded_and_one_topic_has_a_part_of_it_at_most() -> None:
-    bed = Bed(history_bytes=64_000)
+    bed = Bed(history_bytes=128_000)
     for number in range(200):
         bed.run("greedy", bytes(400)).run(f"t{number % 20}", b"%03d" % number).hub.settle()
-    assert len(bed.history("greedy")) * 592 <= 4_000 + 592
+    assert len(bed.history("greedy")) * 592 <= 2_000 + 592
     assert len(bed.history("t3")) == 10
-    for number in range(200):
+    for number in range(400):
         bed.run(f"more{number}", bytes(100), bytes(100), bytes(100)).hub.settle()
     used, exceeded = _usage(bed, "HUB_HISTORY_BYTES")
     assert used is not None
-    assert used <= 64_000
+    assert used <= 128_000
     assert exceeded
     assert bed.history("t3")[-1] == b"183", "the value is no part of it"
     assert len(bed.history("t3")) < 10
-    assert len(bed.history("more199")) == 3
+    assert len(bed.history("more399")) == 3
 
 
 def _usage(bed: Bed, name: str) -> tuple[int | None, int | None]:

@@ -103,8 +103,6 @@ class Both:
 
     def publish(self, topic: str, payload: bytes, count: int, kind: str | None) -> None:
         bed, expires_at = self.bed, None
-        if topic not in self.model.kept:  # asking for the entry of a topic that is not known takes over what came
-            self.look()
         if kind is None:
             bed.run(topic, *[payload] * count)
         else:

@@ -31,9 +31,9 @@ def succeeds(action: Callable[[], Any]) -> bool:
 # --- the login
 
 
-def guess_a_token(port: int) -> bool:
+def guess_a_token(port: int, mode: str = "None_") -> bool:
     """Activate a victim's session by counting, be refused, and use it nevertheless."""
-    with Wire(port) as victim, Wire(port) as attacker:
+    with Wire(port, mode) as victim, Wire(port) as attacker:
         victim.log_in()
         attacker.open()
         start = victim.token.Identifier if isinstance(victim.token.Identifier, int) else 2_000
@@ -45,20 +45,33 @@ def guess_a_token(port: int) -> bool:
     return False
 
 
-def use_a_stolen_token(port: int) -> bool:
+def use_a_stolen_token(port: int, mode: str = "None_") -> bool:
     """The same with a token that was overheard."""
-    with Wire(port) as victim, Wire(port) as attacker:
+    with Wire(port, mode) as victim, Wire(port) as attacker:
         victim.log_in()
         attacker.open().token = victim.token
         succeeds(lambda: attacker.activate(ua.UserNameIdentityToken(UserName="ada", Password=b"wrong")))
         return succeeds(lambda: attacker.value(STATE))
 
 
-def log_in_in_the_clear(port: int) -> bool:
-    with Wire(port) as client:
+def guess_the_token_of_a_secured_session(port: int) -> bool:
+    return guess_a_token(port, "SignAndEncrypt")
+
+
+def use_the_stolen_token_of_a_secured_session(port: int) -> bool:
+    return use_a_stolen_token(port, "SignAndEncrypt")
+
+
+def log_in_in_the_clear(port: int, mode: str = "None_") -> bool:
+    with Wire(port, mode) as client:
         client.open().create_session()
         token = ua.UserNameIdentityToken(PolicyId="username", UserName="ada", Password=b"right")
         return succeeds(lambda: client.activate(token))
+
+
+def log_in_in_the_clear_where_nothing_is_encrypted(port: int) -> bool:
+    """The channel is secured, but everybody can read what is signed."""
+    return log_in_in_the_clear(port, "Sign")
 
 
 def replay_a_password(port: int) -> bool:
@@ -317,8 +330,11 @@ def _is_decoded(port: int, extension: bytes) -> bool:
 
 ATTACKS = [
     guess_a_token,
+    guess_the_token_of_a_secured_session,
     use_a_stolen_token,
+    use_the_stolen_token_of_a_secured_session,
     log_in_in_the_clear,
+    log_in_in_the_clear_where_nothing_is_encrypted,
     replay_a_password,
     replay_a_password_in_its_session,
     encrypt_with_rsa_1_5,

@@ -24,7 +24,8 @@ from protocols.opcua import certificate, nodes_cache
 from protocols.opcua.common import Switches
 from protocols.opcua.limits import Limits
 from protocols.opcua.server import OpcUaServer
-from tests.protocols.opcua.opcua_wire import NOW, Door, Recorder, Wire
+from tests.protocols.opcua.opcua_host import Door, Recorder
+from tests.protocols.opcua.opcua_wire import NOW, Wire
 from tests.support import processes
 
 ROOT = Path(__file__).parents[3]
@@ -68,14 +69,14 @@ class Running:
 
         return self.run(wrapped())
 
-    def wire(self) -> Wire:
+    def wire(self, mode: str = "None_") -> Wire:
         """Return a bare client, which is closed at the end."""
-        self._wires.append(Wire(self.port))
+        self._wires.append(Wire(self.port, mode))
         return self._wires[-1]
 
-    def client(self, username: str = "ada", **options: Any) -> Wire:
+    def client(self, username: str = "ada", mode: str = "None_", **options: Any) -> Wire:
         """Return a bare client that has been let in."""
-        return self.wire().log_in(username, **options)
+        return self.wire(mode).log_in(username, **options)
 
     def end(self) -> None:
         self.run(self.server.stop())

@@ -1,18 +1,19 @@
-"""OPC UA on a bare socket, and what a server is handed in these tests."""
+"""OPC UA on a bare socket."""
 
 from __future__ import annotations
 
+import functools
+import os
 import socket
 import struct
-import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asyncua import ua
 from asyncua.common.connection import SecureConnection, TransportLimits
 from asyncua.common.utils import Buffer
 from asyncua.crypto import uacrypto
-from asyncua.crypto.security_policies import SecurityPolicyNone
+from asyncua.crypto.security_policies import SecurityPolicy, SecurityPolicyBasic256Sha256, SecurityPolicyNone
 from asyncua.ua.ua_binary import (
     header_from_binary,
     nodeid_from_binary,
@@ -20,67 +21,17 @@ from asyncua.ua.ua_binary import (
     struct_to_binary,
     uatcp_to_binary,
 )
-from cryptography.hazmat.primitives.asymmetric import padding
-
-from protocols.contract import Grant, Login, Refusal, Wait
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 USERS = {"ada": 1, "bob": 2, "slow": 3}
 SLOW = "slow"
 OAEP = "http://www.w3.org/2001/04/xmlenc#rsa-oaep"
 RSA_1_5 = "http://www.w3.org/2001/04/xmlenc#rsa-1_5"
-
-
-class Door:
-    """An `authenticate` that knows a few integrations, and remembers every login."""
-
-    def __init__(self) -> None:
-        self.logins: list[Login] = []
-        self.waits: dict[str, list[Wait]] = {}  # given before any other answer, by username
-        self.waited: list[float] = []
-        self.answers: dict[str, Grant | Refusal] = {name: Grant(number, name) for name, number in USERS.items()}
-        self.answers["idle"] = Refusal.INACTIVE
-
-    def __call__(self, login: Login, waited: float = 0.0) -> Grant | Refusal | Wait:
-        self.logins.append(login)
-        self.waited.append(waited)
-        if login.username is None or login.password is None:
-            return Refusal.NO_CREDENTIALS
-        if self.waits.get(login.username):
-            return self.waits[login.username].pop(0)
-        answer = self.answers.get(login.username, Refusal.UNKNOWN_USERNAME)
-        if isinstance(answer, Grant) and login.password != b"right":
-            return Refusal.WRONG_PASSWORD
-        return answer
-
-
-class Recorder:
-    """A presence that remembers, and lets a test wait for what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, ...]] = []
-        self.open: set[str] = set()
-        self._changed = threading.Condition()
-
-    def connected(self, grant: Grant, login: Login) -> str:
-        with self._changed:
-            connection_id = str(1 + sum(event[0] == "connected" for event in self.events))
-            self.events.append(("connected", connection_id, grant.username, login.client_id))
-            self.open.add(connection_id)
-            self._changed.notify_all()
-        return connection_id
-
-    def disconnected(self, connection_id: str, reason: str) -> None:
-        with self._changed:
-            self.open.remove(connection_id)  # exactly once
-            self.events.append(("disconnected", connection_id, reason))
-            self._changed.notify_all()
-
-    def wait_for(self, count: int) -> list[tuple[str, ...]]:
-        """Return the events, once there are so many."""
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self.events) >= count, 10), self.events
-            return list(self.events)
 
 
 class Fault(Exception):
@@ -95,12 +46,35 @@ class Closed(Exception):
     """The server has closed the connection."""
 
 
-class Wire:
-    """A client on a socket, policy None, that does what it is told and nothing else."""
+@functools.cache
+def identity() -> tuple[bytes, rsa.RSAPrivateKey]:
+    """Return the certificate and the key of an application that calls itself urn:wire."""
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "wire")])
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier("urn:wire")])
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=1))
+    made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    return made.public_bytes(Encoding.DER), key
 
-    def __init__(self, port: int) -> None:
+
+def _policy(port: int, mode: str) -> SecurityPolicy:
+    """Return the policy of a secured channel; the server's certificate is asked for."""
+    with Wire(port) as stranger:
+        endpoint = stranger.open().ask(ua.GetEndpointsRequest()).Endpoints[0]
+    server = uacrypto.x509_from_der(endpoint.ServerCertificate)
+    own, key = identity()
+    return SecurityPolicyBasic256Sha256(server, uacrypto.x509_from_der(own), key, getattr(ua.MessageSecurityMode, mode))
+
+
+class Wire:
+    """A client on a socket that does what it is told and nothing else; secured with Basic256Sha256 in a `mode`."""
+
+    def __init__(self, port: int, mode: str = "None_") -> None:
+        self._policy = SecurityPolicyNone() if mode == "None_" else _policy(port, mode)
+        self._mode = getattr(ua.MessageSecurityMode, mode)
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
-        self._channel = SecureConnection(SecurityPolicyNone(), TransportLimits())
+        self._channel = SecureConnection(self._policy, TransportLimits())
         self._requests = 0
         self.token = ua.NodeId()
         self.session = ua.CreateSessionResult()
@@ -165,13 +139,16 @@ class Wire:
         """Say HEL and open a channel."""
         self.hello()
         request = ua.OpenSecureChannelRequest()
-        request.Parameters.SecurityMode = ua.MessageSecurityMode.None_
+        request.Parameters.SecurityMode = self._mode
+        request.Parameters.ClientNonce = os.urandom(self._policy.secure_channel_nonce_length)
         request.Parameters.RequestedLifetime = 60_000
         for name, value in fields.items():
             setattr(request.Parameters, name, value)
         self.send(self.packed(request, ua.MessageType.SecureOpen))
         response = self._body(ua.OpenSecureChannelResponse)
-        self._channel.set_channel(response.Parameters, ua.SecurityTokenRequestType.Issue, b"")
+        self._channel.set_channel(
+            response.Parameters, ua.SecurityTokenRequestType.Issue, request.Parameters.ClientNonce
+        )
         return self
 
     def packed(self, request: Any, kind: bytes = ua.MessageType.SecureMessage) -> bytes:
@@ -214,22 +191,33 @@ class Wire:
 
     # --- a session
 
-    def create_session(self, timeout: float = 60_000, name: str = "wire") -> Wire:
+    def create_session(self, timeout: float = 60_000, name: str = "wire", nonce: bytes = b"n" * 32) -> Wire:
         request = ua.CreateSessionRequest()
         request.Parameters.EndpointUrl = "opc.tcp://127.0.0.1/"
         request.Parameters.RequestedSessionTimeout = timeout
+        request.Parameters.ClientNonce = nonce
+        request.Parameters.ClientCertificate = self._policy.host_certificate
         request.Parameters.ClientDescription.ApplicationName = ua.LocalizedText(name)
         request.Parameters.ClientDescription.ApplicationUri = f"urn:{name}"
         self.session = self.ask(request).Parameters
         self.token = self.session.AuthenticationToken
         return self
 
-    def activate(self, token: Any) -> ua.ActivateSessionResult:
-        request = ua.ActivateSessionRequest()
-        request.Parameters.UserIdentityToken = token
+    def activate(self, token: Any, signature: bytes | None = None) -> ua.ActivateSessionResult:
+        """Log in; another `signature` than the one that proves that we have the key of our certificate is wrong."""
+        request = self.activation(token)
+        if signature is not None:
+            request.Parameters.ClientSignature.Signature = signature
         result = self.ask(request).Parameters
         self.session.ServerNonce = result.ServerNonce
         return result
+
+    def activation(self, token: Any) -> ua.ActivateSessionRequest:
+        request = ua.ActivateSessionRequest()
+        request.Parameters.UserIdentityToken = token
+        signed = (self.session.ServerCertificate or b"") + (self.session.ServerNonce or b"")
+        request.Parameters.ClientSignature.Signature = self._policy.asymmetric_cryptography.signature(signed)
+        return request
 
     def sealed(self, username: str, password: str, nonce: bytes | None = None, algorithm: str = OAEP) -> Any:
         """Return a user identity token with an encrypted password."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import pytest
 from asyncua import ua
@@ -117,6 +118,53 @@ def test_a_value_that_cannot_be_encoded_is_told_and_ends_nothing(start) -> None:
     number = client.subscribe().SubscriptionId
     assert client.monitor(number, STATE)[0].StatusCode.is_good()
     assert client.publish().SubscriptionId == number
+
+
+# --- secured
+
+
+@pytest.mark.parametrize("mode", ["Sign", "SignAndEncrypt"])
+@pytest.mark.parametrize("signature", [b"", b"x" * 256, None], ids=["none", "wrong", "of_another_nonce"])
+def test_a_login_proves_that_the_client_still_has_its_key(start, mode: str, signature: bytes | None) -> None:
+    running = start()
+    client = running.wire(mode).open().create_session()
+    token = client.sealed("ada", "right")
+    if signature is None:
+        client.session.ServerNonce = b"n" * 32
+    code = fault(lambda: client.activate(token, signature))
+    assert code == ua.StatusCodes.BadApplicationSignatureInvalid
+    assert client.is_closed() and running.door.logins == [], "its password is not looked at"
+    running.client(mode=mode).value(STATE)
+
+
+@pytest.mark.parametrize("nonce", [b"", b"n" * 31])
+def test_a_session_of_a_secured_channel_begins_with_a_nonce_that_is_long_enough(start, nonce: bytes) -> None:
+    running = start()
+    client = running.wire("Sign").open()
+    assert fault(lambda: client.create_session(nonce=nonce)) == ua.StatusCodes.BadNonceInvalid
+    running.wire("Sign").open().create_session(nonce=b"n" * 32)
+    running.wire().open().create_session(nonce=nonce)
+
+
+def test_a_peer_that_vanishes_is_looked_for_by_the_kernel(start) -> None:
+    running = start()
+    running.client()
+    (shell,) = running.server._crowd.all
+    accepted = shell.processor._transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+
+def test_what_is_told_of_monitored_items_counts_as_read(start) -> None:
+    running = start()
+    client = running.client()
+    client.monitor(client.subscribe().SubscriptionId, STATE, STATE, STATE)
+    client.publish()
+    (info,) = running.do(lambda: running.server.connections(1))
+    assert info.values_read == 3
+    client.value(STATE)
+    (info,) = running.do(lambda: running.server.connections(1))
+    assert info.values_read == 4
 
 
 def test_subscriptions_leave_no_loggers_behind(start) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from asyncua import ua
 
-from protocols.opcua import monitoring, turns
+from protocols.opcua import publisher, turns
 from protocols.opcua.space import StandardSpace
 from protocols.opcua.values.items import Items
 from protocols.opcua.values.space import ValueSpace
@@ -64,7 +64,7 @@ def _delete(number: int, ids: list[int]) -> ua.DeleteMonitoredItemsRequest:
 @pytest.mark.parametrize(
     ("method", "make"),
     [
-        ("_create_data_change_monitored_item", None),
+        ("_create", None),
         ("_modify_monitored_item", _modify),
         ("_set_monitoring_mode", _disable),
         ("_delete_monitored_items", _delete),
@@ -89,7 +89,7 @@ def test_others_have_their_turns_while_items_are_worked_on(
 
 
 def test_others_have_their_turns_while_the_items_of_who_left_are_let_go(start, monkeypatch) -> None:
-    monkeypatch.setattr(monitoring, "_TURN", 30)
+    monkeypatch.setattr(publisher, "_SHARE", 0.0)
     running = start(values=ValueSpace(None))
     client = running.client()
     _fill(client)
@@ -99,7 +99,7 @@ def test_others_have_their_turns_while_the_items_of_who_left_are_let_go(start, m
     running.presence.wait_for(2)
     while steps.count < NODES:
         time.sleep(0.01)
-    assert (steps.count, steps.most) == (NODES, 30)
+    assert (steps.count, steps.most) == (NODES, publisher._STEP)
     nodes = running.server._space.nodes.folders[1].nodes
     assert not any(node.watchers for node in nodes.values())
 

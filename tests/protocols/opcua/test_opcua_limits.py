@@ -120,6 +120,22 @@ def test_one_request_asks_for_so_much_and_no_more(start) -> None:
     assert client.value(limit) == 5
 
 
+def test_the_limits_are_told_as_capabilities(start) -> None:
+    client = start(continuation_points=7, monitored_items=70, max_connections=700).client()
+    expected = {
+        "MaxBrowseContinuationPoints": 7,
+        "MaxHistoryContinuationPoints": 0,
+        "MaxArrayLength": 200_000,
+        "MaxSessions": 700,
+        "MaxSubscriptionsPerSession": 100,
+        "MaxMonitoredItemsPerSubscription": 70,
+        "MaxMonitoredItemsQueueSize": 100,
+        "MinSupportedSampleRate": 0.0,
+    }
+    said = {name: getattr(ua.ObjectIds, f"Server_ServerCapabilities_{name}") for name in expected}
+    assert {name: client.value(ua.NodeId(number)) for name, number in said.items()} == expected
+
+
 def test_a_message_has_so_many_bytes_and_no_more(start) -> None:
     running = start(max_message=100_000)
     client = running.client()
@@ -157,6 +173,13 @@ def test_an_answer_has_so_many_bytes_and_no_more(start) -> None:
     assert hits(running, "max_message") == 1
 
 
+@pytest.mark.parametrize(("asked", "given"), [(3_600_000, 30_000), (0, 30_000), (20_000, 20_000), (1, 5_000)])
+def test_a_session_is_silent_for_half_a_minute_at_most(start, asked: float, given: float) -> None:
+    """By the limits as they are shipped."""
+    client = start().wire().open().create_session(timeout=asked)
+    assert client.session.RevisedSessionTimeout == given
+
+
 def test_a_silent_session_ends_and_is_counted(start) -> None:
     running = start(session_timeout=0.3, shortest_timeout=0.1)
     assert running.client().is_closed()
@@ -190,9 +213,7 @@ def waiting(running, seconds: float = 20.0) -> Wire:
     """Return a client whose login waits for its answer."""
     running.door.waits["wait"] = [Wait(seconds)]
     client = running.wire().open().create_session()
-    request = ua.ActivateSessionRequest()
-    request.Parameters.UserIdentityToken = client.sealed("wait", "right")
-    client.send(client.packed(request))
+    client.send(client.packed(client.activation(client.sealed("wait", "right"))))
     wait_until(lambda: len(running.door.logins) > 0)
     running.door.logins.clear()
     return client
@@ -217,10 +238,11 @@ def test_strangers_hold_so_much_together_and_who_adds_is_turned_away(start) -> N
     running = start(held_before_login=250_000)
     members = [running.client()]
     strangers = [waiting(running) for _ in range(4)]
-    for stranger in strangers:
+    for count, stranger in enumerate(strangers[:3], 1):
         stranger.send(chunks(1))
-        time.sleep(0.05)
-    assert [stranger.is_closed(0.2) for stranger in strangers] == [False, False, False, True]
+        wait_until(lambda least=count * CHUNK: held(running)["held_before_login"] >= least)
+    strangers[3].send(chunks(1))
+    assert strangers[3].is_closed() and not any(stranger.is_closed(0.1) for stranger in strangers[:3])
     assert running.do(lambda: running.server.common.hits.counts["held_before_login"]) == 1
     members.append(running.client("bob"))  # who asks for little gets in
     for member in members:
@@ -233,10 +255,11 @@ def test_strangers_hold_so_much_together_and_who_adds_is_turned_away(start) -> N
 def test_members_hold_so_much_together_and_who_adds_is_turned_away(start) -> None:
     running = start(held=1_000_000)
     clients = [running.client() for _ in range(3)]
-    for client in clients:
+    for count, client in enumerate(clients[:2], 1):
         client.send(parts(client, 500_000))
-        time.sleep(0.1)
-    assert [client.is_closed(0.2) for client in clients] == [False, False, True]
+        wait_until(lambda least=count * 450_000: held(running)["held"] >= least)
+    clients[2].send(parts(clients[2], 500_000))
+    assert clients[2].is_closed() and not any(client.is_closed(0.1) for client in clients[:2])
     assert running.do(lambda: running.server.common.hits.counts["held"]) == 1
     running.client("bob").value(STATE)
     for client in clients:

@@ -304,18 +304,12 @@ def test_a_client_that_goes_while_it_waits_is_forgotten(start) -> None:
     running = start()
     running.door.waits["ada"] = [Wait(0.2)]
     client = Wire(running.port).open().create_session()
-    client.send(client.packed(_activation(client)))
+    client.send(client.packed(client.activation(client.sealed("ada", "right"))))
     while not running.door.logins:
         time.sleep(0.01)
     client.reset()
     time.sleep(0.4)
     assert running.presence.events == [] and len(running.door.logins) == 1
-
-
-def _activation(client: Wire) -> ua.ActivateSessionRequest:
-    request = ua.ActivateSessionRequest()
-    request.Parameters.UserIdentityToken = client.sealed("ada", "right")
-    return request
 
 
 def test_stopping_closes_every_connection(start) -> None:

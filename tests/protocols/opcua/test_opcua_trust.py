@@ -23,7 +23,7 @@ from protocols.journal import Journal
 from protocols.opcua import certificate, shelf
 from protocols.opcua.limits import Limits
 from protocols.opcua.sightings import Sightings
-from protocols.opcua.trust import ClientCertificate, TrustFolder
+from protocols.opcua.trust import TrustFolder
 from tests.protocols.opcua.attacks import STATE
 from tests.protocols.opcua.opcua_wire import NOW, fault
 from tests.support.processes import wait_until
@@ -136,15 +136,10 @@ def test_old_policies_are_not_offered(start, press, policy: str) -> None:
 # --- clients
 
 
-def noted(folder: TrustFolder) -> list[ClientCertificate]:
-    """Return the certificates whose notes are written, which comes last."""
-    return [one for one in folder.all() if one.last_seen is not None]
-
-
 def test_an_unknown_certificate_is_let_in_and_listed(start, press, folder: Path) -> None:
     running = start()
     read_once(running.url, press)
-    (found,) = wait_until(lambda: noted(TrustFolder(folder)))
+    (found,) = wait_until(lambda: TrustFolder(folder).all())
     assert not found.trusted and found.application_uri == URI and found.subject == "CN=press"
     assert found.first_seen == found.last_seen == NOW and found.address == "127.0.0.1"
 
@@ -155,7 +150,7 @@ def test_where_trust_is_required_an_unknown_certificate_waits_for_an_operator(st
         read_once(running.url, press)
     assert running.door.logins == [], "its password is not looked at"
     operator = TrustFolder(folder)
-    (found,) = wait_until(lambda: noted(operator))
+    (found,) = wait_until(operator.all)
     assert operator.trust(found.fingerprint)
     assert read_once(running.url, press) == 0
     (found,) = operator.all()
@@ -343,9 +338,30 @@ def test_new_certificates_of_one_address_cost_a_bounded_number_of_log_lines(quar
 def test_a_folder_that_cannot_be_written_is_said_with_its_reason(quarantine, tmp_path: Path) -> None:
     folder = quarantine()
     found = shelf.load(make(tmp_path, "own", bits=1_024)[0])
-    blocked = tmp_path / "pki" / "rejected" / f"{shelf.fingerprint(found)}.der"
+    blocked = tmp_path / "pki" / "rejected" / f"{shelf.fingerprint(found)}.new"
     blocked.mkdir()
     assert folder.see(found, "192.0.2.1", NOW) == f"its certificate cannot be noted in {blocked}: Is a directory"
+
+
+def test_a_certificate_is_listed_with_its_note_or_not_at_all(quarantine, tmp_path: Path, monkeypatch) -> None:
+    """Another process looks after each step of its writing."""
+    folder, listed = quarantine(), []
+
+    def looked_at(step: Callable[..., object]) -> Callable[..., object]:
+        def run(*arguments: object) -> object:
+            result = step(*arguments)
+            with monkeypatch.context() as undone:
+                undone.undo()
+                listed.append([one.last_seen for one in TrustFolder(tmp_path / "pki").all()])
+            return result
+
+        return run
+
+    made = shelf.load(make(tmp_path, "new")[0])
+    for name in ("write_bytes", "write_text", "replace"):
+        monkeypatch.setattr(Path, name, looked_at(getattr(Path, name)))
+    folder.see(made, "192.0.2.1", NOW)
+    assert listed[-1] == [NOW] and all(seen in ([], [NOW]) for seen in listed)
 
 
 def test_what_is_no_certificate_is_no_trouble(quarantine, tmp_path: Path) -> None:

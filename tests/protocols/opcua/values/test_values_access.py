@@ -27,6 +27,24 @@ OPENED = [
 ]
 
 
+# Filters of the integration "a", and whether they open the node "x" of "a/b", and "x" of "ab".
+OF_LONGER = [((), False, False), (("%u/#",), True, False), (("a/+",), False, False), (("a/b/#",), True, False)]
+
+
+@pytest.mark.parametrize(("filters", "below", "beside"), OF_LONGER)
+def test_a_username_is_no_permission_for_those_that_begin_with_it(
+    filters: tuple[str, ...], below: bool, beside: bool
+) -> None:
+    nodes = make_nodes()
+    longer, other, a = nodes.adopt(2, "a/b"), nodes.adopt(3, "ab"), reader(nodes, "a", *filters)
+    for folder, is_open in ((longer, below), (other, beside)):
+        node = nodes.publish(folder, "x", value(1), NOW)
+        assert (a.may_read(node), a.may_see(folder.root), a.may_write(folder, "x")) == (is_open,) * 3
+    ab = reader(nodes, "a/b", number=2)
+    own = nodes.publish(a.folder, "b/x", value(1), NOW)
+    assert a.may_read(own) and not ab.may_read(own), "the same topic, but not its folder"
+
+
 @pytest.mark.parametrize(("filters", "names"), OPENED)
 def test_a_grant_opens_what_its_filters_match(filters: tuple[str, ...], names: list[str]) -> None:
     nodes = make_nodes()

@@ -187,6 +187,52 @@ async def test_values_history_and_folders_survive_a_restart(bed: Bed) -> None:
     assert names == {"publish", "line1", "empty"}
 
 
+async def test_what_a_node_says_of_itself_survives_a_restart(bed: Bed) -> None:
+    client = await bed.client()
+    for name, made, found in (("x", ua.NodeClass.Variable, _variable()), ("f", ua.NodeClass.Object, _object())):
+        item = ua.AddNodesItem(
+            ParentNodeId=ua.NodeId("ada", 2),
+            ReferenceTypeId=ua.NodeId(ua.ObjectIds.Organizes),
+            BrowseName=ua.QualifiedName(name, 2),
+            NodeClass=made,
+            NodeAttributes=found,
+        )
+        (result,) = await client.uaclient.add_nodes([item])
+        assert result.StatusCode.is_good()
+    await bed.restart()
+    client = await bed.client()
+    for name in ("x", "f"):
+        assert await node(client, f"ada/{name}").read_display_name() == ua.LocalizedText("Nice", "en")
+        assert await node(client, f"ada/{name}").read_description() == ua.LocalizedText("It is")
+    assert await node(client, "ada/x").read_value() == 1.0
+    (variable,) = await node(client, "ada").get_references(nodeclassmask=ua.NodeClass.Variable)
+    assert variable.DisplayName == ua.LocalizedText("Nice", "en")
+
+
+def _variable() -> ua.VariableAttributes:
+    found = ua.VariableAttributes(Value=ua.Variant(1.0), DisplayName=ua.LocalizedText("Nice", "en"))
+    found.Description = ua.LocalizedText("It is")
+    return found
+
+
+def _object() -> ua.ObjectAttributes:
+    return ua.ObjectAttributes(DisplayName=ua.LocalizedText("Nice", "en"), Description=ua.LocalizedText("It is"))
+
+
+async def test_the_capabilities_are_told(bed: Bed) -> None:
+    client = await bed.client()
+    limits, ids = bed.space.limits, ua.ObjectIds
+    expected = {
+        ids.HistoryServerCapabilities_AccessHistoryDataCapability: True,
+        ids.HistoryServerCapabilities_AccessHistoryEventsCapability: False,
+        ids.HistoryServerCapabilities_ReplaceDataCapability: False,
+        ids.HistoryServerCapabilities_MaxReturnDataValues: limits.history_answer,
+        ids.Server_ServerCapabilities_MaxStringLength: limits.value_bytes,
+    }
+    for number, value in expected.items():
+        assert await client.get_node(ua.NodeId(number)).read_value() == value
+
+
 async def test_parts_of_arrays_are_read(bed: Bed) -> None:
     ada = await bed.client()
     one = node(ada, "ada/x")

@@ -6,6 +6,7 @@ import pytest
 from asyncua import Client, Node, ua
 
 from protocols.contract import Grant
+from protocols.opcua.limits import Limits
 from protocols.opcua.values.limits import ValueLimits
 from tests.protocols.opcua.values.values_bed import ADA, Bed, Listener, eventually, node
 
@@ -38,7 +39,8 @@ class Monitored:
     def waiting(self, bed: Bed) -> list[object]:
         """Return what waits to be sent, and forget it."""
         found = bed.server.iserver.subscription_service.subscriptions[self.subscription.subscription_id]
-        queue = found._triggered_datachanges.pop(self.result.MonitoredItemId, [])
+        queue = list(found.queues.by_item.get(self.result.MonitoredItemId, ()))
+        found.queues.drop(self.result.MonitoredItemId)
         assert all(one.ClientHandle == 7 for one in queue)
         self.codes = [one.Value.StatusCode.value for one in queue]
         return [one.Value.Value.Value for one in queue]
@@ -101,7 +103,7 @@ async def test_a_queue_is_bounded_whatever_is_asked_for(bed: Bed) -> None:
 
 
 async def test_what_waits_in_a_subscription_is_bounded_in_bytes(bed: Bed) -> None:
-    bed.space.limits = ValueLimits(queue_bytes=50_000)
+    bed.server.iserver.subscription_service._limits = Limits(queue_bytes=50_000)
     made = await monitor(bed, b"", QueueSize=100)
     for number in range(100):
         await made.node.write_value(bytes([number]) * 10_000)
@@ -116,7 +118,7 @@ async def test_what_waits_in_a_subscription_is_bounded_in_bytes(bed: Bed) -> Non
 
 
 async def test_what_waits_takes_the_room_of_its_own_size(bed: Bed) -> None:
-    bed.space.limits = ValueLimits(queue_bytes=50_000)
+    bed.server.iserver.subscription_service._limits = Limits(queue_bytes=50_000)
     made = await monitor(bed, b"", QueueSize=100, DiscardOldest=False)
     for number in range(4):
         for size in (10_000,) * 5 + (1,) * 300:

@@ -10,7 +10,7 @@ import pytest
 from asyncua import ua
 from asyncua.ua.uaprotocol_auto import ObjectAttributes, VariableAttributes
 
-from protocols.opcua.values import management, naming
+from protocols.opcua.values import attributes, management, naming
 from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.reader import Reader
@@ -191,3 +191,52 @@ def test_a_folder_that_somebody_else_deletes_meanwhile_is_deleted_once(nodes: No
 
     delete(nodes, ada, naming.node_id("ada/large"), meanwhile)
     assert set(ada.folder.nodes) == {"large", "large/again"}
+
+
+# --- DisplayName and Description
+
+TEXTS = Mask.DisplayName | Mask.Description
+
+
+def described(display_name: str | None, description: str | None, mask: int = VALUE_AND_TYPE | TEXTS) -> Any:
+    found = variable(mask=mask)
+    found.DisplayName, found.Description = ua.LocalizedText(display_name, "en"), ua.LocalizedText(description)
+    return found
+
+
+def test_a_node_says_what_it_was_added_with(nodes: Nodes, ada: Reader) -> None:
+    before = nodes.bytes
+    plain = management.add(nodes, ada, item("plain"), NOW)
+    weight = nodes.bytes - before
+    node = management.add(nodes, ada, item("fancy", NodeAttributes=described("Nice", "It is")), NOW)
+    assert attributes.display_name(node) == ua.LocalizedText("Nice", "en")
+    assert attributes.description(node) == ua.LocalizedText("It is")
+    assert attributes.display_name(plain) == ua.LocalizedText("plain")
+    assert attributes.description(plain) == ua.LocalizedText("")
+    taken = nodes.bytes - before - 2 * weight
+    assert taken > len("Nice" + "en" + "It is"), "it takes room"
+    nodes.delete(node)
+    assert nodes.bytes - before == weight and node.folder.bytes == weight
+    folder = ObjectAttributes(SpecifiedAttributes=TEXTS, DisplayName=ua.LocalizedText("Hall"))
+    asked = item("f", NodeClass=ua.NodeClass.Object, TypeDefinition=ua.NodeId(Ids.FolderType), NodeAttributes=folder)
+    assert attributes.display_name(management.add(nodes, ada, asked, NOW)) == ua.LocalizedText("Hall")
+
+
+@pytest.mark.parametrize("given", [described("Nice", "It is", VALUE_AND_TYPE), described(None, "")])
+def test_what_is_not_specified_is_what_the_name_says(nodes: Nodes, ada: Reader, given: Any) -> None:
+    node = management.add(nodes, ada, item("x", NodeAttributes=given), NOW)
+    assert node.texts is None and attributes.display_name(node) == ua.LocalizedText("x")
+
+
+@pytest.mark.parametrize("given", [described("z" * 1_100, ""), described("", "\u00fc" * 513)])
+def test_long_texts_are_refused_and_nothing_is_made(nodes: Nodes, ada: Reader, given: Any) -> None:
+    asked = item("x", NodeAttributes=given)
+    assert refused(lambda: management.add(nodes, ada, asked, NOW)) == "BadNodeAttributesInvalid"
+    assert nodes.count == 0
+
+
+def test_texts_without_room_are_refused() -> None:
+    nodes = make_nodes(values_bytes=1_500)
+    asked = item("x", NodeAttributes=described("z" * 1_000, ""))
+    assert refused(lambda: management.add(nodes, reader(nodes, "ada"), asked, NOW)) == "BadOutOfMemory"
+    assert nodes.count == nodes.bytes == 0

@@ -16,13 +16,16 @@ from asyncua.server.internal_session import InternalSession
 from asyncua.server.user_managers import UserManager
 
 from protocols.contract import Grant
+from protocols.hits import Hits
+from protocols.opcua.limits import Limits
+from protocols.opcua.room import Rooms
 from protocols.opcua.space import Caller
+from protocols.opcua.subscriptions import Subscriptions
 from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.space import ValueSpace
 
-OWN = ("%u/#",)
-ADA = Grant(1, "ada", OWN, OWN)
-BOB = Grant(2, "bob", OWN, OWN)
+ADA = Grant(1, "ada", (), ())  # as the portal makes them
+BOB = Grant(2, "bob", (), ())
 
 
 @functools.cache
@@ -74,6 +77,11 @@ class _Session(InternalSession):
     async def history_read(self, params: Any) -> Any:
         return await self.space.history_read(self.caller, params, super().history_read)
 
+    async def create_subscription(self, params: Any, callback: Any, request_callback: Any = None) -> Any:
+        room = self.iserver.rooms.of(self.caller.grant.integration_id)
+        service = self.subscription_service
+        return await service.create_subscription(params, callback, self.session_id, request_callback, room=room)
+
     async def create_monitored_items(self, params: Any) -> Any:
         return await self.space.create_monitored_items(self.caller, params, super().create_monitored_items)
 
@@ -95,6 +103,13 @@ class _Inner(InternalServer):
         self.space = space
         self.grants = grants
         self.callers: list[Caller] = []
+        limits = Limits()
+        self.rooms = Rooms(limits, Hits())
+        self.subscription_service = Subscriptions(self.aspace, self, limits)
+
+    async def start(self) -> None:
+        await super().start()
+        self.subscription_service.start(lambda error: None)
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
         self.aspace._nodes = dict(standard_nodes())
@@ -102,6 +117,7 @@ class _Inner(InternalServer):
     async def stop(self) -> None:
         self.time_task.cancel()  # it would sleep to the end of its second
         self.time_task = None
+        await self.subscription_service.stop()
         await super().stop()
 
     def create_session(self, name: str, user: Any = None, external: bool = False) -> InternalSession:

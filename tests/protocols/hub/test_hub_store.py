@@ -1,0 +1,232 @@
+"""Values outlive a restart and a kill; a damaged file and a full disk end nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocols.hub.keeper import StoreKeeper
+from tests.protocols.hub.hub_bed import START, Bed, anything
+
+ROOT = Path(__file__).parents[3]
+
+
+class Kept(Bed):
+    """A hub with its file; what the store's thread wants done is done when it is waited for."""
+
+    def __init__(self, path: Path, **limits: int) -> None:
+        self.keeper = StoreKeeper(path)
+        super().__init__(self.keeper, **limits)
+        self._soon: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.hub.start(self._soon.put)
+
+    def turn(self, seconds: float = 10) -> None:
+        self._soon.get(timeout=seconds)()
+
+    def written(self) -> Kept:
+        """Wait until everything is written."""
+        self.hub.sweep()
+        while not self.keeper.is_idle:
+            self.turn()
+            self.hub.sweep()
+        return self
+
+    def all(self) -> list[tuple[str, bytes, bool, int]]:
+        return [one[1:5] for one in self.hub.values("", None, 9_999, anything).messages]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "hub.db"
+
+
+def test_values_come_back_with_all_that_belongs_to_them(path: Path) -> None:
+    bed = Kept(path).run("a/b", b"1", b"2", who=7).one("c", b"3", who=8, retain=True).run("ä", b"")
+    bed.run("old", b"x").one("late", b"y", expires_in=100).one("early", b"z", expires_in=10)
+    before = {topic: bed.hub.get(topic) for topic in ("a/b", "c", "ä", "late")}
+    bed.hub.delete("old")
+    bed.hub.stop()
+    again = Kept(path)
+    again.clock.now += 50
+    assert {topic: again.hub.get(topic) for topic in before} == before
+    assert again.hub.get("early") is again.hub.get("old") is None
+    again.clock.now += 50
+    assert again.hub.get("late") is None
+    assert again.hub.since(bed.hub.number, ["#"], 9)[1], "what came between is not known"
+    assert again.hub.publish("a/b", b"").number > max(one.number for one in before.values() if one)
+    again.hub.stop()
+
+
+def test_numbers_grow_although_the_clock_was_set_back(path: Path) -> None:
+    bed = Kept(path)
+    bed.clock.now = START + 1_000_000
+    number = bed.hub.publish("a", b"1").number
+    bed.hub.stop()
+    again = Kept(path)
+    assert again.hub.publish("a", b"2").number > number
+    again.hub.stop()
+
+
+def test_the_order_of_updates_comes_back(path: Path) -> None:
+    bed = Kept(path)
+    for topic in ("a", "b", "c"):
+        bed.run(topic, b"1").written()
+    bed.run("a", b"2").hub.stop()
+    again = Kept(path, topics=2)
+    assert [topic for topic, *_ in again.all()] == ["a", "c"]
+    again.hub.stop()
+    assert [topic for topic, *_ in Kept(path).all()] == ["a", "c"], "what did not fit is gone from the file"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    acts=st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from("abcdef"), st.sampled_from([b"", b"1", b"22"]), st.booleans()),
+            st.sampled_from(["sweep", "turn", "restart"]),
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_is_written_when_the_same_comes_back(
+    acts: list[tuple[str, bytes, bool] | str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("hub") / "hub.db"
+    bed = Kept(path, topics=4)
+    for act in acts:
+        if isinstance(act, tuple):
+            topic, payload, retain = act
+            bed.one(topic, payload, retain=retain).hub.settle()
+        elif act == "sweep":
+            bed.hub.sweep()
+        elif act == "turn" and bed.keeper._under_way is not None:
+            bed.turn()
+        elif act == "restart":
+            before = bed.all()
+            bed.hub.stop()
+            bed = Kept(path, topics=4)
+            assert bed.all() == before
+    before = bed.written().all()
+    bed.hub.stop()
+    with sqlite3.connect(path) as db:
+        [(count,)] = db.execute("SELECT count(*) FROM record")
+    db.close()
+    assert count == len(before), "one record for each value, and no others"
+
+
+def test_a_damaged_record_is_left_out_and_the_file_is_put_aside(path: Path) -> None:
+    Kept(path).run("a", b"1").run("b", b"2").hub.stop()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE record SET data = data || x'00' WHERE id = 1")
+    db.close()
+    bed = Kept(path)
+    assert [topic for topic, *_ in bed.all()] == ["b"]
+    assert list(path.parent.glob("hub.db.damaged-*"))
+    bed.run("a", b"3").hub.stop()
+    assert len(Kept(path).all()) == 2
+
+
+def test_a_file_that_is_none_ends_nothing(path: Path) -> None:
+    path.write_bytes(os.urandom(10_000))
+    bed = Kept(path).run("a", b"1")
+    bed.written().hub.stop()
+    assert [topic for topic, *_ in Kept(path).all()] == ["a"]
+
+
+def test_damage_while_it_runs_loses_nothing_that_is_in_memory(path: Path) -> None:
+    bed = Kept(path)
+    for number in range(50):
+        bed.run(f"t{number}", bytes(500))
+    bed.written()
+    path.with_name("hub.db-wal").unlink()
+    path.with_name("hub.db-shm").unlink()
+    path.write_bytes(b"SQLite format 3\0" + os.urandom(40_000))
+    bed.run("t0", b"new")
+    bed.hub.sweep()
+    for _ in range(100):
+        if bed.written().keeper._store.recoveries:
+            break
+        bed.run("t0", b"new")
+    bed.written()
+    before = bed.all()
+    bed.hub.stop()
+    assert Kept(path).all() == before
+
+
+def test_a_full_disk_goes_on_in_memory_and_is_written_later(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bed = Kept(path).run("a", b"1").written()
+    db = bed.keeper._store._db
+    assert db is not None
+    [(pages,)] = db.execute("PRAGMA page_count").fetchall()
+    db.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+    bed.run("a", bytes(100_000)).run("b", b"2")
+    bed.hub.sweep()
+    bed.turn()
+    assert bed.keeper._store.is_failing
+    assert [topic for topic, *_ in bed.all()] == ["a", "b"]
+    db.execute("PRAGMA max_page_count = 1000000").fetchall()
+    bed.hub.delete("b")
+    bed.run("c", b"3")
+    with caplog.at_level(logging.WARNING):
+        before = bed.written().all()
+    assert "can be written again" in caplog.text
+    bed.hub.stop()
+    assert Kept(path).all() == before
+
+
+_WRITER = """
+import queue, sys, time
+from tests.protocols.hub.test_hub_store import Kept
+from pathlib import Path
+
+bed = Kept(Path(sys.argv[1]))
+bed.clock = time.time
+number = 0
+while True:
+    for topic in range(50):
+        bed.run(f"t{topic}", b"%06d" % number)
+    bed.hub.settle()
+    print(number, time.monotonic(), flush=True)
+    number += 1
+    time.sleep(0.02)
+    if number % 25 == 0:
+        bed.hub.sweep()
+    while not bed._soon.empty():
+        bed.turn()
+"""
+
+
+def test_a_kill_loses_the_last_second_at_most(path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        told = []
+        for line in process.stdout:
+            number, at = line.split()
+            told.append((int(number), float(at)))
+            if told[-1][0] == 120:
+                break
+        os.kill(process.pid, signal.SIGKILL)
+        ended = time.monotonic()
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdout.close()
+    found = Kept(path).all()
+    assert len(found) == 50
+    assert not list(path.parent.glob("hub.db.damaged-*"))
+    a_second_before = max(number for number, at in told if at < ended - 1)
+    for _, payload, *_ in found:
+        assert int(payload) >= a_second_before - 1
