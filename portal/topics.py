@@ -23,7 +23,7 @@ EXCERPT = 256  # bytes of a value in a row
 SHOWN = 64 * 1024  # bytes of the value of a topic that is looked at
 TEXT = 4_000  # characters of it
 DUMPED = 512  # bytes of it, if it is binary
-WHOLE = 2**31
+LARGEST = 12 * 1024 * 1024  # bytes of a value that is handed out; an answer has room for 16 MiB
 RECENT = 100  # values in a topic's history
 QUESTIONS = 25  # that one search asks, each of some thousand topics
 TOPIC_BYTES = 65_535  # [MQTT-1.5.3]
@@ -133,8 +133,13 @@ def tell(value: Value) -> Told:
 
 
 def whole(topic: str) -> Value | None:
-    """Return a topic's value with all of its bytes."""
-    return Topics.get(topic, WHOLE)
+    """Return a topic's value with all of its bytes.  Raises `Refused` for one that is too large for that."""
+    found = Topics.get(topic, EXCERPT)
+    if found is None or found.size == len(found.payload):
+        return found
+    if found.size > LARGEST:
+        raise Refused("The value is too large to be handed out here. Read it with an MQTT client.")
+    return Topics.get(topic, LARGEST)
 
 
 def spelled(beginning: str, digest: bytes) -> str | None:

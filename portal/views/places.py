@@ -51,8 +51,8 @@ class Place:
         return self.query(opened=_newest((*self.opened, prefix)))
 
 
-def read(arguments: MultiDict[str, str]) -> Place:
-    """Return the place that an address names; what is too long, or nothing, is left out."""
+def read(arguments: MultiDict[str, str], topic: str | None = None) -> Place:
+    """Return the place that an address names, with this topic; what is too long, or nothing, is left out."""
     at = arguments.get("at", "")
     opened = (prefix for prefix in dict.fromkeys(arguments.getlist("open")) if prefix.endswith("/"))
     return Place(
@@ -60,7 +60,7 @@ def read(arguments: MultiDict[str, str]) -> Place:
         _newest(tuple(opened)),
         beginning(arguments.get("q", ""), SEARCHED),
         beginning(arguments.get("after", ""), AFTER),
-        topic_of(arguments),
+        topic,
     )
 
 

@@ -90,7 +90,7 @@ def publish() -> ResponseReturnValue:
 def confirm_delete() -> ResponseReturnValue:
     """Ask before deleting."""
     topic = _named()
-    return question("_confirm_topic.html", name=payloads.shown(topic), place=places.read(request.args))
+    return question("_confirm_topic.html", name=payloads.shown(topic), place=places.read(request.args, topic))
 
 
 @blueprint.post("/topics/delete")
@@ -104,7 +104,7 @@ def delete() -> ResponseReturnValue:
         flash(str(error), "error")
     else:
         flash(f"The value of {name} is deleted." if found else f"{name} had no value any more.")
-    return redirect(url_for("topics.page") + place.query(topic=None), 303)
+    return redirect(url_for("topics.page") + place.query(), 303)
 
 
 @blueprint.get("/topics/value")
@@ -132,9 +132,9 @@ def _whole(
 
 def _context() -> dict[str, Any]:
     """Return what _topics.html shows."""
-    place, lines, cursor, look = Place(), None, None, None
+    place, lines, cursor, look = places.read(request.args), None, None, None
     try:
-        place = places.read(request.args)
+        place = places.read(request.args, places.topic_of(request.args))
         found = topics.search(place.search, place.after or None) if place.search else _tree(place)
         lines, cursor = [_line(place, row) for row in found.rows], found.cursor
         look = topics.look(place.topic) if place.topic is not None else None

@@ -15,6 +15,7 @@ from protocols.hub.limits import HubLimits
 from protocols.looper import Looper
 
 PLANT = 3
+LARGEST = 16 * 1024 * 1024
 USERNAMES = {0: "", PLANT: "plant"}
 
 
@@ -23,7 +24,7 @@ class LiveHub:
 
     def __init__(self, folder: Path) -> None:
         self.time = 1_700_000_000.0
-        self.hub = Hub(HubLimits(), lambda: self.time)
+        self.hub = Hub(HubLimits(payload=LARGEST), lambda: self.time)
         limits = Limits()
         topics = Topics(self.hub, Rows(USERNAMES.__getitem__, limits.answer_bytes), limits)
         self._looper = Looper("hub")

@@ -220,6 +220,15 @@ def test_a_large_text_is_cut_and_handed_out_whole(ada, live_hub):
     assert ada.get("/topics/value?topic=text").data.decode() == whole
 
 
+def test_a_value_that_is_too_large_for_an_answer_is_shown_and_not_handed_out(ada, live_hub):
+    live_hub.publish("huge", b"x" * (16 * 1024 * 1024))
+    assert "This is the beginning: the value has 17 MB." in ada.get("/topics?topic=huge").text
+    answer = ada.get("/topics/value?topic=huge")
+    assert answer.status_code == 409 and "too large to be handed out" in answer.text
+    live_hub.publish("huge", b"y" * (12 * 1024 * 1024))
+    assert len(ada.get("/topics/value?topic=huge").data) == 12 * 1024 * 1024
+
+
 def test_a_small_value_is_not_called_a_beginning(ada, live_hub):
     for payload in (b"21.5", "käse".encode(), b"\xff" * 512, b""):
         live_hub.publish("a", payload)
@@ -358,6 +367,8 @@ def test_the_page_says_when_the_protocol_servers_are_away(ada, live_hub):
     live_hub.publish("a")
     ada.get("/topics")
     live_hub.stop()
+    answer = ada.get("/topics?open=b/&topic=a&digest=00")
+    assert 'data-poll="/topics/table?open=b/"' in answer.text, "it goes on with what was looked at"
     answer = ada.get("/topics?topic=a")
     assert answer.status_code == 200 and "The protocol servers do not answer." in answer.text
     answer = ada.post("/topics", {"topic": "a", "value": "typed", "qos": "0"})
