@@ -14,6 +14,7 @@ from portal import connect, payloads, session, topics, worker_client
 from portal.connect import Login
 from portal.fields import FieldError
 from portal.hub import Value
+from portal.kinds import KINDS
 from portal.payloads import Told
 from portal.topics import Row
 from portal.views import listeners, places
@@ -195,12 +196,12 @@ def _crumbs(at: str) -> list[tuple[str, str]]:
 
 def _ways() -> list[tuple[str, str, str]]:
     """Return how to get a first value in: by which protocol, what to do, and the line to copy."""
-    login, trust = Login("USERNAME", None), listeners.trust()
-    found: list[tuple[str, str, str]] = []
+    login, trust = Login("USERNAME", "PASSWORD"), listeners.trust()
+    found: dict[str, tuple[str, str, str]] = {}
     for listener in listeners.ways():
         if listener.protocol == "opcua":
-            found.append(("OPC UA", "Write to any variable in the integration’s own folder, at", listener.url))
+            found["opcua"] = ("OPC UA", "Write to any variable in the integration’s own folder, at", listener.url)
         elif listener.transport in ("tcp", "http"):
-            written = connect.lines(listener, trust, login)[1]
-            found.append((listener.label if listener.protocol == "http" else "MQTT", "Run", written.text))
-    return found
+            label = KINDS[listener.protocol].label
+            found[listener.protocol] = (label, "Run", connect.lines(listener, trust, login)[1].text)
+    return [found[protocol] for protocol in KINDS if protocol in found]

@@ -270,7 +270,7 @@ def test_everything_works_without_scripts(plain, device):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_odd_topics_fit_a_phone_and_are_readable(visitor, device, theme):
+def test_odd_topics_fit_and_are_readable(visitor, device, theme):
     page = visitor.page(color_scheme=theme, **PHONE)
     for topic, payload in {
         "z" * 65_535: b"long",
@@ -300,3 +300,7 @@ def test_odd_topics_fit_a_phone_and_are_readable(visitor, device, theme):
     page.goto(f"/topics?{tree}")
     for column in ("value", "from", "time"):
         expect(row(page, "frame").locator(f".t-{column}")).to_be_visible()
+    desk = visitor.page(color_scheme=theme)
+    desk.goto(f"/topics?{tree}&topic=text/word")
+    assert set(desk.locator(".live-rows tbody tr").evaluate_all(HEIGHTS)) <= {44, 45}
+    assert desk.evaluate(CONTRAST) == []
