@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from portal import assets, cli, config, db, security, session, views
+from portal import api, assets, cli, config, db, security, session, views
 from portal.config import SettingError, Settings
 from portal.credentials import Sealer, derive_key
 
@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     session.init_app(app)
     assets.init_app(app)
     views.init_app(app)
+    api.init_app(app)
     cli.init_app(app)
     return app
 

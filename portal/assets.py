@@ -113,13 +113,13 @@ def _compress(response: Response) -> Response:
     A password is only ever in the answer to a POST, and those stay as they are: the length of a compressed page that
     holds a secret beside what somebody else chose could betray it.
     """
+    if response.mimetype != "text/html" or response.is_streamed or "Content-Encoding" in response.headers:
+        return response
     accepted = request.accept_encodings.quality("gzip") > 0
-    plain = response.mimetype == "text/html" and not response.is_streamed and "Content-Encoding" not in response.headers
-    if request.method == "GET" and plain and accepted and response.content_length > WORTH_COMPRESSING:
+    if request.method == "GET" and accepted and response.content_length > WORTH_COMPRESSING:
         response.set_data(gzip.compress(response.get_data(), PAGE_LEVEL, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
-    if plain:
-        response.headers.add("Vary", "Accept-Encoding")
+    response.headers.add("Vary", "Accept-Encoding")
     return response
 
 

@@ -121,15 +121,19 @@ def values(caller: Caller, prefix: str, limit: int, cursor: str | None) -> Page:
     return _page(_ask("http_values", caller, prefix, limit, cursor))
 
 
-def publish(caller: Caller, messages: Sequence[Outgoing]) -> list[int]:
-    """Publish all of these messages or, when one cannot be, none; return their numbers."""
-    found: list[int] = _ask("http_publish", caller, [astuple(message) for message in messages])
+def publish(caller: Caller, messages: Sequence[Outgoing], match: Sequence[int] | None = None) -> list[int]:
+    """Publish all of these messages or, when one cannot be, none; return their numbers.
+
+    With a `match`, the value that is there has to have one of these numbers: 0 stands for no value, and none at all for
+    any value.  The field of a refusal for that reason is "match".
+    """
+    found: list[int] = _ask("http_publish", caller, [astuple(message) for message in messages], match)
     return found
 
 
-def delete(caller: Caller, topic: str) -> bool:
-    """Delete the value of a topic; return whether there was one."""
-    return bool(_ask("http_delete", caller, topic))
+def delete(caller: Caller, topic: str, match: Sequence[int] | None = None) -> bool:
+    """Delete the value of a topic; return whether there was one.  For `match` see `publish`."""
+    return bool(_ask("http_delete", caller, topic, match))
 
 
 def history(caller: Caller, topic: str, limit: int) -> list[Value]:

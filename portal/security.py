@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -29,13 +29,17 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+API = "/api/"  # where every path begins that programs call, which bring their credentials with each request
 YEAR = 365 * 24 * 3600
 
 csrf = CSRFProtect()
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Session cookies that are Secure exactly where the page was served over TLS."""
+    """Session cookies that are Secure exactly where the page was served over TLS; the API has none."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if request.path.startswith(API) else super().open_session(app, request)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
@@ -57,11 +61,14 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.after_request(_set_headers)
 
 
+def headers() -> dict[str, str]:
+    """Return what the response to this request has to say."""
+    return HEADERS | {"Strict-Transport-Security": f"max-age={YEAR}"} if request.is_secure else HEADERS
+
+
 def _set_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
+    for name, value in headers().items():
         response.headers.setdefault(name, value)
-    if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", f"max-age={YEAR}")
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response

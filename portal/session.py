@@ -14,6 +14,7 @@ from htmx_flask import make_response
 from portal.db import database
 from portal.integrations import Actor
 from portal.models import Account
+from portal.security import API
 
 LASTS = timedelta(hours=12)
 
@@ -82,7 +83,7 @@ def _trace(account: Account) -> str:
 
 
 def _open() -> None:
-    if request.endpoint != "assets.file":
+    if request.endpoint != "assets.file" and not request.path.startswith(API):
         database.connect(reuse_if_open=True)
 
 

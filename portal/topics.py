@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from portal import activity, clock, payloads
+from portal import activity, clock, telling
 from portal.db import writing
 from portal.fields import FieldError
 from portal.hub import Child, Topics, Value
 from portal.integrations import Actor
-from portal.payloads import Told
 from portal.plot import Plot, draw
+from portal.telling import Told
 from portal.worker_client import Refused
 
 PAGE = 100  # rows, or in the tree levels below the same one
@@ -129,7 +129,7 @@ def look(topic: str) -> Look:
 
 def tell(value: Value) -> Told:
     """Say what a value is."""
-    return payloads.tell(value.payload, is_whole=value.size == len(value.payload))
+    return telling.tell(value.payload, is_whole=value.size == len(value.payload))
 
 
 def whole(topic: str) -> Value | None:
@@ -190,7 +190,7 @@ def _fault(topic: str) -> str:
 
 
 def _record(kind: str, actor: Actor, topic: str, how: str = "") -> None:
-    text = payloads.shown(topic)
+    text = telling.shown(topic)
     room = activity.MAX_TEXT - len(how)
     detail = f"{text if len(text) <= room else f'{text[: room - 1]}…'}{how}"
     with writing():

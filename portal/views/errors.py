@@ -9,7 +9,9 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadHost, HTTPException, NotFound
 
 from portal import db, worker_client
+from portal.api import problems
 from portal.integrations import NotFound as IntegrationNotFound
+from portal.security import API
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ NOTHING_SAVED = "Nothing was changed. Try again in a moment; if it stays, see th
 
 
 def init_app(app: Flask) -> None:
-    """Answer every error with a page, or for HTMX with a message."""
+    """Answer every error with a page, for HTMX with a message, and for programs with a problem."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(IntegrationNotFound, _gone)
@@ -40,6 +42,8 @@ def init_app(app: Flask) -> None:
 
 
 def _http_error(error: HTTPException) -> Response:
+    if request.path.startswith(API):
+        return problems.of_http(error)
     code = error.code or 500
     title, advice = WORDS.get(code, (error.name, "Go back, and try again."))
     return _page(code, title, advice)

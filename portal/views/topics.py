@@ -10,12 +10,12 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal import connect, payloads, session, topics, worker_client
+from portal import connect, session, telling, topics, worker_client
 from portal.connect import Login
 from portal.fields import FieldError
 from portal.hub import Value
 from portal.kinds import KINDS
-from portal.payloads import Told
+from portal.telling import Told
 from portal.topics import Row
 from portal.views import listeners, places
 from portal.views.pieces import question, with_headers
@@ -83,7 +83,7 @@ def publish() -> ResponseReturnValue:
         return _whole(422, typed=fields, errors={error.field: error.message})
     except worker_client.Silent:
         return _whole(503, typed=fields, errors={"form": NO_ANSWER})
-    flash(f"Published to {payloads.shown(typed['topic'])[:200]}.")
+    flash(f"Published to {telling.shown(typed['topic'])[:200]}.")
     return redirect(url_for("topics.page") + places.read(request.args).query(topic=typed["topic"]), 303)
 
 
@@ -91,14 +91,14 @@ def publish() -> ResponseReturnValue:
 def confirm_delete() -> ResponseReturnValue:
     """Ask before deleting."""
     topic = _named()
-    return question("_confirm_topic.html", name=payloads.shown(topic), place=places.read(request.args, topic))
+    return question("_confirm_topic.html", name=telling.shown(topic), place=places.read(request.args, topic))
 
 
 @blueprint.post("/topics/delete")
 def delete() -> ResponseReturnValue:
     """Delete the value of a topic."""
     topic, place = _named(), places.read(request.args)
-    name = payloads.shown(topic)[:200]
+    name = telling.shown(topic)[:200]
     try:
         found = topics.delete(session.actor(), topic)
     except worker_client.Refused as error:
@@ -152,7 +152,7 @@ def _context() -> dict[str, Any]:
         "clip": lambda cursor: places.beginning(cursor, places.AFTER),
         "named": places.named,
         "tell_line": _in_a_line,
-        "payloads": payloads,
+        "telling": telling,
     }
 
 
@@ -162,7 +162,7 @@ def _tree(place: Place) -> topics.Rows:
 
 def _line(place: Place, row: Row) -> Line:
     told = topics.tell(row.value) if row.value is not None else None
-    text = payloads.line(row.value.payload, told) if row.value is not None and told is not None else ""
+    text = telling.line(row.value.payload, told) if row.value is not None and told is not None else ""
     key = blake2b(row.topic.encode("utf-8", "replace"), digest_size=6).hexdigest()
     toggle = None
     if row.rest is not None:
@@ -176,7 +176,7 @@ def _line(place: Place, row: Row) -> Line:
 
 def _spell(name: str) -> str:
     """Return a level as it is shown: of a long one the beginning, and spaces at its ends so that they are seen."""
-    text = payloads.shown(name[:NAME])
+    text = telling.shown(name[:NAME])
     inner = text.strip(" ")
     before = len(text) - len(text.lstrip(" ")) if inner else len(text)
     text = SPACE * before + inner + SPACE * (len(text) - before - len(inner))
@@ -184,7 +184,7 @@ def _spell(name: str) -> str:
 
 
 def _in_a_line(value: Value) -> str:
-    return payloads.line(value.payload, topics.tell(value))
+    return telling.line(value.payload, topics.tell(value))
 
 
 def _crumbs(at: str) -> list[tuple[str, str]]:

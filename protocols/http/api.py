@@ -86,11 +86,11 @@ class Api:
         self._got(period, found.messages[: len(answer["values"])])
         return answer
 
-    def publish(self, period: Period, messages: list[Row]) -> list[int]:
-        """Publish all of these messages, or none; return their numbers."""
+    def publish(self, period: Period, messages: list[Row], match: list[int] | None = None) -> list[int]:
+        """Publish all of these messages, or none; return their numbers.  For `match` see `_hold_to`."""
         wanted = outgoing(messages, self._limits.batch)
         for topic, _, _, _ in wanted:
-            _writable(period, topic)
+            self._hold_to(match, period, _writable(period, topic))
         size = sum(len(topic) + len(payload) for topic, payload, _, _ in wanted)
         period.add(Counts(messages_in=len(wanted), bytes_in=size), self._tally)
         publish, own = self._hub.publish, period.integration_id
@@ -99,10 +99,11 @@ class Api:
             for topic, payload, qos, retain in wanted
         ]
 
-    def delete(self, period: Period, topic: str) -> bool:
-        """Delete the value of a topic; return whether there was one."""
+    def delete(self, period: Period, topic: str, match: list[int] | None = None) -> bool:
+        """Delete the value of a topic; return whether there was one.  For `match` see `_hold_to`."""
+        self._hold_to(match, period, _writable(period, topic))
         period.add(Counts(messages_in=1, bytes_in=len(topic)), self._tally)
-        return self._hub.delete(_writable(period, topic), integration_id=period.integration_id)
+        return self._hub.delete(topic, integration_id=period.integration_id)
 
     def history(self, period: Period, topic: str, limit: int) -> list[Row]:
         """Return the last values of a topic, the newest last."""
@@ -119,6 +120,15 @@ class Api:
             if not period.access.may_subscribe(checked_filter(one)):
                 raise Forbidden(one)
         return self._tickets.give(period, dict.fromkeys(filters), self._now())
+
+    def _hold_to(self, match: list[int] | None, period: Period, topic: str) -> None:
+        """Refuse a change of a value whose number is none of these (0: there is no value; none at all: any value)."""
+        if match is None:
+            return
+        found = self._hub.get(_readable(period, topic))
+        number = found.number if found is not None else 0
+        if number not in match if match else not number:
+            raise Refused("the value is not the one that this change is meant for", "match")
 
     def _got(self, period: Period, messages: list[Message]) -> None:
         size = sum(len(message.topic) + len(message.payload) for message in messages)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from protocols.http.payloads import JSON, TEXT, kind_of
+from payloads import JSON, TEXT, kind_of
 from protocols.hub.messages import Message
 
 HEARTBEAT = b":\n\n"

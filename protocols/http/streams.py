@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from payloads import BYTES, kind_of
 from protocols.hits import Hits
 from protocols.http import events, responses
 from protocols.http.events import Encoder
 from protocols.http.limits import Limits
-from protocols.http.payloads import BYTES, kind_of
 from protocols.http.periods import Period
 from protocols.http.responses import Headers
 from protocols.http.wishes import PollWish

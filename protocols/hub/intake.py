@@ -14,7 +14,7 @@ from protocols.hub.keeping import Keeper
 from protocols.hub.limits import HubLimits
 from protocols.hub.listening import Listening, is_exact
 from protocols.hub.messages import NUMBER, Fields, Listener, MayRead, Message
-from protocols.hub.runs import LONG, WIDTH, Heard, Picked, Source, pick, trim
+from protocols.hub.runs import WIDTH, Heard, Picked, Source, pick, trim
 
 _EVERYTHING = 1 << 62  # messages of a topic that somebody listens to
 
@@ -35,7 +35,6 @@ class Intake:
         self._clock = clock
         self._keeper = keeper
         self._entries = Entries(limits)
-        self._waited = 0  # what `waiting` was at the end of the last turn
         self._listening = Listening()
         self._room = max(limits.history, 1)
         self._turns: list[tuple[Heard, float]] = []  # what was heard, and when
@@ -72,6 +71,10 @@ class Intake:
         """Let go of the bytes that have arrived, in the middle of a turn; who listens is told at its end."""
         self._take_over()
 
+    def trim(self, begin: int) -> None:
+        """Let go of what arrived at once, but for what is wanted of it; `begin` is how long `heard` was before."""
+        self.waiting -= trim(self.heard, begin)
+
     def listen(self, filters: Collection[str], listener: Listener, may_read: MayRead) -> None:
         """Tell a listener from now on of what comes on these topics too, where it may read them.
 
@@ -101,9 +104,6 @@ class Intake:
             self._turns.append((heard, self._clock()))
             if self._listening:
                 self._find_listeners(heard)
-            if self.waiting - self._waited > LONG:
-                self.waiting -= trim(heard)
-        self._waited = self.waiting
 
     def _find_listeners(self, heard: Heard) -> None:
         version = self._listening.version
@@ -120,7 +120,7 @@ class Intake:
         if not self._turns:
             return
         turns, self._turns = self._turns, []
-        self.waiting, self._waited, self._is_listened = 0, 0, False
+        self.waiting, self._is_listened = 0, False
         gathered: dict[Entry, list[Fields]] = {}
         most = self._limits.payload
         for run in pick(turns):

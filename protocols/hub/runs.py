@@ -81,12 +81,12 @@ def pick(turns: Iterable[tuple[Heard, float]]) -> list[tuple[Any, ...]]:
     return picked
 
 
-def trim(heard: Heard) -> int:
-    """Let go of the beginnings of long runs that nothing is wanted of; return how many bytes that are."""
+def trim(heard: Heard, begin: int) -> int:
+    """Let go of the beginnings of long runs, from a place on, that nothing is wanted of; return how many bytes."""
     freed = 0
-    if len(heard) > _FEW * WIDTH:
+    if len(heard) - begin > _FEW * WIDTH:
         return 0
-    for at in range(0, len(heard), WIDTH):
+    for at in range(begin, len(heard), WIDTH):
         entry, data, start, payload, end, packets, _ = heard[at : at + WIDTH]
         if packets > entry.room and end - start > LONG:
             wanted = max(entry.room, 1)

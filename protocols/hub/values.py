@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+import payloads
 
 Plain = bool | int | float | str | bytes  # Boolean, Int64, Double, String, ByteString
 Json = bool | int | float | str | None | Sequence["Json"] | Mapping[str, "Json"]
 
-DEPTH = 100  # levels of arrays and objects; what is nested deeper is taken for no JSON
-
 _INT64 = range(-(1 << 63), 1 << 63)
 _DIGITS = 19  # of the largest
 _SINGLE = struct.Struct("<f")
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
-
-
-class _NotJson(ValueError):
-    """A text is no JSON."""
 
 
 def read(payload: bytes) -> Plain:
@@ -31,7 +24,7 @@ def read(payload: bytes) -> Plain:
     Any other JSON is its text, as is a number or a string that no float or UTF-8 holds; all else is bytes.
     """
     try:
-        text, found = _parse(payload)
+        text, found = payloads.decode(payload, _READS)
     except ValueError:
         return payload
     if isinstance(found, float) and not math.isfinite(found):
@@ -43,11 +36,7 @@ def read(payload: bytes) -> Plain:
 
 def is_json(payload: bytes) -> bool:
     """Say whether a payload is JSON (RFC 8259), in UTF-8."""
-    try:
-        _parse(payload)
-    except ValueError:
-        return False
-    return True
+    return payloads.kind_of(payload) == payloads.JSON
 
 
 def dump(value: Json) -> bytes:
@@ -71,33 +60,13 @@ def from_single(value: float) -> float:
     return value
 
 
-def _parse(payload: bytes) -> tuple[str, Any]:
-    text = payload.decode()
-    if text.count("[") + text.count("{") > DEPTH and _depth(text) > DEPTH:
-        raise _NotJson("nested too deeply")
-    found = json.loads(text, parse_int=_integer, parse_constant=_refuse)
-    return text, found
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(text):
-        if match[0] in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif match[0] in "]}":
-            depth -= 1
-    return deepest
-
-
 def _integer(digits: str) -> int | float:
     if len(digits.lstrip("-")) <= _DIGITS and (number := int(digits)) in _INT64:
         return number
     return float(digits)
 
 
-def _refuse(name: str) -> None:
-    raise _NotJson(f"{name} is no JSON")
+_READS = json.JSONDecoder(parse_int=_integer, parse_constant=payloads.refuse)
 
 
 def _is_encodable(text: str) -> bool:

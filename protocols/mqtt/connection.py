@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from protocols.hub.runs import LONG
 from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import ACKNOWLEDGEMENTS, Client
@@ -85,6 +86,7 @@ class Connection:
         hub.waiting += len(data)
         if hub.waiting > hub.most_waiting:
             hub.settle_early()
+        size, noted = len(data), len(hub.heard)
         if len(data) >= _SIGN_OF_LIFE and self.client is not None:
             self._seen = now
         behind = data
@@ -94,6 +96,8 @@ class Connection:
                 self._take_in(data, now)
             if not behind:
                 break
+        if size > LONG:
+            hub.trim(noted)
         if self.client is None or self._unfinished.size or self._inbox.size > LARGE_PART:
             self._count_unfinished()
 

@@ -85,6 +85,8 @@ def paths(mixed):
         f"/integrations/{mixed[1]['id']}",
         f"/integrations/{mixed[1]['id']}/nodes",
         "/topics?to=a",
+        f"/integrations/{mixed[2]['id']}",
+        "/api/v1/",
         "/activity",
         "/server",
         "/server/opcua/switch/OPCUA_ALLOW_NONE/off",

@@ -77,11 +77,18 @@ ASKED = {  # what is called, what goes over, what comes back, and what it become
     ),
     "publish": (
         lambda: hub.publish(CALLER, [Outgoing("a", b"\xff", 1, True), Outgoing("b", b"")]),
-        ("http_publish", [["a", b"\xff", 1, True], ["b", b"", 0, False]]),
+        ("http_publish", [["a", b"\xff", 1, True], ["b", b"", 0, False]], None),
         [7, 8],
         [7, 8],
     ),
-    "delete": (lambda: hub.delete(CALLER, "a"), ("http_delete", "a"), True, True),
+    "delete": (lambda: hub.delete(CALLER, "a"), ("http_delete", "a", None), True, True),
+    "publish if": (
+        lambda: hub.publish(CALLER, [Outgoing("a", b"")], [0, 7]),
+        ("http_publish", [["a", b"", 0, False]], [0, 7]),
+        [8],
+        [8],
+    ),
+    "delete if": (lambda: hub.delete(CALLER, "a", []), ("http_delete", "a", []), True, True),
     "history": (lambda: hub.history(CALLER, "a", 5), ("http_history", "a", 5), [ROW], [VALUE]),
     "enter": (lambda: hub.enter(CALLER, ("a/#", "b")), ("http_enter", ["a/#", "b"]), "ticket", "ticket"),
 }

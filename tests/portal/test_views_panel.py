@@ -121,6 +121,15 @@ def test_a_period_over_http_is_told_in_its_own_words(ada, actor, sealer, node, a
     assert "curl -u" in part(ada.get(f"/integrations/{script.id}").text, "connect")
 
 
+def test_the_panel_of_an_http_integration_leads_to_the_api_and_warns_of_a_colon(ada, actor, sealer):
+    plain = integrations.create(actor, sealer, "http", username="script")
+    text = part(ada.get(f"/integrations/{plain.id}").text, "connect")
+    assert 'href="/api/v1/"' in text and "Without TLS" in text and "colon" not in text
+    odd = integrations.create(actor, sealer, "http", username="plant:script")
+    text = part(ada.get(f"/integrations/{odd.id}", base_url="https://localhost").text, "connect")
+    assert "with this username no client can come in" in text and "Without TLS" not in text
+
+
 def test_without_an_answer_the_panel_shows_what_the_database_knows(ada, turing, connected, answers):
     text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
     assert "press-4" in text and "Live figures cannot be shown right now." in text

@@ -7,8 +7,8 @@ import json
 import pytest
 from http_wire import events
 
+from payloads import BYTES, JSON, TEXT, kind_of
 from protocols.http.events import Encoder
-from protocols.http.payloads import BYTES, JSON, TEXT, kind_of
 from protocols.hub.messages import Message
 
 AT = 1_750_000_000.25

@@ -129,6 +129,17 @@ def test_what_arrived_is_not_kept_for_long(broker: Broker) -> None:
         assert broker.hub.waiting <= broker.hub.most_waiting + len(packets)
 
 
+@pytest.mark.parametrize("level", [4, 5])
+def test_of_a_long_run_only_what_is_wanted_stays(broker: Broker, level: int) -> None:
+    peer = wire.joined(broker, level=level)
+    payloads = [b"%05d" % number for number in range(9_000)]
+    packets = [wire.publish("a", payload, level=level) for payload in payloads]
+    peer.send(*packets, *packets[:2_000])
+    assert broker.hub.waiting < 10_000
+    found = broker.hub.history("a", 1_000)
+    assert [message.payload for message in found] == payloads[1_900:2_000]
+
+
 # --- the other way
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.hub.values import DEPTH, Plain, dump, from_single, is_json, read
+from payloads import DEPTH
+from protocols.hub.values import Plain, dump, from_single, is_json, read
 
 CASES: dict[bytes, Plain] = {
     b"5": 5,

@@ -8,11 +8,13 @@ import json
 import math
 from dataclasses import dataclass
 
+import payloads
+
 LINE = 200  # characters of a value in a list
 SHORT = 24  # bytes of a binary value in a list
 ROW = 8  # bytes in a line of a dump
 _VISIBLE = frozenset("\t\n\r")
-_KINDS = {bool: "Boolean", int: "Number", float: "Number", str: "String"}
+_KINDS = {bool: "Boolean", str: "String"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,10 @@ def tell(payload: bytes, *, is_whole: bool) -> Told:
     """Say what a payload is: that of JSON is only seen where it is whole."""
     if not payload:
         return Told("Empty", "")
+    if is_whole and (said := _json(payload)) is not None:
+        return said
     text = _text(payload, is_whole=is_whole)
-    if text is None:
-        return Told("Binary", "")
-    return _json(text) if is_whole else Told("Text", text)
+    return Told("Text", text) if text is not None else Told("Binary", "")
 
 
 def line(payload: bytes, told: Told) -> str:
@@ -75,24 +77,15 @@ def _text(payload: bytes, *, is_whole: bool) -> str | None:
     return None
 
 
-def _json(text: str) -> Told:
+def _json(payload: bytes) -> Told | None:
     try:
-        found = _decoder.decode(text)
-    except (ValueError, RecursionError):
-        return Told("Text", text)
-    number = None
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        try:
-            number = float(found)
-        except OverflowError:
-            number = math.inf
-    if number is not None and not math.isfinite(number):
-        return Told("JSON", text)
-    return Told(_KINDS.get(type(found), "JSON"), text, number)
+        text, found = payloads.decode(payload, _READS)
+    except ValueError:
+        return None
+    if isinstance(found, float):
+        return Told("Number", text, found) if math.isfinite(found) else Told("JSON", text)
+    return Told(_KINDS.get(type(found), "JSON"), text)
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-_decoder = json.JSONDecoder(parse_constant=_no_constant)
+# Numbers are told as they were sent; a float says where they lie in a picture.
+_READS = json.JSONDecoder(parse_int=float, parse_constant=payloads.refuse)

@@ -1,0 +1,149 @@
+"""The REST API of the running product, used by foreign clients: curl, and Schemathesis, which makes up requests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import wait_until
+from tests.support.stack import Session, Stack
+
+pytestmark = pytest.mark.stack
+
+PASSWORD = "s3cret: with a colon"
+GENERATING = 25  # seconds
+
+
+@pytest.fixture(scope="module")
+def login(stack: Stack) -> str:
+    """The credentials of an HTTP integration, as curl takes them."""
+    stack.add("http", username="rest client", password=PASSWORD)
+    return f"rest client:{PASSWORD}"
+
+
+def curl(stack: Stack, path: str, *options: str) -> tuple[int, str, str]:
+    """Return status, content type and body."""
+    command = ["curl", "-sS", "--max-time", "20", "-w", "\n%{http_code} %{content_type}", *options]
+    done = subprocess.run([*command, f"{stack.url}/api/v1{path}"], capture_output=True, text=True, check=True)
+    body, _, told = done.stdout.rpartition("\n")
+    status, _, kind = told.partition(" ")
+    return int(status), kind, body
+
+
+@contextmanager
+def following(stack: Stack, login: str, topic_filter: str) -> Iterator[subprocess.Popen[str]]:
+    """Have curl follow a filter; it has got the head when this begins."""
+    command = ["curl", "-sSN", "-i", "-u", login, "-G", "--data-urlencode", f"filter={topic_filter}"]
+    with subprocess.Popen([*command, f"{stack.url}/api/v1/messages"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert "200 OK" in process.stdout.readline()
+            while process.stdout.readline().strip():
+                pass
+            yield process
+        finally:
+            process.kill()
+
+
+def event(process: subprocess.Popen[str]) -> Any:
+    """Return the data of the next event."""
+    assert process.stdout is not None
+    while not (line := process.stdout.readline()).startswith("data: "):
+        assert line, "the stream has ended"
+    return json.loads(line.removeprefix("data: "))
+
+
+def test_curl_writes_reads_lists_and_deletes(stack: Stack, login: str) -> None:
+    as_json = ("-X", "PUT", "-H", "Content-Type: application/json", "-d")
+    assert curl(stack, "/values/curl/a", "-u", login, *as_json, "21.50") == (204, "", "")
+    assert curl(stack, "/values/curl/a", "-u", login) == (200, "application/json", "21.50")
+    status, kind, body = curl(stack, "/values?prefix=curl/", "-u", login)
+    (value,) = json.loads(body)["values"]
+    assert (status, kind, value["topic"], value["integration"]) == (200, "application/json", "curl/a", "rest client")
+    assert '"value": 21.50' in body
+    assert len(json.loads(curl(stack, "/history/curl%2Fa", "-u", login)[2])["values"]) == 1
+    assert curl(stack, "/values/curl/a", "-u", login, "-X", "DELETE")[0] == 204
+    status, kind, body = curl(stack, "/values/curl/a", "-u", login)
+    assert (status, kind, json.loads(body)["errors"][0]["parameter"]) == (404, "application/problem+json", "topic")
+
+
+def test_curl_follows_what_another_publishes(stack: Stack, login: str) -> None:
+    with following(stack, login, "follow/#") as process:
+        body = json.dumps([{"topic": "follow/a", "value": 1}, {"topic": "follow/b", "text": "two"}])
+        assert curl(stack, "/messages", "-u", login, "-H", "Content-Type: application/json", "-d", body)[0] == 200
+        first, second = event(process), event(process)
+    assert (first["topic"], first["value"]) == ("follow/a", 1)
+    assert (second["topic"], second["text"]) == ("follow/b", "two")
+
+
+def test_curl_waits_for_a_value(stack: Stack, login: str) -> None:
+    command = ["curl", "-sS", "-u", login, f"{stack.url}/api/v1/values/late?wait=20"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        time.sleep(0.5)
+        assert process.poll() is None
+        assert curl(stack, "/values/late", "-u", login, "-X", "PUT", "-d", "here")[0] == 204
+        assert process.communicate(timeout=10)[0] == "here"
+
+
+def test_the_integration_is_online_and_refused_once_deactivated(stack: Stack, login: str) -> None:
+    made = stack.add("http", username="leaving")
+    own = f"leaving:{made['password']}"
+    with following(stack, own, "leaving/#") as process:
+        wait_until(lambda: stack.is_online("leaving"))
+        stack.flask("integrations", "deactivate", "leaving")
+        process.wait(5)  # the stream is cut
+    status, kind, refused = curl(stack, "/me", "-u", own)
+    assert (status, kind) == (401, "application/problem+json")
+    assert refused == curl(stack, "/me", "-u", "nobody:x")[2] == curl(stack, "/me")[2]
+    wait_until(lambda: stack.activity("username = 'leaving' AND detail = 'integration is inactive'"))
+
+
+def test_credentials_of_another_type_open_nothing(stack: Stack) -> None:
+    made = stack.add("mqtt", username="no http client")
+    assert curl(stack, "/me", "-u", f"no http client:{made['password']}")[0] == 401
+    wait_until(lambda: stack.activity("username = 'no http client' AND detail = 'integration is of another type'"))
+
+
+def test_a_log_in_at_the_pages_opens_nothing(stack: Stack) -> None:
+    session = Session(stack).log_in()
+    assert session.get("/integrations").status == 200
+    assert session.get("/api/v1/me").status == 401
+
+
+def test_made_up_requests_are_answered_as_the_document_says(stack: Stack, tmp_path: Path) -> None:
+    """Long polls do not wait here, and streams, which do not end, are left out."""
+    settings = tmp_path / "schemathesis.toml"
+    settings.write_text(
+        "[checks.positive_data_acceptance]\n"
+        'expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 412]\n'
+        '[[operations]]\ninclude-operation-id = "value"\nparameters = { "query.wait" = 0 }\n'
+    )
+    made = stack.add("http", username="made-up")
+    options = [
+        "--auth",
+        f"made-up:{made['password']}",
+        "--exclude-operation-id",
+        "follow",
+        "--request-timeout",
+        "10",
+        "--no-color",
+    ]
+    options += ["--phases", "examples,coverage,fuzzing", "--max-time", str(GENERATING), "--generation-database", "none"]
+    done = subprocess.run(
+        [Path(sys.executable).with_name("schemathesis"), "--config-file", settings, "run"]
+        + [f"{stack.url}/api/v1/openapi.json", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "7 selected / 8 total" in done.stdout
