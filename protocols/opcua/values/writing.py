@@ -18,6 +18,8 @@ _CURRENT_WRITE = 1 << ua.AccessLevel.CurrentWrite
 
 def write(nodes: Nodes, reader: Reader, asked: ua.WriteValue, now: datetime) -> None:
     """Write a value; a node of the reader's own that is missing is created.  Raise Refused."""
+    if asked.NodeId.Identifier.endswith("/"):
+        raise Refused(ua.StatusCodes.BadNodeIdInvalid, "a level of a name is empty")
     folder, name = reader.place(asked.NodeId.Identifier)
     if folder is not reader.folder:
         node: Node | None = _foreign(reader, asked.NodeId.Identifier)
@@ -29,7 +31,7 @@ def write(nodes: Nodes, reader: Reader, asked: ua.WriteValue, now: datetime) -> 
         raise Refused(ua.StatusCodes.BadWriteNotSupported)
     if node is not None:
         nodes.write(node, asked.Value, now)
-    elif not asked.NodeId.Identifier.endswith("/") and (not name or naming.is_reserved(name)):
+    elif not name or naming.is_reserved(name):
         raise Refused(ua.StatusCodes.BadNotWritable)
     else:
         nodes.publish(reader.folder, name, asked.Value, now)
