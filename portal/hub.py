@@ -3,12 +3,13 @@
 What a client of the REST API asks goes with its credentials, and everything about it is decided there, in memory, with
 one question.  Each function raises `Unauthorized`, `Forbidden` and `patient.Later`, and as every question to the worker
 `worker_client.Refused` and `worker_client.Silent`.  `Topics` is the same for the portal's own pages, which may do
-anything.  On the wire a message is `[number, topic, payload, retain, integration, time]`.
+anything; some of its messages have the beginning of a payload, and its size.  On the wire a message is
+`[number, topic, payload, retain, integration, time]`, or with the size behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -61,6 +62,7 @@ class Value:
     retain: bool
     integration: str  # the username of who published it, "" for the portal itself
     time: datetime
+    size: int  # bytes of the payload, of which `Topics` may tell the first ones only
 
     @property
     def is_deleted(self) -> bool:
@@ -90,14 +92,6 @@ class Children:
 
     children: tuple[Child, ...]
     cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The latest values that have changed, and the number to ask with the next time."""
-
-    number: int
-    values: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,24 +147,36 @@ def enter(caller: Caller, filters: Sequence[str]) -> str:
 
 
 class Topics:
-    """What the portal's own pages ask, on behalf of an operator."""
+    """What the portal's own pages ask, on behalf of an operator; `most` is how many bytes of each payload they want."""
 
     @staticmethod
-    def values(prefix: str, limit: int, cursor: str | None) -> Page:
-        """Return the last values of topics that begin with the prefix."""
-        return _page(worker_client.have(MQTT, "topics_values", prefix, limit, cursor))
+    def get(topic: str, most: int) -> Value | None:
+        """Return the last value of a topic."""
+        found = worker_client.have(MQTT, "topics_get", topic, most)
+        return None if found is None else _value(found)
 
     @staticmethod
-    def children(prefix: str, cursor: str | None, limit: int) -> Children:
+    def children(prefix: str, cursor: str | None, limit: int, most: int) -> Children:
         """Return the levels right below a prefix: "" is the root, all others end with a slash."""
-        found = worker_client.have(MQTT, "topics_children", prefix, cursor, limit)
+        found = worker_client.have(MQTT, "topics_children", prefix, cursor, limit, most)
         rows = (Child(level, more, None if row is None else _value(row)) for level, more, row in found["children"])
         return Children(tuple(rows), found["cursor"])
 
     @staticmethod
-    def history(topic: str, limit: int) -> list[Value]:
+    def find(text: str, cursor: str | None, limit: int, most: int) -> Page:
+        """Return the last values of topics that contain a text; a page may be short and not be the last."""
+        return _page(worker_client.have(MQTT, "topics_find", text, cursor, limit, most))
+
+    @staticmethod
+    def spelled(beginning: str, digest: bytes, cursor: str | None) -> tuple[str | None, str | None]:
+        """Return the topic that begins like this and has this BLAKE2b digest, or where to go on looking."""
+        found = worker_client.have(MQTT, "topics_spelled", beginning, digest, cursor)
+        return found["topic"], found["cursor"]
+
+    @staticmethod
+    def history(topic: str, limit: int, most: int) -> list[Value]:
         """Return the last values of a topic, the newest last."""
-        return [_value(row) for row in worker_client.have(MQTT, "topics_history", topic, limit)]
+        return [_value(row) for row in worker_client.have(MQTT, "topics_history", topic, limit, most)]
 
     @staticmethod
     def publish(topic: str, payload: bytes, qos: int, retain: bool) -> int:
@@ -181,12 +187,6 @@ class Topics:
     def delete(topic: str) -> bool:
         """Delete the value of a topic; return whether there was one."""
         return bool(worker_client.have(MQTT, "topics_delete", topic))
-
-    @staticmethod
-    def changes(number: int, topics: Collection[str]) -> Changes:
-        """Return the values of these topics that are newer than a number."""
-        found = worker_client.have(MQTT, "topics_changes", number, list(topics))
-        return Changes(found["number"], tuple(_value(row) for row in found["values"]))
 
 
 def _ask(action: str, caller: Caller, *arguments: Any) -> Any:
@@ -201,8 +201,9 @@ def _ask(action: str, caller: Caller, *arguments: Any) -> Any:
 
 
 def _value(row: Sequence[Any]) -> Value:
-    number, topic, payload, retain, integration, time = row
-    return Value(number, topic, payload, retain, integration, datetime.fromtimestamp(time, UTC))
+    number, topic, payload, retain, integration, time, *size = row
+    at = datetime.fromtimestamp(time, UTC)
+    return Value(number, topic, payload, retain, integration, at, size[0] if size else len(payload))
 
 
 def _page(found: dict[str, Any]) -> Page:

@@ -43,6 +43,8 @@ WORDINGS = {
     "certificate.deleted": Wording("trash3", "plain", "changes", "client certificate deleted, {detail}"),
     "node.created": Wording("plus-lg", "plain", "changes", "node {detail} created"),
     "node.deleted": Wording("trash3", "bad", "changes", "node {detail} deleted"),
+    "topic.published": Wording("send", "plain", "changes", "published to {detail}"),
+    "topic.deleted": Wording("trash3", "bad", "changes", "value of {detail} deleted"),
     "account.created": Wording("person-plus", "plain", "changes", "account {detail} added"),
     "account.password-changed": Wording("key", "plain", "changes", "password of {detail} changed"),
     "account.login": Wording("person-check", "good", "logins", "logged in to the portal"),

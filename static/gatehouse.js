@@ -104,7 +104,21 @@
       document.getElementById("q")?.focus();
     }
     if (event.key === "Escape") escape(event);
+    if (event.key.startsWith("Arrow")) walk(event);
   });
+
+  // In the tree of topics: up and down from row to row, right and left open and close a level.
+  function walk(event) {
+    const row = event.target.closest(".live-rows tbody tr");
+    if (!row || event.altKey || event.ctrlKey || event.metaKey) return;
+    const twig = row.querySelector("a.twig");
+    const beside = { ArrowUp: row.previousElementSibling, ArrowDown: row.nextElementSibling }[event.key];
+    const wanted = { ArrowRight: "false", ArrowLeft: "true" }[event.key];
+    if (beside) beside.querySelector("a.name, a.twig, a")?.focus();
+    else if (wanted && twig?.getAttribute("aria-expanded") === wanted) twig.click();
+    else return;
+    event.preventDefault();
+  }
 
   function escape(event) {
     const cancel = event.target.closest("form.edit")?.querySelector("[data-cancel]");
@@ -114,7 +128,7 @@
     else if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
     else if (root.classList.contains("drawer")) setDrawer(false);
     else if (event.target.id === "q") event.target.blur();
-    else document.querySelector("#panel [data-close]")?.click();
+    else document.querySelector("#panel [data-close], [data-shut]")?.click();
   }
 
   // --- After each swap --------------------------------------------------------------------------------------------------

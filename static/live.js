@@ -102,12 +102,17 @@
 
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
-  // The picture of the last day says its times in UTC, for want of anything better on the server.
+  const second = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+
+  // The pictures say their times in UTC, for want of anything better on the server.
   function tellSpans() {
     for (const span of document.querySelectorAll("title[data-start]")) {
       const { start, end } = span.dataset;
       const told = clock.format(new Date(start)) + "–" + clock.format(new Date(end));
       span.textContent = told + span.textContent.slice(span.textContent.indexOf(": "));
+    }
+    for (const point of document.querySelectorAll("title[data-at]")) {
+      point.textContent = second.format(new Date(point.dataset.at)) + point.textContent.slice(point.textContent.indexOf(": "));
     }
   }
 

@@ -71,7 +71,7 @@
 
   function flash(element) {
     const cell = element?.closest("td, .state, .chip b");
-    if (!cell || cell.closest("#search")) return;
+    if (!cell || cell.closest("#search, [data-steady]")) return;
     cell.classList.remove("changed");
     void cell.offsetWidth;
     cell.classList.add("changed");

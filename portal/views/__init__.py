@@ -18,6 +18,7 @@ from portal.views import (
     opcua,
     renewals,
     server,
+    topics,
 )
 
 
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(integrations.blueprint)
     app.register_blueprint(nodes.blueprint)
+    app.register_blueprint(topics.blueprint)
     app.register_blueprint(activity.blueprint)
     app.register_blueprint(server.blueprint)
     app.register_blueprint(bans.blueprint)

@@ -29,6 +29,10 @@ class Rows:
         number, topic, payload, retain, integration_id, time = message
         return [number, topic, payload, retain, self._names(integration_id), time]
 
+    def excerpt(self, message: Message, most: int) -> Row:
+        """Return a message as a row with so many bytes of its payload at most, and behind it the size of the whole."""
+        return [*self.of(message._replace(payload=message.payload[:most])), len(message.payload)]
+
     def fitting(self, messages: Iterable[Message]) -> list[Row]:
         """Return the first messages, as many as fit into an answer; one at least."""
         rows: list[Row] = []

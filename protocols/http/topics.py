@@ -1,14 +1,19 @@
-"""What the portal's own pages ask of the topics, on behalf of an operator, who may read and write all of them."""
+"""What the portal's own pages ask of the topics, on behalf of an operator, who may read and write all of them.
+
+Pages show the beginnings of payloads: they say how many bytes of each they want, and get its size as a seventh field.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any
 
 from protocols.contract import Refused
 from protocols.http.limits import Limits
-from protocols.http.messages import Row, Rows, bounded, checked, newest, page
+from protocols.http.messages import COST, Row, Rows, bounded, checked
 from protocols.hub.hub import Hub
+from protocols.hub.messages import Child
 
 
 class Topics:
@@ -22,33 +27,62 @@ class Topics:
     def actions(self) -> dict[str, Callable[..., object]]:
         """Return the actions by name."""
         acts: list[Callable[..., object]] = [
-            self.values,
+            self.get,
             self.children,
+            self.find,
+            self.spelled,
             self.history,
             self.publish,
             self.delete,
-            self.changes,
         ]
         return {f"topics_{act.__name__}": act for act in acts}
 
-    def values(self, prefix: str, limit: int, cursor: str | None) -> dict[str, Any]:
-        """Return a page of values."""
-        found = self._hub.values(prefix, cursor, bounded(limit, self._limits.page), _anything)
-        return page(self._rows, found.messages, found.cursor)
+    def get(self, topic: str, most: int) -> Row | None:
+        """Return the value of a topic."""
+        found = self._hub.get(checked(topic))
+        return None if found is None else self._rows.excerpt(found, most)
 
-    def children(self, prefix: str, cursor: str | None, limit: int) -> dict[str, Any]:
+    def children(self, prefix: str, cursor: str | None, limit: int, most: int) -> dict[str, Any]:
         """Return the places right below a prefix, which ends with a slash unless it is the root."""
         levels = prefix.split("/")[:-1]
         found = self._hub.children(levels, cursor, bounded(limit, self._limits.page), _anything)
-        children: list[list[Any]] = []
+        rows: list[list[Any]] = []
+        room = self._limits.answer_bytes
         for place in found.places:
-            row = self._rows.of(place.message) if place.message is not None else None
-            children.append([place.name, place.has_more, row])
-        return {"children": children, "cursor": found.cursor}
+            row = self._child(place, most)
+            room -= COST + len(place.name) + (len(row[2][1]) + len(row[2][2]) if row[2] else 0)
+            if room < 0 and rows:
+                return {"children": rows, "cursor": place.name}
+            rows.append(row)
+        return {"children": rows, "cursor": found.cursor}
 
-    def history(self, topic: str, limit: int) -> list[Row]:
+    def find(self, text: str, cursor: str | None, limit: int, most: int) -> dict[str, Any]:
+        """Return a page of values whose topics contain a text; it may be short, or empty, and not be the last."""
+        found = self._hub.find(text, cursor, bounded(limit, self._limits.page))
+        rows: list[Row] = []
+        room = self._limits.answer_bytes
+        for message in found.messages:
+            row = self._rows.excerpt(message, most)
+            room -= COST + len(message.topic) + len(row[2])
+            if room < 0 and rows:
+                return {"values": rows, "cursor": rows[-1][1]}
+            rows.append(row)
+        return {"values": rows, "cursor": found.cursor}
+
+    def spelled(self, beginning: str, digest: bytes, cursor: str | None) -> dict[str, Any]:
+        """Return the topic of a digest, for topics that are too long for an address: it, or where to go on, or None."""
+
+        def is_meant(topic: str) -> bool:
+            return blake2b(topic.encode(), digest_size=len(digest)).digest() == digest
+
+        found = self._hub.values(beginning, cursor, 1, is_meant)
+        if found.messages:
+            return {"topic": found.messages[0].topic, "cursor": None}
+        return {"topic": None, "cursor": found.cursor}
+
+    def history(self, topic: str, limit: int, most: int) -> list[Row]:
         """Return the last values of a topic, the newest last."""
-        return newest(self._rows, self._hub.history(checked(topic), max(1, limit)))
+        return [self._rows.excerpt(message, most) for message in self._hub.history(checked(topic), max(1, limit))]
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
         """Publish a message; return its number."""
@@ -58,13 +92,9 @@ class Topics:
         """Delete the value of a topic; return whether there was one."""
         return self._hub.delete(_own(checked(topic)))
 
-    def changes(self, number: int, topics: list[str]) -> dict[str, Any]:
-        """Return the last messages of these topics that are newer than a number, and the number to ask with next."""
-        newest = (message for topic in topics[: self._limits.page] for message in self._hub.history(topic, 1))
-        newer = sorted(message for message in newest if message.number > number)
-        rows = self._rows.fitting(newer)
-        is_all = len(rows) == len(newer)
-        return {"number": self._hub.number if is_all else rows[-1][0], "values": rows}
+    def _child(self, place: Child, most: int) -> list[Any]:
+        row = self._rows.excerpt(place.message, most) if place.message is not None else None
+        return [place.name, place.has_more, row]
 
 
 def _anything(topic: str) -> bool:

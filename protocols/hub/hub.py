@@ -116,6 +116,11 @@ class Hub(Intake):
         self._take_over()
         return self._tree.page(prefix, after, limit, may_read, self._clock())
 
+    def find(self, text: str, after: str | None, limit: int) -> Page:
+        """Return values by topic, of topics that contain `text` in whatever case, behind the cursor `after`."""
+        self._take_over()
+        return self._tree.find(text, after, limit, self._clock())
+
     def children(self, levels: Sequence[str], after: str | None, limit: int, may_read: MayRead) -> Children:
         """Return what is one level below a place in the tree of topics, from the cursor `after` on."""
         self._take_over()

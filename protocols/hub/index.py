@@ -55,14 +55,18 @@ class Index:
 
     def walk(self, begin: str, *, behind: bool = False) -> Iterator[str]:
         """Return the keys from `begin` on, or behind it; nothing may be added or removed meanwhile."""
+        for part in self.parts(begin, behind=behind):
+            yield from part
+
+    def parts(self, begin: str, *, behind: bool = False) -> Iterator[list[str]]:
+        """Return the same keys, some hundred at once."""
         bisect = bisect_right if behind else bisect_left
         place = bisect(self._last, begin)
         if place == len(self._chunks):
             return
         chunk = self._chunks[place]
-        yield from chunk[bisect(chunk, begin) :]
-        for chunk in self._chunks[place + 1 :]:
-            yield from chunk
+        yield chunk[bisect(chunk, begin) :]
+        yield from self._chunks[place + 1 :]
 
     def next(self, begin: str, *, behind: bool = False) -> str | None:
         """Return the first key from `begin` on, or behind it."""

@@ -36,6 +36,26 @@ class Tree:
                 found.append(message)
         return Page(found, topic if next(walk, None) is not None else None)
 
+    def find(self, text: str, after: str | None, limit: int, now: float) -> Page:
+        """Return the values of topics that contain `text`, in whatever case, behind the topic `after`."""
+        wanted = key(text.lower())
+        found: list[Message] = []
+        steps = self._steps
+        place = ""
+        for part in self._entries.index.parts(key(after or ""), behind=after is not None):
+            if steps <= 0:
+                return Page(found, topic_of(place))
+            steps -= len(part)
+            # Most often none of them is meant, which is quicker seen in one text.
+            meant = [one for one in part if wanted in one.lower()] if wanted in "\n".join(part).lower() else []
+            for place in meant:
+                if (message := self._value(topic_of(place), _anything, now)) is not None:
+                    found.append(message)
+                if len(found) == limit:
+                    return Page(found, topic_of(place))
+            place = part[-1]
+        return Page(found, None)
+
     def children(self, levels: Sequence[str], after: str | None, limit: int, may_read: MayRead, now: float) -> Children:
         """Return the places one level below that of `levels`, from the cursor `after` on.
 
@@ -80,3 +100,7 @@ class Tree:
         entry = self._entries.get(topic)
         value = entry.value(now) if entry is not None else None
         return value if value is not None and may_read(topic) else None
+
+
+def _anything(topic: str) -> bool:
+    return True

@@ -84,6 +84,7 @@ def paths(mixed):
         f"{opened}/permissions",
         f"/integrations/{mixed[1]['id']}",
         f"/integrations/{mixed[1]['id']}/nodes",
+        "/topics?to=a",
         f"/integrations/{mixed[2]['id']}",
         "/api/v1/",
         "/activity",

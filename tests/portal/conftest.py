@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from argon2 import PasswordHasher
 
@@ -10,6 +12,7 @@ from portal import accounts, clock, db, integrations, presence, worker_client
 from portal.models import Account, Integration
 from portal.presence import Writer
 from tests.portal.guesser import Door
+from tests.portal.live_hub import LiveHub
 from tests.portal.opcua_server import OpcUaServer
 from tests.portal.visitor import ADA, PASSWORD, Visitor
 
@@ -71,6 +74,15 @@ def opcua_server(monkeypatch) -> OpcUaServer:
     made = OpcUaServer()
     monkeypatch.setattr(worker_client, "have", made.have)
     return made
+
+
+@pytest.fixture
+def live_hub(flask_app, monkeypatch) -> Iterator[LiveHub]:
+    """The topics, as pages ask for them."""
+    monkeypatch.setattr(worker_client, "_silent_until", {})
+    made = LiveHub(flask_app.extensions["gatehouse_settings"].data_dir)
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from portal import hub, unix, worker_client
-from portal.hub import Caller, Changes, Child, Children, Forbidden, Me, Outgoing, Page, Topics, Unauthorized, Value
+from portal.hub import Caller, Child, Children, Forbidden, Me, Outgoing, Page, Topics, Unauthorized, Value
 from portal.patient import Later
 from portal.worker_client import MQTT, Refused, Silent
 from protocols import contract
@@ -17,10 +18,12 @@ from protocols.looper import Looper
 CALLER = Caller("plant", b"secret-\xff", "192.0.2.1", 0.5, "curl/8.0")
 STATED = {"username": "plant", "password": b"secret-\xff", "address": "192.0.2.1", "waited": 0.5, "agent": "curl/8.0"}
 ROW = [7, "plant/speed", b"21.5\x00\xff", True, "plant", 1_700_000_000.25]
-VALUE = Value(7, "plant/speed", b"21.5\x00\xff", True, "plant", datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC))
+VALUE = Value(7, "plant/speed", b"21.5\x00\xff", True, "plant", datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC), 6)
+CUT = replace(VALUE, size=2_000_000)
 ACTIONS = (
     *("http_me", "http_get", "http_values", "http_publish", "http_delete", "http_history", "http_enter"),
-    *("topics_values", "topics_children", "topics_history", "topics_publish", "topics_delete", "topics_changes"),
+    *("topics_get", "topics_children", "topics_find", "topics_spelled", "topics_history"),
+    *("topics_publish", "topics_delete"),
 )
 
 
@@ -91,19 +94,27 @@ ASKED = {  # what is called, what goes over, what comes back, and what it become
 }
 
 OF_PAGES = {
-    "values": (
-        lambda: Topics.values("a", 100, "a/b"),
-        ("topics_values", "a", 100, "a/b"),
-        {"values": [], "cursor": None},
-        Page((), None),
-    ),
+    "get": (lambda: Topics.get("plant/speed", 6), ("topics_get", "plant/speed", 6), [*ROW, 2_000_000], CUT),
+    "get nothing": (lambda: Topics.get("a", 6), ("topics_get", "a", 6), None, None),
     "children": (
-        lambda: Topics.children("plant/", None, 100),
-        ("topics_children", "plant/", None, 100),
-        {"children": [["line1", True, None], ["speed", False, ROW]], "cursor": "speed"},
-        Children((Child("line1", True, None), Child("speed", False, VALUE)), "speed"),
+        lambda: Topics.children("plant/", None, 100, 6),
+        ("topics_children", "plant/", None, 100, 6),
+        {"children": [["line1", True, None], ["speed", False, [*ROW, 2_000_000]]], "cursor": "speed"},
+        Children((Child("line1", True, None), Child("speed", False, CUT)), "speed"),
     ),
-    "history": (lambda: Topics.history("a", 5), ("topics_history", "a", 5), [ROW], [VALUE]),
+    "find": (
+        lambda: Topics.find("spe", "a/b", 100, 6),
+        ("topics_find", "spe", "a/b", 100, 6),
+        {"values": [[*ROW, 2_000_000]], "cursor": None},
+        Page((CUT,), None),
+    ),
+    "spelled": (
+        lambda: Topics.spelled("pla", b"\xff", None),
+        ("topics_spelled", "pla", b"\xff", None),
+        {"topic": "plant/speed", "cursor": None},
+        ("plant/speed", None),
+    ),
+    "history": (lambda: Topics.history("a", 5, 6), ("topics_history", "a", 5, 6), [[*ROW, 2_000_000]], [CUT]),
     "publish": (
         lambda: Topics.publish("a", b"1", 1, True),
         ("topics_publish", "a", b"1", 1, True),
@@ -111,12 +122,6 @@ OF_PAGES = {
         9,
     ),
     "delete": (lambda: Topics.delete("a"), ("topics_delete", "a"), False, False),
-    "changes": (
-        lambda: Topics.changes(6, {"plant/speed": 1}),
-        ("topics_changes", 6, ["plant/speed"]),
-        {"number": 9, "values": [ROW]},
-        Changes(9, (VALUE,)),
-    ),
 }
 
 
@@ -183,6 +188,6 @@ def test_a_hub_that_fails_or_is_away_is_silent(server, monkeypatch):
 
 
 def test_a_value_that_is_retained_and_empty_is_a_deletion():
-    assert Value(7, "a", b"", True, "", VALUE.time).is_deleted
-    assert not Value(7, "a", b"", False, "", VALUE.time).is_deleted
+    assert replace(VALUE, payload=b"").is_deleted
+    assert not replace(VALUE, payload=b"", retain=False).is_deleted
     assert not VALUE.is_deleted

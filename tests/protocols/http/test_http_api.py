@@ -1,4 +1,4 @@
-"""What web workers ask for clients and for operators, with a hub and without sockets."""
+"""What web workers ask for clients, with a hub and without sockets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from protocols.http.limits import Limits
 from protocols.http.messages import Rows
 from protocols.http.periods import Periods
 from protocols.http.tickets import Tickets
-from protocols.http.topics import Topics
 from protocols.hub.hub import Hub
 from protocols.hub.limits import HubLimits
 from protocols.tally import Counts, Tally
@@ -35,7 +34,7 @@ class Running:
         rows = Rows(lambda integration_id: NAMES.get(integration_id, ""), self.limits.answer_bytes)
         door = HttpDoor(self.door, self.periods, self.now)
         api = Api(self.hub, door, self.tickets, rows, self.tally, self.limits, self.now)
-        self.actions = api.actions() | Topics(self.hub, rows, self.limits).actions()
+        self.actions = api.actions()
 
     def now(self) -> float:
         return self.time
@@ -47,9 +46,6 @@ class Running:
         answer = self.ask(action, *arguments, **who)
         assert set(answer) == {"ok"}, answer
         return answer["ok"]
-
-    def page(self, action: str, *arguments: Any) -> Any:
-        return self.actions[f"topics_{action}"](*arguments)
 
     @property
     def topics(self) -> dict[str, bytes]:
@@ -219,40 +215,3 @@ def test_a_changed_grant_holds_for_the_next_request(running) -> None:
     assert running.ask("get", "a") == {"forbidden": "a"}
     running.door.answers["ada"] = Refusal.INACTIVE
     assert running.ask("get", "b") == {"unauthorized": True}
-
-
-def test_operators_read_and_write_every_topic(running) -> None:
-    number = running.page("publish", "a/b", b"1", 0, True)
-    running.page("publish", "a", b"0", 0, False)
-    assert running.page("values", "a", 10, None)["values"][1][:5] == [number, "a/b", b"1", True, ""]
-    assert running.page("history", "a/b", 10)[0][2] == b"1"
-    ((name, has_more, row),) = running.page("children", "", None, 10)["children"]
-    assert (name, has_more, row[2]) == ("a", True, b"0")
-    ((name, has_more, row),) = running.page("children", "a/", None, 10)["children"]
-    assert (name, has_more, row[2]) == ("b", False, b"1")
-    assert running.page("delete", "a/b") is True
-    assert running.topics == {"a": b"0"}
-    for bad in ("$SYS/a", "+", ""):
-        with pytest.raises(Refused):
-            running.page("publish", bad, b"1", 0, False)
-
-
-def test_changes_are_told_from_a_number_on(running) -> None:
-    first = running.page("publish", "a", b"1", 0, False)
-    second = running.page("publish", "b", b"2", 0, False)
-    found = running.page("changes", 0, ["a", "b", "c"])
-    assert [row[1] for row in found["values"]] == ["a", "b"] and found["number"] == second
-    assert [row[1] for row in running.page("changes", first, ["a", "b"])["values"]] == ["b"]
-    assert running.page("changes", second, ["a", "b"]) == {"number": second, "values": []}
-    running.page("delete", "a")
-    ((_, topic, payload, retain, *_),) = running.page("changes", second, ["a", "b"])["values"]
-    assert (topic, payload, retain) == ("a", b"", True), "it has no value any more"
-
-
-def test_changes_that_do_not_fit_come_the_next_time() -> None:
-    running = Running(answer_bytes=1_000)
-    for topic in "cba":
-        running.page("publish", topic, b"x" * 400, 0, False)
-    found = running.page("changes", 0, ["a", "b", "c"])
-    assert [row[1] for row in found["values"]] == ["c", "b"]
-    assert [row[1] for row in running.page("changes", found["number"], ["a", "b", "c"])["values"]] == ["a"]

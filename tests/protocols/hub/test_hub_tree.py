@@ -139,3 +139,37 @@ def test_every_place_is_found_once_however_few_steps_there_are(
         assert (one.message is not None) == (one.name in below and base + one.name in topics)
         if any(other.startswith(f"{one.name}/") for other in below):
             assert one.has_more
+
+
+@settings(deadline=None)
+@given(
+    topics=st.sets(topic_names), deleted=st.sets(topic_names), text=st.text(st.sampled_from("aB-/"), max_size=3),
+    limit=st.integers(1, 4), steps=st.integers(1, 5),
+)  # fmt: skip
+def test_a_search_finds_every_topic_that_contains_a_text_once(
+    topics: set[str], deleted: set[str], text: str, limit: int, steps: int
+) -> None:
+    before, index._CHUNK = index._CHUNK, 2
+    try:
+        bed = Bed(steps=steps)
+        for topic in topics:
+            bed.run(topic, topic.encode())
+        for topic in deleted:
+            bed.hub.delete(topic)
+        found, cursor, is_first = [], None, True
+        while is_first or cursor is not None:
+            page = bed.hub.find(text, cursor, limit)
+            assert len(page.messages) <= limit
+            found += [message.topic for message in page.messages]
+            cursor, is_first = page.cursor, False
+        assert sorted(found) == sorted(topic for topic in topics - deleted if text.lower() in topic)
+    finally:
+        index._CHUNK = before
+
+
+def test_a_search_looks_at_so_many_topics_at_most_and_says_where_to_go_on() -> None:
+    bed = Bed(steps=500)
+    for number in range(2_000):
+        bed.run(f"n{number:04}", b"1")
+    page = bed.hub.find("n1999", None, 10)
+    assert page.messages == [] and page.cursor is not None and page.cursor < "n1100"
