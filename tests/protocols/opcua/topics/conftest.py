@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,6 @@ def linked(start: Callable[..., Running], main: Main, monkeypatch: pytest.Monkey
 
 def link(start: Callable[..., Running], main: Main, monkeypatch: pytest.MonkeyPatch, **limits: Any) -> Running:
     monkeypatch.setattr(linking, "LONGEST_PAUSE", 0.1)
-    from datetime import UTC, datetime
-
     values = space(main.folder, lambda: datetime.now(UTC), **limits)
     running = start(values=values)
     wait_connected(values)
