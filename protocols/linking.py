@@ -32,16 +32,21 @@ class OtherPart:
     """The other part, as one without threads talks to it; all methods are called on the loop."""
 
     def __init__(
-        self, dial: Dial, pushes: Mapping[str, Callable[..., object]], connected: Callable[[], object]
+        self,
+        dial: Dial,
+        pushes: Mapping[str, Callable[..., object]],
+        connected: Callable[[], object],
+        disconnected: Callable[[], object],
     ) -> None:
         """`pushes` are called by name with what is pushed.
 
         `connected` is called each time that there is a connection, before anything that waited is sent: the other part
-        knows nothing then, and has to be told again what is wanted from it.
+        knows nothing then, and has to be told again what is wanted from it.  `disconnected` is called
+        when it has ended.
         """
         self._dial = dial
         self._pushes = dict(pushes)
-        self._connected = connected
+        self._connected, self._disconnected = connected, disconnected
         self._end: _End | None = None
         self._waiting: deque[bytes] = deque()
         self._size = 0  # bytes of these
@@ -111,6 +116,10 @@ class OtherPart:
         self._begin(end)
         await end.ended.wait()
         self._forget()
+        try:
+            self._disconnected()
+        except Exception:
+            log.exception("the end of a connection to another part could not be followed")
         return loop.time() - began
 
     async def _connect(self) -> _End:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from portal import addresses, certificate, clock
+from portal import addresses, certificate, clock, unix, worker_client
 from portal.config import Settings
 from protocols import process
 from protocols.companion import ENDING, Companion
@@ -100,12 +100,14 @@ def make_main(tools: Tools) -> Server:
     from protocols.hub.hub import Hub
     from protocols.hub.keeper import StoreKeeper as HubKeeper
     from protocols.hub.limits import HubLimits
+    from protocols.hub.linked import LinkedHub
     from protocols.together import Together
 
     settings = tools.settings
     keeper = HubKeeper(settings.data_dir / "hub.db")
     hub = Hub(_made(HubLimits, settings.limits_of("hub")), lambda: clock.now().timestamp(), keeper)
-    return Together({make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)})
+    servers = {make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)}
+    return Together(servers, LinkedHub(hub).actions())
 
 
 def make_http(tools: Tools, hub: Hub) -> Server:
@@ -144,20 +146,21 @@ def make_opcua(tools: Tools) -> Server:
     from protocols.opcua.common import Switches
     from protocols.opcua.limits import Limits
     from protocols.opcua.server import OpcUaServer
+    from protocols.opcua.topics.space import TopicSpace
     from protocols.opcua.values.limits import ValueLimits
-    from protocols.opcua.values.space import ValueSpace
 
     settings = tools.settings
     limits = settings.limits_of("opcua")
     switches = Switches()
     switches.follow(tools.switches)
+    dial = partial(unix.connect, settings.data_dir, worker_client.socket_name(MAIN), worker_client.KIND, 0.0)
     return OpcUaServer(
         authenticate=tools.authenticate,
         presence=tools.presence,
         folder=settings.data_dir / "opcua",
         clock=clock.now,
         limits=_made(Limits, limits),
-        values=ValueSpace(settings.data_dir / "opcua.db", _made(ValueLimits, limits), clock.now),
+        values=TopicSpace(settings.data_dir / "opcua.db", _made(ValueLimits, limits), clock.now, dial),
         hosts=["localhost", *addresses.of_machine()],
         switches=switches,
     )

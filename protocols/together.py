@@ -15,8 +15,14 @@ class Together:
     They are started in their order, and stopped in the opposite one.  Each gets the listeners of its transports.
     """
 
-    def __init__(self, servers: Mapping[Server, Collection[str]]) -> None:
+    def __init__(
+        self,
+        servers: Mapping[Server, Collection[str]],
+        link_actions: Mapping[str, Callable[..., object]] | None = None,
+    ) -> None:
+        """`link_actions` are those that none of the servers has."""
         self._servers = dict(servers)
+        self._link_actions = dict(link_actions or {})
 
     async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
         """Accept clients, each server by its transports."""
@@ -66,8 +72,9 @@ class Together:
         return {name: act for server in self._servers for name, act in server.actions().items()}
 
     def link_actions(self) -> Mapping[str, Callable[..., object]]:
-        """Return what other processes may ask of any of them."""
-        return {name: act for server in self._servers for name, act in server.link_actions().items()}
+        """Return what other processes may ask of any of them, and beside them."""
+        of_servers = {name: act for server in self._servers for name, act in server.link_actions().items()}
+        return {**self._link_actions, **of_servers}
 
     async def stop(self) -> None:
         """Stop accepting, and close every connection."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import chain, islice
+from typing import Any
 
 from asyncua import ua
 
@@ -15,7 +16,7 @@ from protocols.opcua.turns import Turns
 _Codes = ua.StatusCodes
 _STEP = 50  # references that are made before the time is looked at
 Browse = Callable[[ua.BrowseParameters], Awaitable[list[ua.BrowseResult]]]
-References = Iterator[ua.ReferenceDescription]
+References = Iterator[ua.ReferenceDescription] | AsyncIterator[ua.ReferenceDescription]
 
 
 class Pages:
@@ -43,7 +44,7 @@ class Pages:
                 continue
             (found,) = await whole(ua.BrowseParameters(View=params.View, NodesToBrowse=[node]))
             asked = params.RequestedMaxReferencesPerNode or self._limits.references
-            result, taken = await self._cut(iter(found.References), min(asked, left), asked, found.StatusCode)
+            result, taken = await self._cut(_iterator(found.References), min(asked, left), asked, found.StatusCode)
             left -= taken
             results.append(result)
         return results
@@ -79,18 +80,46 @@ class Pages:
         taken: list[ua.ReferenceDescription] = []
         while len(taken) < most:
             before = len(taken)
-            taken += islice(references, min(_STEP, most - before))
+            taken += await _next(references, min(_STEP, most - before))
             if len(taken) == before:
                 return ua.BrowseResult(StatusCode=code, References=taken), before
             await self._turns.give()
-        more = next(references, None)
-        if more is None:
+        more = await _next(references, 1)
+        if not more:
             return ua.BrowseResult(StatusCode=code, References=taken), len(taken)
         if not self._has_room or not self._room.take(PAGE):
             return _no_room(), len(taken)
         point = os.urandom(8)
-        self._waiting[point] = chain((more,), references), asked
+        self._waiting[point] = _behind(more, references), asked
         return ua.BrowseResult(StatusCode=code, ContinuationPoint=point, References=taken), len(taken)
+
+
+def _iterator(found: Any) -> References:
+    return found if isinstance(found, AsyncIterator) else iter(found)
+
+
+async def _next(references: References, most: int) -> list[ua.ReferenceDescription]:
+    """Take the next references, which another process may have to be asked for."""
+    if not isinstance(references, AsyncIterator):
+        return list(islice(references, most))
+    taken: list[ua.ReferenceDescription] = []
+    while len(taken) < most and (one := await anext(references, None)) is not None:
+        taken.append(one)
+    return taken
+
+
+def _behind(first: list[ua.ReferenceDescription], rest: References) -> References:
+    """Return references with others before them."""
+    return _all_behind(first, rest) if isinstance(rest, AsyncIterator) else chain(first, rest)
+
+
+async def _all_behind(
+    first: list[ua.ReferenceDescription], rest: AsyncIterator[ua.ReferenceDescription]
+) -> AsyncIterator[ua.ReferenceDescription]:
+    for one in first:
+        yield one
+    async for one in rest:
+        yield one
 
 
 def _no_room() -> ua.BrowseResult:

@@ -89,7 +89,8 @@ class Space(Protocol):
     ) -> list[ua.BrowseResult]:
         """Return all references of each node: the server itself cuts them into pieces of the size asked for.
 
-        `References` may be an iterator, of which the server takes later what it has not been asked for yet.
+        `References` may be an iterator, or an asynchronous one, of which the server takes later what it has not been
+        asked for yet.
         """
         ...
 

@@ -17,7 +17,10 @@ ADAPTERS = {
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
 PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock
-SHARED = {f"protocols.{name}" for name in ("contract", "handover", "hub", "journal", "listening", "storage")} | PURE
+SHARED = {
+    f"protocols.{name}"
+    for name in ("contract", "frames", "handover", "journal", "hub", "linking", "listening", "peers", "storage")
+} | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
 SHELL = {"doors", "layer", "server", "shell", "tls"}

@@ -66,10 +66,16 @@ class Other:
         self.looper = Looper("other")
         self.looper.start()
         dial = partial(unix.connect, folder, NAME, socket.SOCK_STREAM, 0)
-        self.part = OtherPart(dial, {"changed": lambda *what: self.pushed.append(what)}, self.connected)
+        self.ends = 0
+        changed = lambda *what: self.pushed.append(what)  # noqa: E731
+        self.part = OtherPart(dial, {"changed": changed}, self.connected, self.disconnected)
 
     def connected(self) -> None:
         self.part.tell("subscribe", "plant/#")
+
+    def disconnected(self) -> None:
+        assert not self.part.is_connected
+        self.ends += 1
 
     def start(self) -> None:
         self.looper.run(self.on_loop(self.part.start), 5)
@@ -209,6 +215,7 @@ def test_a_question_whose_part_goes_away_or_takes_too_long_is_given_up(main, oth
             other.ask("double", 1)
     assert not other.part._asked
     wait_until(lambda: other.part.is_connected)
+    assert other.ends == 1
     assert other.ask("double", 4) == 8
 
 

@@ -70,7 +70,9 @@ class Face:
         """Create a node with a first value.  Raises Refused or Unreadable."""
         first = ua.DataValue(text.parse(data_type, value))
         folder = self._nodes.adopt(integration_id, username)
-        return describe(self._nodes.create(folder, name, first, self._clock()))
+        node = self._nodes.create(folder, name, first, self._clock())
+        self._nodes.outside.wrote(node, 0)
+        return describe(node)
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
         """Return what pages may ask, by name; see `protocols.contract.Server`."""

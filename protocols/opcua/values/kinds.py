@@ -29,8 +29,8 @@ _INTEGERS = {
     Type.Int64: (-(2**63), 2**63 - 1),
     Type.UInt64: (0, 2**64 - 1),
 }
-_FLOATS = frozenset({Type.Float, Type.Double})
-NUMBERS = _FLOATS | frozenset(_INTEGERS)
+FLOATS = frozenset({Type.Float, Type.Double})
+NUMBERS = FLOATS | frozenset(_INTEGERS)
 
 # Of scalars that always take the same room, as on the wire; all others are measured.
 FIXED = {
@@ -175,6 +175,12 @@ def _each(value: Any, convert: Callable[[Any], Any]) -> Any:
     if isinstance(value, list | tuple):
         return [_each(one, convert) for one in value]
     return None if value is None else convert(value)
+
+
+def convert(value: float, wanted: ua.VariantType) -> float:
+    """Return a number as one of another type; raise Refused if it does not fit."""
+    number: float = _converter(wanted)(value)
+    return number
 
 
 def _converter(wanted: ua.VariantType) -> Callable[[Any], Any]:

@@ -41,6 +41,34 @@ class Keeping(Protocol):
         ...
 
 
+class Outside(Protocol):
+    """Whatever integrations' nodes are told to beyond this server: each is also a topic."""
+
+    def opened(self, username: str) -> None:
+        """An integration of this name has a folder from now on."""
+        ...
+
+    def closed(self, username: str) -> None:
+        """No integration of this name has a folder any more."""
+        ...
+
+    def wrote(self, node: Node, integration_id: int) -> None:
+        """This integration, or with 0 an account, has written a node's value."""
+        ...
+
+
+class NoOutside:
+    """There is nothing beyond."""
+
+    def opened(self, username: str) -> None:
+        """Tell nobody."""
+
+    closed = opened
+
+    def wrote(self, node: Node, integration_id: int) -> None:
+        """Tell nobody."""
+
+
 class Nodes:
     """The folders of all integrations, and the rules for what is in them."""
 
@@ -54,6 +82,7 @@ class Nodes:
         self.ring_bytes = 0
         self.crowds = Crowds(limits.queue, limits.queue_bytes)
         self._keeper = keeper
+        self.outside: Outside = NoOutside()
 
     # --- folders
 
@@ -61,13 +90,22 @@ class Nodes:
         """Return the folder of an integration; its username may be new."""
         folder = self.folders.get(integration_id)
         if folder is None:
-            folder = self.folders[integration_id] = Folder(integration_id, username)
+            folder = Folder(integration_id, username)
+            self._open(folder)
         elif folder.username != username:
-            if self.by_username.get(folder.escaped) is folder:
-                del self.by_username[folder.escaped]
+            self._close(folder)
             folder.rename(username)
-        self.by_username[folder.escaped] = folder
+            self._open(folder)
         return folder
+
+    def _open(self, folder: Folder) -> None:
+        self.folders[folder.integration_id] = self.by_username[folder.escaped] = folder
+        self.outside.opened(folder.username)
+
+    def _close(self, folder: Folder) -> None:
+        if self.by_username.get(folder.escaped) is folder:
+            del self.by_username[folder.escaped]
+            self.outside.closed(folder.username)
 
     def forget(self, integration_ids: Collection[int]) -> None:
         """Drop the folders of these integrations with all that is in them."""
@@ -77,8 +115,7 @@ class Nodes:
                 continue
             for node in list(folder.root.below()):
                 self._remove(node)
-            if self.by_username.get(folder.escaped) is folder:
-                del self.by_username[folder.escaped]
+            self._close(folder)
 
     def find(self, identifier: str) -> Node | None:
         """Return the node of a node id's identifier."""

@@ -45,12 +45,23 @@ def _read_one(
         raise Refused(ua.StatusCodes.BadHistoryOperationUnsupported)
     if not reader.may_read(node):
         raise Refused(ua.StatusCodes.BadUserAccessDenied)
+    return answer(node.ring, asked, params, limits, room)
+
+
+def answer(
+    ring: history.Ring | None,
+    asked: ua.HistoryReadValueId,
+    params: ua.HistoryReadParameters,
+    limits: ValueLimits,
+    room: int,
+) -> tuple[ua.HistoryReadResult, int]:
+    """Return what is asked for of a history that may be read, and how many bytes it has; raise Refused."""
     if params.TimestampsToReturn == ua.TimestampsToReturn.Neither:
         raise Refused(ua.StatusCodes.BadTimestampsToReturnInvalid)
-    question = _question(params.HistoryReadDetails, asked.ContinuationPoint, limits, room)
+    wanted = _question(params.HistoryReadDetails, asked.ContinuationPoint, limits, room)
     if params.ReleaseContinuationPoints:
         return ua.HistoryReadResult(), 0  # nothing is kept for them
-    found = history.select(node.ring, question)
+    found = history.select(ring, wanted)
     values = [ranges.shown(value, asked.IndexRange, params.TimestampsToReturn) for value in found.values]
     return ua.HistoryReadResult(ContinuationPoint=found.more, HistoryData=ua.HistoryData(values)), found.bytes
 

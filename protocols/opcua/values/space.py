@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asyncua import Server, ua
 
@@ -27,6 +27,9 @@ from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.nodes import GOOD, Nodes
 from protocols.opcua.values.reader import Reader
 from protocols.opcua.values.views import ROOT_NAME, Views
+
+if TYPE_CHECKING:
+    from protocols.opcua.subscription import Subscription
 
 _READERS = 10_000  # that are remembered
 
@@ -164,7 +167,8 @@ class ValueSpace:
             try:
                 if not _is_ours(asked.NodeId):
                     raise Refused(writing.why_not(self._server.iserver.aspace, asked.NodeId))
-                writing.write(self.nodes, reader, asked, now)
+                node = writing.write(self.nodes, reader, asked, now)
+                self.nodes.outside.wrote(node, caller.grant.integration_id)
                 answer.append(GOOD)
             except Refused as refused:
                 answer.append(ua.StatusCode(refused.code))
@@ -187,7 +191,9 @@ class ValueSpace:
                 others.append(asked)
                 continue
             try:
-                answer.append(writing.call(self.nodes, reader, asked, now))
+                node = writing.call(self.nodes, reader, asked, now)
+                self.nodes.outside.wrote(node, caller.grant.integration_id)
+                answer.append(ua.CallMethodResult(InputArgumentResults=[GOOD, GOOD]))
             except Refused as refused:
                 answer.append(ua.CallMethodResult(ua.StatusCode(refused.code)))
         if others:
@@ -252,6 +258,7 @@ class ValueSpace:
         for item in items:
             try:
                 node = management.add(self.nodes, reader, item, now)
+                self.nodes.outside.wrote(node, caller.grant.integration_id)
                 answer.append(ua.AddNodesResult(AddedNodeId=node.node_id))
             except Refused as refused:
                 answer.append(ua.AddNodesResult(ua.StatusCode(refused.code)))
@@ -288,11 +295,14 @@ class ValueSpace:
         if subscription is not None:
             items = subscription.monitored_item_srv
             if not isinstance(items, Items):
-                reader = Reader(self.nodes, caller.grant, caller.client_id)
-                items = Items(subscription, server.aspace, reader)
+                items = self.make_items(subscription, Reader(self.nodes, caller.grant, caller.client_id))
                 subscription.monitored_item_srv = items
             items.times = params.TimestampsToReturn
         return await go_on(params)
+
+    def make_items(self, subscription: Subscription, reader: Reader) -> Items:
+        """Return the service for the items of a subscription."""
+        return Items(subscription, self._server.iserver.aspace, reader)
 
     async def modify_monitored_items(
         self,

@@ -47,7 +47,7 @@ class Views:
         found = self._references(reader, asked.NodeId, asked)
         if found is None:
             return ua.BrowseResult(StatusCode=ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown))
-        return ua.BrowseResult(References=(one for one in found if _is_wanted(one, asked)))
+        return ua.BrowseResult(References=(one for one in found if is_wanted(one, asked)))
 
     def follow(self, reader: Reader, start: ua.NodeId, elements: list[ua.RelativePathElement]) -> ua.NodeId | None:
         """Return the node at the end of a path that leads downwards, if there is one for this reader."""
@@ -83,7 +83,7 @@ class Views:
     def _below(self, reader: Reader, start: ua.NodeId, element: ua.RelativePathElement) -> ua.NodeId | None:
         if element.TargetName.NamespaceIndex != naming.NAMESPACE:
             references = self._references(reader, start) or ()  # the names of the nodes in it are none of these
-            found = (one.NodeId for one in references if _is_on_path(one, element))
+            found = (one.NodeId for one in references if is_on_path(one, element))
             return next(found, None)
         if start == naming.ROOT:
             node = self._nodes.find(naming.escape(element.TargetName.Name or ""))
@@ -92,7 +92,7 @@ class Views:
             if parent is reader.folder.root and element.TargetName.Name == naming.METHOD:
                 return method.node_id(reader.folder)
             node = (parent.children or {}).get(element.TargetName.Name or "") if parent is not None else None
-        if node is None or not reader.may_see(node) or not _is_on_path(to_node(node), element):
+        if node is None or not reader.may_see(node) or not is_on_path(to_node(node), element):
             return None
         return node.node_id
 
@@ -116,7 +116,7 @@ def _type_to(node: Node) -> ua.NodeId:
 
 
 def _of_node(node: Node, reader: Reader, asked: ua.BrowseDescription | None) -> Found:
-    yield _to_type("BaseDataVariableType" if node.is_variable else "FolderType")
+    yield to_type("BaseDataVariableType" if node.is_variable else "FolderType")
     if node.parent is None:
         yield _to_root()
     else:
@@ -145,7 +145,7 @@ def _of_method(reader: Reader) -> Found:
 
 
 def _of_arguments(reader: Reader) -> Found:
-    yield _to_type("PropertyType")
+    yield to_type("PropertyType")
     yield _to_method(reader, HAS_PROPERTY, forward=False)
 
 
@@ -171,7 +171,7 @@ def _to_root() -> ua.ReferenceDescription:
     return ua.ReferenceDescription(ORGANIZES, False, naming.ROOT, ROOT_NAME, name, ua.NodeClass.Object, _FOLDER_TYPE)
 
 
-def _to_type(name: str) -> ua.ReferenceDescription:
+def to_type(name: str) -> ua.ReferenceDescription:
     is_object = name == "FolderType"
     return ua.ReferenceDescription(
         HAS_TYPE,
@@ -184,31 +184,31 @@ def _to_type(name: str) -> ua.ReferenceDescription:
     )
 
 
-def _is_wanted(reference: ua.ReferenceDescription, asked: ua.BrowseDescription) -> bool:
+def is_wanted(reference: ua.ReferenceDescription, asked: ua.BrowseDescription) -> bool:
     if asked.BrowseDirection != ua.BrowseDirection.Both:
         if reference.IsForward != (asked.BrowseDirection == ua.BrowseDirection.Forward):
             return False
     if asked.NodeClassMask and not asked.NodeClassMask & reference.NodeClass:
         return False
-    return _is_of_type(reference.ReferenceTypeId, asked.ReferenceTypeId, asked.IncludeSubtypes)
+    return is_of_type(reference.ReferenceTypeId, asked.ReferenceTypeId, asked.IncludeSubtypes)
 
 
 def _leads_to(child: Node, asked: ua.BrowseDescription) -> bool:
     """Tell whether the reference to a node will be wanted, before it is made, which costs ten times as much."""
     if asked.NodeClassMask and not asked.NodeClassMask & attributes.node_class(child):
         return False
-    return _is_of_type(_type_to(child), asked.ReferenceTypeId, asked.IncludeSubtypes)
+    return is_of_type(_type_to(child), asked.ReferenceTypeId, asked.IncludeSubtypes)
 
 
-def _is_on_path(reference: ua.ReferenceDescription, element: ua.RelativePathElement) -> bool:
+def is_on_path(reference: ua.ReferenceDescription, element: ua.RelativePathElement) -> bool:
     return (
         reference.IsForward
         and reference.BrowseName == element.TargetName
-        and _is_of_type(reference.ReferenceTypeId, element.ReferenceTypeId, element.IncludeSubtypes)
+        and is_of_type(reference.ReferenceTypeId, element.ReferenceTypeId, element.IncludeSubtypes)
     )
 
 
-def _is_of_type(found: ua.NodeId, wanted: ua.NodeId, with_subtypes: bool) -> bool:
+def is_of_type(found: ua.NodeId, wanted: ua.NodeId, with_subtypes: bool) -> bool:
     if wanted.is_null() or wanted == found:
         return True
     return with_subtypes and wanted.NamespaceIndex == 0 and wanted.Identifier in _SUPERTYPES.get(found, ())

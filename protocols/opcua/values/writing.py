@@ -16,8 +16,8 @@ from protocols.opcua.values.tree import Node
 _CURRENT_WRITE = 1 << ua.AccessLevel.CurrentWrite
 
 
-def write(nodes: Nodes, reader: Reader, asked: ua.WriteValue, now: datetime) -> None:
-    """Write a value; a node of the reader's own that is missing is created.  Raise Refused."""
+def write(nodes: Nodes, reader: Reader, asked: ua.WriteValue, now: datetime) -> Node:
+    """Write a value, and return where; a node of the reader's own that is missing is created.  Raise Refused."""
     if asked.NodeId.Identifier.endswith("/"):
         raise Refused(ua.StatusCodes.BadNodeIdInvalid, "a level of a name is empty")
     folder, name = reader.place(asked.NodeId.Identifier)
@@ -31,10 +31,10 @@ def write(nodes: Nodes, reader: Reader, asked: ua.WriteValue, now: datetime) -> 
         raise Refused(ua.StatusCodes.BadWriteNotSupported)
     if node is not None:
         nodes.write(node, asked.Value, now)
-    elif not name or naming.is_reserved(name):
+        return node
+    if not name or naming.is_reserved(name):
         raise Refused(ua.StatusCodes.BadNotWritable)
-    else:
-        nodes.publish(reader.folder, name, asked.Value, now)
+    return nodes.publish(reader.folder, name, asked.Value, now)
 
 
 def _foreign(reader: Reader, identifier: str) -> Node:
@@ -58,8 +58,8 @@ def why_not(aspace: AddressSpace, node_id: ua.NodeId) -> int:
     return int(ua.StatusCodes.BadUserAccessDenied)
 
 
-def call(nodes: Nodes, reader: Reader, asked: ua.CallMethodRequest, now: datetime) -> ua.CallMethodResult:
-    """Call `publish`; raise Refused."""
+def call(nodes: Nodes, reader: Reader, asked: ua.CallMethodRequest, now: datetime) -> Node:
+    """Call `publish`, and return where it has written; raise Refused."""
     if management.find(reader, asked.ObjectId) is not reader.folder.root:
         raise Refused(ua.StatusCodes.BadNodeIdUnknown)
     if not isinstance(asked.MethodId.Identifier, str) or reader.place(asked.MethodId.Identifier) != (
@@ -68,5 +68,4 @@ def call(nodes: Nodes, reader: Reader, asked: ua.CallMethodRequest, now: datetim
     ):
         raise Refused(ua.StatusCodes.BadMethodInvalid)
     name, value = method.read_arguments(asked.InputArguments)
-    nodes.publish(reader.folder, name, value, now)
-    return ua.CallMethodResult(InputArgumentResults=[GOOD, GOOD])
+    return nodes.publish(reader.folder, name, value, now)
