@@ -49,6 +49,11 @@ class RabbitMq(Product):
         return self._server.name.rpartition("-")[2]
 
     @property
+    def pids(self) -> list[int]:
+        """Return Erlang's process, which does everything; its helpers come and go, so that nobody can watch them."""
+        return [self.process.pid]
+
+    @property
     def _server(self) -> Path:
         return next((self._root / "usr/lib/rabbitmq/lib").iterdir())
 
