@@ -211,6 +211,7 @@ def parts(client: Wire, size: int) -> bytes:
 
 def waiting(running, seconds: float = 20.0) -> Wire:
     """Return a client whose login waits for its answer."""
+    running.door.logins.clear()  # those of clients that are in already
     running.door.waits["wait"] = [Wait(seconds)]
     client = running.wire().open().create_session()
     client.send(client.packed(client.activation(client.sealed("wait", "right"))))
