@@ -24,7 +24,7 @@ class Limits:
     filters: int = 100  # of one stream
     batch: int = 1_000  # messages published by one request
     page: int = 1_000  # values in one answer
-    answer_bytes: int = 8 * MIB  # of the values in one answer; there is always one
+    answer_bytes: int = MIB  # of the values in one answer; there is always one
     longest_poll: float = 300.0
     ticket: float = 10.0  # from a checked request to its socket
     tickets: int = 10_000  # that are not used yet

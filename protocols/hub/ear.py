@@ -28,10 +28,14 @@ def row(message: Message) -> Row:
 
 
 class Ear:
-    """A listener at the other end of a link.  What it has published itself comes back with the number it gave that."""
+    """A listener at the other end of a link.
+
+    What it has published itself, and marked, is told to it only where it listens to that very topic: with its mark.
+    """
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self.single: set[str] = set()  # the topics that it listens to by their names
         self._own: deque[tuple[int, int]] = deque(maxlen=_OWN)
         self._waiting: dict[str, deque[Row]] = {}
         self._bytes = 0
@@ -61,10 +65,13 @@ class Ear:
         return own.popleft()[1] if own and own[0][0] == number else 0
 
     def _keep(self, message: Message) -> None:
+        mark = self._mark(message.number)
+        if mark and message.topic not in self.single:
+            return
         queue = self._waiting.get(message.topic)
         if queue is None:
             queue = self._waiting[message.topic] = deque()
-        queue.append([*row(message), self._mark(message.number), False])
+        queue.append([*row(message), mark, False])
         self._bytes += _cost(queue[-1])
         if len(queue) > _QUEUE:
             self._drop(queue)

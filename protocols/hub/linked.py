@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from protocols.contract import Link
 from protocols.hub.ear import Ear, Row, row
 from protocols.hub.hub import Hub
+from protocols.hub.listening import is_exact
 from protocols.hub.messages import MayRead, Message
 from protocols.topics import matches, name_fault
 
@@ -44,20 +45,27 @@ class LinkedHub:
             link.on_close(lambda: self._hub.unlisten(self._ears.pop(link)))
         return ear
 
-    def _publish(self, link: Link, messages: list[tuple[str, bytes, int, int]]) -> None:
-        """Publish (topic, payload, integration, mark) in their order; with the mark they come back, if it listens."""
+    def _publish(self, link: Link, messages: list[tuple[str, bytes, int, int]]) -> list[int]:
+        """Publish (topic, payload, integration, mark) in their order; return their numbers, 0 of what is no topic."""
         ear = self._ear(link)
+        numbers = []
         for topic, payload, integration_id, mark in messages:
-            if not is_publishable(topic):
-                continue
-            published = self._hub.publish(topic, payload, qos=1, integration_id=integration_id)
-            ear.said(published.number, mark)
+            number = 0
+            if is_publishable(topic):
+                number = self._hub.publish(topic, payload, qos=1, integration_id=integration_id).number
+                ear.said(number, mark)
+            numbers.append(number)
+        return numbers
 
     def _listen(self, link: Link, filters: list[str]) -> None:
-        self._hub.listen(filters, self._ear(link), _anything)
+        ear = self._ear(link)
+        ear.single.update(filter(is_exact, filters))
+        self._hub.listen(filters, ear, _anything)
 
     def _unlisten(self, link: Link, filters: list[str]) -> None:
-        self._hub.unlisten(self._ear(link), filters)
+        ear = self._ear(link)
+        ear.single.difference_update(filters)
+        self._hub.unlisten(ear, filters)
 
     def _took(self, link: Link, cost: int) -> None:
         self._ear(link).took(cost)

@@ -22,17 +22,19 @@ from protocols.opcua.values.tree import Folder, Node
 
 _BAD = 0x80000000
 _LARGEST = 65_535  # bytes of a topic
+_REMEMBERED = 10_000  # topics
 
 
 class _Pending:
-    """A value that was written here and has not come back from the hub."""
+    """A value that was written here, and of which the hub has not said yet when it came."""
 
-    __slots__ = ("mark", "overtaken", "value")
+    __slots__ = ("mark", "number", "overtaken", "value")
 
     def __init__(self, mark: int, value: ua.DataValue) -> None:
         self.mark = mark
         self.value = value
         self.overtaken: ua.DataValue | None = None  # by which the node's value was replaced since
+        self.number = 0  # of the message with that
 
 
 class Folders:
@@ -48,6 +50,7 @@ class Folders:
         self._is_new = is_new
         self._marks = itertools.count(1)
         self._pending: dict[str, _Pending] = {}
+        self._numbers: dict[str, int] = {}  # of the last message by which a topic was written here
 
     def connected(self) -> None:
         """What was written is sent again by itself, and what others have published is caught up with."""
@@ -97,17 +100,29 @@ class Folders:
 
     def heard(self, told: Told) -> None:
         """Write a message to its node, which is created if it is missing; what comes back is there already."""
-        place = self.place(told.topic)
+        place = self.place(told.topic) if not told.mark else None
         if place is None:
             return
-        pending = self._pending.get(told.topic)
-        if not told.mark:
-            written = self._write(*place, told)
-            if pending is not None:
-                pending.overtaken = written
-        elif pending is not None and pending.mark == told.mark:
-            del self._pending[told.topic]
-            self._restore(*place, pending)
+        folder, name = place
+        before = node.value if (node := folder.nodes.get(name)) is not None else None
+        written = self._write(folder, name, told)
+        if (pending := self._pending.get(told.topic)) is not None:
+            pending.overtaken, pending.number = written, told.number
+        elif before is not None and told.number < self._numbers.get(told.topic, 0):
+            self._restore(folder, name, before, written)
+
+    def published(self, message: Outgoing, number: int) -> None:
+        """Note when the hub had a value: what came before it there does not stay in the node."""
+        if len(self._numbers) >= _REMEMBERED:
+            self._numbers.clear()
+        self._numbers[message.topic] = number
+        pending = self._pending.get(message.topic)
+        if pending is None or pending.mark != message.mark:
+            return
+        del self._pending[message.topic]
+        place = self.place(message.topic)
+        if place is not None and pending.number < number:
+            self._restore(*place, pending.value, pending.overtaken)
 
     def caught_up(self, told: Told, since: float) -> None:
         """Bring a node and the value of its topic together, of which nobody told: the later one holds.
@@ -130,11 +145,10 @@ class Folders:
         elif told.time < written.timestamp():  # it was written when there was no hub, before a restart
             self.wrote(node, node.folder.integration_id)
 
-    def _restore(self, folder: Folder, name: str, pending: _Pending) -> None:
+    def _restore(self, folder: Folder, name: str, value: ua.DataValue, overtaken: ua.DataValue | None) -> None:
         """Write one's own value again where a message has overtaken it that came before it in the hub."""
         node = folder.nodes.get(name)
-        if node is not None and pending.overtaken is not None and node.value is pending.overtaken:
-            value = pending.value
+        if node is not None and overtaken is not None and node.value is overtaken:
             again = ua.DataValue(value.Value, value.StatusCode, value.SourceTimestamp)
             self._put(folder, name, node, again)
 

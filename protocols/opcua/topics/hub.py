@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from protocols.linking import Away, Dial, OtherPart
@@ -28,7 +28,7 @@ class Told(NamedTuple):
     payload: bytes | None  # None if it is too large to be told
     deletes: bool
     time: float  # seconds since 1970
-    mark: int = 0  # if one's own comes back
+    mark: int = 0  # if one's own comes back, to who monitors its topic
     is_after_lost: bool = False  # others were dropped before it
 
 
@@ -58,6 +58,7 @@ class HubLink:
         self._outbox = Outbox()
         self._wanted = asyncio.Event()  # something is in the outbox, and there is a hub
         self._sender: asyncio.Task[None] | None = None
+        self._published: Callable[[Outgoing, int], object]
         self._dropped = 0
         self._silent_until = 0.0  # by the loop's time
 
@@ -65,9 +66,10 @@ class HubLink:
     def is_connected(self) -> bool:
         return self._part.is_connected
 
-    def start(self, *followers: Follower) -> None:
-        """Connect, and stay connected."""
+    def start(self, *followers: Follower, published: Callable[[Outgoing, int], object]) -> None:
+        """Connect, and stay connected; `published` is called with what has left the outbox, and its number."""
         self._followers += followers
+        self._published = published
         self._part.start()
         self._sender = asyncio.get_running_loop().create_task(self._send())
 
@@ -144,11 +146,13 @@ class HubLink:
                 self._wanted.clear()
                 continue
             try:
-                await self._part.ask("hub_publish", batch)
+                numbers: Any = await self._part.ask("hub_publish", batch)
             except Away:
                 await asyncio.sleep(_PAUSE)
                 continue
             self._outbox.arrived(batch)
+            for message, number in zip(batch, numbers, strict=True):
+                self._published(message, number)
             self._report()
 
     def _report(self) -> None:

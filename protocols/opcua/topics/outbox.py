@@ -17,7 +17,7 @@ class Outgoing(NamedTuple):
     topic: str
     payload: bytes
     integration_id: int
-    mark: int  # with which it comes back
+    mark: int  # by which it is known when it comes back, and when it has arrived
 
     @property
     def cost(self) -> int:

@@ -53,7 +53,7 @@ class TopicSpace(ValueSpace):
         if index != naming.NAMESPACE:
             raise RuntimeError(f"namespace {naming.NAMESPACE_URI} has the index {index}, not {naming.NAMESPACE}")
         await server.nodes.objects.add_folder(naming.ROOT, naming.ROOT_NAME)
-        self._hub.start(self._folders, self._watches, self._catching)
+        self._hub.start(self._folders, self._watches, self._catching, published=self._folders.published)
         self._catching.start(self._folders.caught_up)
 
     async def stop(self) -> None:

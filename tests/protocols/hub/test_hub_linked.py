@@ -69,14 +69,21 @@ def test_a_link_is_told_what_it_listens_to_in_order(bed):
     assert bed.link.told[3:] == [("plant/speed", b"6")]
 
 
-def test_what_a_link_publishes_comes_back_with_its_mark_among_others(bed):
-    bed.ask("listen", ["a/#"])
-    bed.ask("publish", [["a/x", b"1", 7, 41], ["elsewhere", b"2", 7, 42]])
+def test_what_a_link_publishes_comes_back_with_its_mark_where_it_listens_to_that_topic(bed):
+    bed.ask("listen", ["a/#", "a/x"])
+    numbers = bed.ask(
+        "publish", [["a/x", b"1", 7, 41], ["elsewhere", b"2", 7, 42], ["a/y", b"9", 7, 44], ["+", b"", 7, 45]]
+    )
+    assert 0 < numbers[0] < numbers[1] < numbers[2] and numbers[3] == 0
     bed.hub.publish("a/x", b"3")
     bed.ask("publish", [["a/x", b"4", 7, 43]])
     bed.end_turn()
     ((rows, _),) = bed.link.pushed
     assert [(row[2], row[5]) for row in rows] == [(b"1", 41), (b"3", 0), (b"4", 43)]
+    bed.ask("unlisten", ["a/x"])
+    bed.ask("publish", [["a/x", b"5", 7, 46], ["a/x", b"6", 7, 0]])
+    bed.end_turn()
+    assert bed.link.told[3:] == [("a/x", b"6")], "but what it has not marked"
     assert bed.hub.get("a/x").integration_id == 7
     assert bed.hub.get("elsewhere").payload == b"2"
 

@@ -66,9 +66,13 @@ class Bed:
         self.folders.wrote(node, 1)
         return self.hub.sent[-1]
 
-    def comes(self, payload: bytes, mark: int = 0) -> None:
+    def comes(self, payload: bytes, number: int = 0) -> None:
         self.number += 1
-        self.folders.heard(Told(self.number, "ada/x", payload, False, NOW.timestamp(), mark))
+        self.folders.heard(Told(number or self.number, "ada/x", payload, False, NOW.timestamp()))
+
+    def arrives(self, message: Outgoing) -> None:
+        self.number += 1
+        self.folders.published(message, self.number)
 
     @property
     def value(self) -> Any:
@@ -85,15 +89,37 @@ def test_a_message_that_the_hub_had_before_a_write_is_told_and_the_write_stays(b
     bed.watch()
     bed.comes(b"2.0")
     assert bed.value == 2.0
-    bed.comes(mine.payload, mine.mark)
+    bed.arrives(mine)
     assert bed.value == 1.0
     assert bed.told == [2.0, 1.0]
     assert not bed.folders._pending
 
 
+def test_a_message_that_is_heard_of_late_is_told_and_the_write_stays(bed):
+    bed.number = 5
+    bed.arrives(bed.write(1.0))
+    bed.watch()
+    bed.comes(b"2.0", number=3)
+    assert (bed.value, bed.told) == (1.0, [2.0, 1.0])
+
+
+def test_a_message_that_overtook_a_write_and_came_later_stays(bed):
+    mine = bed.write(1.0)
+    bed.comes(b"2.0", number=9)
+    bed.arrives(mine)
+    assert bed.value == 2.0
+
+
+def test_what_comes_back_of_a_write_is_not_written_again(bed):
+    mine = bed.write(1.0)
+    writes = bed.ada.nodes["x"].writes
+    bed.folders.heard(Told(1, "ada/x", mine.payload, False, NOW.timestamp(), mine.mark))
+    assert bed.ada.nodes["x"].writes == writes
+
+
 def test_a_message_that_the_hub_had_after_a_write_stays(bed):
     mine = bed.write(1.0)
-    bed.comes(mine.payload, mine.mark)
+    bed.arrives(mine)
     bed.comes(b"2.0")
     assert bed.value == 2.0
     assert len(bed.hub.sent) == 1
@@ -104,8 +130,8 @@ def test_a_later_write_is_not_undone_by_what_comes_back_of_an_earlier_one(bed):
     bed.comes(b"2.0")
     second = bed.write(3.0)
     bed.watch()
-    bed.comes(first.payload, first.mark)
-    bed.comes(second.payload, second.mark)
+    bed.arrives(first)
+    bed.arrives(second)
     assert bed.value == 3.0
     assert bed.told == []
 
@@ -120,12 +146,12 @@ def test_values_of_before_are_caught_up_with_where_they_are_newer_and_other(bed)
     late, early = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
     catch_up("ada/x", b"2.0", late, NOW)
     assert bed.value == 1.0, "what is to be published comes after it"
-    bed.comes(mine.payload, mine.mark)
+    bed.arrives(mine)
     catch_up("ada/x", b"1", early, NOW)
     assert bed.hub.sent == [mine]
     catch_up("ada/x", b"2.0", early, NOW)
     assert (bed.value, bed.hub.sent[1][:3]) == (1.0, ("ada/x", b"1.0", 1)), "it was not published before a restart"
-    bed.comes(b"1.0", bed.hub.sent[1].mark)
+    bed.arrives(bed.hub.sent[1])
     writes = bed.ada.nodes["x"].writes
     catch_up("ada/x", b"1.0", late, NOW)
     assert bed.ada.nodes["x"].writes == writes, "it has come back"
