@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import footprint, mqtt, opcua, pages, presence, processes, report, scale
+from benchmarks import footprint, http, mqtt, opcua, pages, presence, processes, report, scale
 from benchmarks.report import Table
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
     "mqtt": mqtt.measure,
     "opcua": opcua.measure,
+    "http": http.measure,
     "scale": scale.measure,
     "presence": presence.measure,
     "pages": pages.measure,

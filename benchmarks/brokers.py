@@ -2,57 +2,34 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import load, seed
-from benchmarks.load import LoadFailed
+from benchmarks import seed
 from benchmarks.peers.aedes import Aedes
 from benchmarks.peers.amqtt import Amqtt
 from benchmarks.peers.installed import NotInstalled
 from benchmarks.peers.mosquitto import Mosquitto
 from benchmarks.seed import Credential
-from benchmarks.stack import UNHAMPERED, Gatehouse, Product
+from benchmarks.stack import UNHAMPERED, Gatehouse
+from benchmarks.subject import Subject
 
 NAMES = (Gatehouse.name, Mosquitto.name, Aedes.name, Amqtt.name)
-PAUSE = 0.4  # seconds between two measurements, for a broker to put its house in order
 
 
 @dataclass(slots=True)
-class Broker:
+class Broker(Subject):
     """A running broker with its credentials; several only for Gatehouse, each of an integration of its own."""
 
-    product: Product
     credentials: list[Credential]
-    seen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return self.product.name
 
     @property
     def address(self) -> dict[str, Any]:
         """Return how the load reaches it."""
         user = self.credentials[0]
         return {"port": self.product.mqtt_port, "username": user.username, "password": user.password}
-
-    def run(self, what: str, job: str, options: Mapping[str, Any]) -> None:
-        """Run a job of the load against it, and keep the answer, or why there is none."""
-        time.sleep(PAUSE)
-        try:
-            answer = load.run(job, **self.address, pids=self.product.pids, **options)
-        except LoadFailed as error:
-            self.failed[what] = str(error)
-        else:
-            self.seen.setdefault(what, []).append(answer)
-
-    def values(self, what: str, name: str) -> list[float]:
-        """Return one value of a measurement, of each round."""
-        return [answer[name] for answer in self.seen.get(what, [])]
 
 
 @contextmanager

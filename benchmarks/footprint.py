@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import statistics
-import struct
 import time
 from collections.abc import Callable
 
@@ -34,7 +32,7 @@ def measure(*, quick: bool) -> list[Table]:
         gatehouse.browser().close()
         time.sleep(max(0.0, SETTLE - (time.monotonic() - started)))
         sizes = _sizes(gatehouse)
-        share = _share_of_a_core(gatehouse, watch)
+        share = processes.share_of_a_core(gatehouse.pids, watch)
     total = sum(sizes.values()) / MB
     table.add("Memory of all processes, idle", f"≤ {MEMORY_GOAL} MB", f"{total:.0f} MB", met(total <= MEMORY_GOAL))
     for what, seconds in (("From the very first start to ready", first), ("From the start to ready", ready)):
@@ -53,7 +51,7 @@ def _first_start() -> float:
     with Gatehouse() as gatehouse:
         gatehouse.stop()
         shutil.rmtree(gatehouse.settings.data_dir)
-        return _seconds(gatehouse, lambda: _answers(gatehouse), lambda: _acknowledges(gatehouse.opcua_port))
+        return _seconds(gatehouse, lambda: _answers(gatehouse), gatehouse.acknowledges)
 
 
 def _start(gatehouse: Gatehouse, probe: Credential) -> float:
@@ -63,7 +61,7 @@ def _start(gatehouse: Gatehouse, probe: Credential) -> float:
         gatehouse,
         lambda: _answers(gatehouse),
         lambda: gatehouse.accepts(probe.username, probe.password),
-        lambda: _acknowledges(gatehouse.opcua_port),
+        gatehouse.acknowledges,
     )
 
 
@@ -83,18 +81,6 @@ def _answers(gatehouse: Gatehouse) -> bool:
         return False
 
 
-def _acknowledges(port: int) -> bool:
-    """Tell whether the OPC UA server answers Hello with Acknowledge (OPC 10000-6, section 7.1.2)."""
-    url = f"opc.tcp://{HOST}:{port}".encode()
-    hello = struct.pack("<4sI5Ii", b"HELF", 32 + len(url), 0, 65_536, 65_536, 0, 0, len(url)) + url
-    try:
-        with socket.create_connection((HOST, port), timeout=5) as connection:
-            connection.sendall(hello)
-            return connection.recv(4) == b"ACKF"
-    except OSError:
-        return False
-
-
 def _sizes(gatehouse: Gatehouse) -> dict[str, int]:
     """Return the proportional set size of each process, by what it is."""
     master = gatehouse.process.pid
@@ -108,11 +94,3 @@ def _sizes(gatehouse: Gatehouse) -> dict[str, int]:
                 sizes["keeper of OPC UA"] = processes.proportional_bytes(keeper)
                 sizes["OPC UA"] = sum(map(processes.proportional_bytes, processes.children(keeper)))
     return sizes
-
-
-def _share_of_a_core(gatehouse: Gatehouse, seconds: float) -> float:
-    """Return how much processor time all processes together use while nothing happens."""
-    pids = gatehouse.pids
-    before, start = processes.cpu_seconds(pids), time.monotonic()
-    time.sleep(seconds)
-    return (processes.cpu_seconds(pids) - before) / (time.monotonic() - start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -142,6 +143,17 @@ class Gatehouse(Product):
         try:
             with Browser(HOST, self.port) as browser:
                 return browser.get("/login").status == 200 and "is ready" in self.log()
+        except OSError:
+            return False
+
+    def acknowledges(self) -> bool:
+        """Tell whether the OPC UA server answers Hello with Acknowledge (OPC 10000-6, section 7.1.2)."""
+        url = f"opc.tcp://{HOST}:{self.opcua_port}".encode()
+        hello = struct.pack("<4sI5Ii", b"HELF", 32 + len(url), 0, 65_536, 65_536, 0, 0, len(url)) + url
+        try:
+            with socket.create_connection((HOST, self.opcua_port), timeout=5) as connection:
+                connection.sendall(hello)
+                return connection.recv(4) == b"ACKF"
         except OSError:
             return False
 

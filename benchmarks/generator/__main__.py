@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks import processes
 from benchmarks.generator.arrivals import connects
 from benchmarks.generator.clients import Job, LoadError
+from benchmarks.generator.http import changes, requests, streams
 from benchmarks.generator.pace import crowd, hold, round_trip
 from benchmarks.generator.throughput import offline, throughput
 
@@ -36,6 +37,11 @@ JOBS: dict[str, Callable[[Job], Awaitable[Job]]] = {
     "connects": connects,
     "hold": partial(hold, say=_say),
     "crowd": partial(crowd, say=_say),
+    "http_requests": requests.requests,
+    "http_pace": requests.pace,
+    "http_events": streams.events,
+    "http_streams": partial(streams.hold, say=_say),
+    "http_changes": partial(changes.change, say=_say),
 }
 
 

@@ -67,7 +67,7 @@ async def hold(job: Job, say: Say) -> Job:
     late = max(at - start - number / job["rate"] for number, at in enumerate(sent))
     pings = asyncio.create_task(_ping(clients, keep_alive)) if keep_alive else None
     say({"sent": sent, "late": late})
-    await _told_to_end()
+    await told_to_end()
     if pings is not None:
         pings.cancel()
     return {"lost": [client.lost_at for client in clients]}
@@ -95,9 +95,10 @@ async def crowd(job: Job, say: Say) -> Job:
         for start in range(0, len(filters), FILTERS_AT_ONCE):
             await client.subscribe(filters[start : start + FILTERS_AT_ONCE], 0)
     say({})
-    await _told_to_end()
+    await told_to_end()
     return {}
 
 
-async def _told_to_end() -> None:
+async def told_to_end() -> None:
+    """Wait for the line that ends a job."""
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)

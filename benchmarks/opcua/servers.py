@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import load, processes, seed
 from benchmarks.generator.opcua import wire
-from benchmarks.load import Load, LoadFailed
+from benchmarks.load import Load
 from benchmarks.peers.installed import NotInstalled
 from benchmarks.peers.node_opcua import NodeOpcUa
 from benchmarks.seed import Credential
-from benchmarks.stack import HOST, READY_WITHIN, Gatehouse, Product
+from benchmarks.stack import HOST, READY_WITHIN, Gatehouse
+from benchmarks.subject import Subject
 
 NAMES = (Gatehouse.name, NodeOpcUa.name)
 VARIABLES = 100
-PAUSE = 0.4  # seconds between two measurements, for a server to put its house in order
 
 
 @dataclass(slots=True)
-class Server:
+class Server(Subject):
     """A running server, and what was seen of it."""
 
-    product: Product
     credential: Credential
     port: int
     namespace: int  # of its variables
-    seen: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return self.product.name
 
     @property
     def address(self) -> dict[str, Any]:
@@ -62,23 +54,9 @@ class Server:
         """Return the proportional set size of all its processes."""
         return sum(processes.proportional_bytes(pid) for pid in self.product.pids)
 
-    def run(self, what: str, job: str, options: Mapping[str, Any]) -> None:
-        """Run a job of the load against it, and keep the answer, or why there is none."""
-        time.sleep(PAUSE)
-        try:
-            answer = load.run(job, **self.address, pids=self.product.pids, **options)
-        except LoadFailed as error:
-            self.failed[what] = str(error)
-        else:
-            self.seen.setdefault(what, []).append(answer)
-
     def start(self, job: str, **options: Any) -> Load:
         """Start a job that goes on until it is told to end."""
         return Load(job, **self.address, pids=self.product.pids, **options)
-
-    def values(self, what: str, name: str) -> list[float]:
-        """Return one value of a measurement, of each round."""
-        return [answer[name] for answer in self.seen.get(what, [])]
 
 
 @contextmanager

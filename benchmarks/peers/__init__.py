@@ -1,1 +1,1 @@
-"""The brokers that Gatehouse is measured beside: Mosquitto, aedes and amqtt."""
+"""What Gatehouse is measured beside: Mosquitto, aedes, amqtt, node-opcua-server and RabbitMQ."""

@@ -1,4 +1,4 @@
-"""Peers that come from a package registry: installed once into a folder that git ignores."""
+"""Peers that come from a package registry or from Debian: installed once into a folder that git ignores."""
 
 from __future__ import annotations
 
@@ -43,6 +43,22 @@ def node_program(script: Path) -> list[str]:
         _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
 
     return [node, str(_folder(script.stem, sources, install) / script.name)]
+
+
+def debian_packages(packages: Path) -> Path:
+    """Return the folder that these Debian packages are unpacked into: nothing is installed, no service is started."""
+    apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg")
+    if apt is None or dpkg is None:
+        raise NotInstalled("there is no apt-get")
+
+    def install(folder: Path) -> None:
+        folder.mkdir()
+        _run([apt, "download", *packages.read_text().split()], folder)
+        for archive in folder.glob("*.deb"):
+            _run([dpkg, "-x", str(archive), str(folder)])
+            archive.unlink()
+
+    return _folder(packages.stem, [packages], install)
 
 
 def _folder(name: str, sources: list[Path], install: Callable[[Path], None]) -> Path:

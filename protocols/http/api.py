@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from protocols.contract import Refused
+from protocols.http.cursors import Cursors
 from protocols.http.door import Answer, Door
 from protocols.http.limits import Limits
 from protocols.http.messages import Row, Rows, bounded, checked, checked_filter, newest, outgoing, page
@@ -38,6 +39,7 @@ class Api:
         self._tally = tally
         self._limits = limits
         self._now = now
+        self._cursors = Cursors()
 
     def actions(self) -> dict[str, Callable[..., Answer]]:
         """Return the actions by name; the caller comes first of their arguments."""
@@ -81,8 +83,10 @@ class Api:
 
     def values(self, period: Period, prefix: str, limit: int, cursor: str | None) -> dict[str, object]:
         """Return a page of the values that the caller may read."""
-        found = self._hub.values(prefix, cursor, bounded(limit, self._limits.page), period.may_read)
+        after = self._cursors.open(cursor)
+        found = self._hub.values(prefix, after, bounded(limit, self._limits.page), period.may_read)
         answer = page(self._rows, found.messages, found.cursor)
+        answer["cursor"] = self._cursors.seal(answer["cursor"])
         self._got(period, found.messages[: len(answer["values"])])
         return answer
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
+from sys import getsizeof
 from weakref import WeakValueDictionary
 
 from protocols.hub.index import Index, key
 from protocols.hub.limits import HubLimits
 from protocols.hub.messages import NUMBER, PAYLOAD, RETAIN, Fields, Listener, Message
 
-TOPIC_COST = 512  # bytes that a topic takes besides its value and twice its name, roughly
+TOPIC_COST = 1_024  # bytes that a topic takes besides its value and twice its name, roughly
 MESSAGE_COST = 192  # bytes that a message in the history takes besides its payload
 _SHARE = 64  # a topic may have this part of all history
 
@@ -20,6 +21,7 @@ class Entry:
 
     __slots__ = (
         "__weakref__",
+        "cost",
         "expires_at",
         "is_gone",
         "listeners",
@@ -34,6 +36,7 @@ class Entry:
 
     def __init__(self, topic: str, room: int) -> None:
         self.topic = topic
+        self.cost = TOPIC_COST + 2 * getsizeof(topic)  # bytes; a name with an emoji takes four for each character
         self.room = room  # how many messages of what was heard are still to be looked at; see `runs`
         self.messages: list[Fields] = []  # the newest last
         self.is_gone = False  # the newest message is no value: it has deleted it, has expired, or one was too large
@@ -63,7 +66,7 @@ class Entry:
     @property
     def size(self) -> int:
         """Return how many bytes the topic and its value take."""
-        return TOPIC_COST + 2 * len(self.topic) + len(self.messages[-1][PAYLOAD] if self.messages else b"")
+        return self.cost + len(self.messages[-1][PAYLOAD] if self.messages else b"")
 
 
 class Entries:

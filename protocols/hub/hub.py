@@ -83,9 +83,10 @@ class Hub(Intake):
 
     def delete(self, topic: str, *, integration_id: int = 0) -> bool:
         """Delete the value of a topic, and the broker's retained message; say whether there was a value."""
-        was_there = self.get(topic) is not None
+        if self.get(topic) is None:
+            return False
         self.publish(topic, b"", retain=True, integration_id=integration_id)
-        return was_there
+        return True
 
     def adopt(self, topic: str, payload: bytes, expires_in: float | None) -> None:
         """Take over what the broker has retained for a topic that has no value, or an older retained one."""
@@ -141,7 +142,7 @@ class Hub(Intake):
     def since(self, number: int, filters: Collection[str], limit: int) -> tuple[list[Message], bool]:
         """Return what came after a message on the topics of these filters, in order; and whether some of it is gone."""
         self._take_over()
-        return since(self._entries, number, filters, limit, self._limits.steps, self._clock())
+        return since(self._entries, number, filters, limit, self._limits.matches, self._clock())
 
     def usage(self) -> list[Usage]:
         """Return the limits."""

@@ -20,3 +20,4 @@ class HubLimits:
     waiting_bytes: int = 8 * MIB  # that were heard and are not looked at yet
     expiry_interval: float = 10.0  # seconds between two looks for values that have expired
     steps: int = 10_000  # topics that are looked at in one call
+    matches: int = 2_000  # of a topic against a filter in one call: about a microsecond each

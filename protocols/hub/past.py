@@ -13,11 +13,14 @@ from protocols.topics import matches
 def since(
     entries: Entries, number: int, filters: Collection[str], limit: int, steps: int, now: float
 ) -> tuple[list[Message], bool]:
-    """Return the last messages after one with this number, on the topics of some filters; and whether some are gone."""
+    """Return the last messages after one with this number, on the topics of some filters; and whether some are gone.
+
+    So many topics are held against filters at most, the most recently updated ones, as `steps` says.
+    """
     found: list[Fields] = []
     is_gone = number < entries.forgotten
     newest = entries.newest()
-    for entry in islice(newest, steps):
+    for entry in islice(newest, max(steps // max(len(filters), 1), 1)):
         if entry.newest <= number:
             break
         if any(matches(one, entry.topic) for one in filters):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from typing import Any
 
 import pytest
@@ -24,10 +25,10 @@ NAMES = {1: "ada", 2: "bob"}
 class Running:
     """The actions, on a hub of their own."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, of_hub: HubLimits | None = None, **limits: int) -> None:
         self.time = 1_000_000.0
         self.limits = Limits(**limits)
-        self.hub = Hub(HubLimits(), lambda: self.time)
+        self.hub = Hub(of_hub or HubLimits(), lambda: self.time)
         self.door, self.presence, self.tally = Door(), Recorder(), Tally()
         self.periods = Periods(self.presence, self.limits)
         self.tickets = Tickets(self.limits, lambda: "ticket")
@@ -182,6 +183,28 @@ def test_values_come_in_pages_by_topic(running) -> None:
     assert [row[1] for row in first["values"]] == ["a/0", "a/1", "a/2"]
     second = running.ok("values", "a/", 3, first["cursor"])
     assert [row[1] for row in second["values"]] == ["a/3", "a/4"] and second["cursor"] is None
+
+
+def test_a_cursor_tells_nothing_of_topics_that_may_not_be_read() -> None:
+    running = Running(HubLimits(steps=3))
+    running.ok("publish", [[f"open/secret-{number}", b"x", 0, False] for number in range(8)])
+    seen, cursor = [], None
+    while True:
+        found = running.ok("values", "", 100, cursor, username="bob")
+        assert found["values"] == []
+        if (cursor := found["cursor"]) is None:
+            break
+        seen.append(cursor)
+        padded = cursor + "=" * (-len(cursor) % 4)
+        assert "secret" not in cursor and b"secret" not in urlsafe_b64decode(padded)
+    assert len(seen) == 2 and len(set(seen)) == 2
+
+
+@pytest.mark.parametrize("cursor", ["open/secret-3", "%", "A" * 40, "\xe9"])
+def test_what_is_no_cursor_is_refused(running, cursor: str) -> None:
+    with pytest.raises(Refused) as refused:
+        running.ask("values", "", 100, cursor)
+    assert refused.value.field == "cursor"
 
 
 def test_an_answer_holds_so_many_bytes_and_one_value_at_least() -> None:

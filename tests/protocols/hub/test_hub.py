@@ -307,13 +307,25 @@ def test_since_says_when_more_came_than_was_looked_at() -> None:
 
 
 def test_since_looks_at_so_many_topics_at_most() -> None:
-    bed = Bed(steps=3)
+    bed = Bed(matches=3)
     number = bed.hub.number
     for topic in "abc":
         bed.run(topic, b"1").hub.settle()
     assert not bed.hub.since(number, ["a"], 9)[1]
     bed.run("d", b"1")
     assert bed.hub.since(number, ["a"], 9) == ([], True)
+    assert bed.hub.since(number, ["d"], 9)[1], "and fewer of them for more filters"
+    found, is_gone = bed.hub.since(number, ["c", "d", "e"], 9)
+    assert ([message.topic for message in found], is_gone) == (["d"], True)
+
+
+def test_deleting_what_is_not_there_publishes_nothing() -> None:
+    bed, ear = Bed(), Ear()
+    bed.hub.listen(["#"], ear, anything)
+    number = bed.hub.number
+    assert not bed.hub.delete("a")
+    bed.hub.settle()
+    assert (ear.messages, bed.hub.number, bed.hub.history("a", 9)) == ([], number, [])
 
 
 # --- what arrived is let go of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from sys import getsizeof
 from typing import Any
 
 from hypothesis import given, settings
@@ -60,7 +61,7 @@ class Model:
     @property
     def size(self) -> int:
         return sum(
-            TOPIC_COST + 2 * len(topic) + len(messages[-1][0] if messages else b"")
+            TOPIC_COST + 2 * getsizeof(topic) + len(messages[-1][0] if messages else b"")
             for topic, messages in self.kept.items()
         )
 
