@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from flask import request
 
 import payloads
 from payloads import JSON, NotJson
+from portal.api.callers import authenticate
 from portal.api.problems import Problem, header, pointer
 from portal.api.schemas import MOST
 from portal.hub import Outgoing
 
 PAYLOADS = ("value", "text", "base64")
 FIELDS = frozenset({"topic", "qos", "retain", *PAYLOADS})
+CHEAP = 4 * 1024  # bytes of a body that is read before it is known whose it is
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -24,10 +27,7 @@ def value() -> bytes:
     """Return the body of a request as a payload: with a JSON content type it has to be JSON."""
     body = _body()
     if _is_json():
-        try:
-            payloads.check(body)
-        except NotJson as error:
-            raise Problem(400, f"the body is no JSON: {error}", pointer()) from None
+        _read(payloads.check, body)
     return body
 
 
@@ -35,10 +35,7 @@ def messages() -> tuple[list[Outgoing], bool]:
     """Return the messages of a request, and whether they came in an array."""
     if not _is_json():
         raise Problem(415, f"the body has to be {JSON}", header("Content-Type"), headers={"Accept-Post": JSON})
-    try:
-        stated = payloads.parse(_body())
-    except NotJson as error:
-        raise Problem(400, f"the body is no JSON: {error}", pointer()) from None
+    stated = _read(payloads.parse, _body())
     if isinstance(stated, dict):
         return [_message(stated)], False
     if not isinstance(stated, list):
@@ -52,6 +49,15 @@ def _body() -> bytes:
     if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise Problem(415, "the body has to come without a content encoding", header("Content-Encoding"))
     return request.get_data(cache=False)
+
+
+def _read(read: Callable[[bytes], Any], body: bytes) -> Any:
+    if len(body) > CHEAP:
+        authenticate()
+    try:
+        return read(body)
+    except NotJson as error:
+        raise Problem(400, f"the body is no JSON: {error}", pointer()) from None
 
 
 def _is_json() -> bool:

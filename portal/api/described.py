@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import marshmallow as ma
 
 from payloads import BYTES, JSON
 from portal.api.blueprint import blueprint
+from portal.api.callers import View, insider
 from portal.api.problems import TYPE
 from portal.api.schemas import COMPONENTS, MOST, Json, ref
 
-View = TypeVar("View", bound=Callable[..., Any])
 Answers = Mapping[int, tuple[str, Json | None, Json | None]]  # by status: description, content, headers
 
 ALWAYS = (401, 503)  # what any operation may answer
@@ -89,7 +89,7 @@ def operation(
         described = blueprint.doc(operationId=view.__name__, **told)(view)
         if query is not None:
             described = blueprint.arguments(query, location="query")(described)
-        blueprint.add_url_rule(rule, view.__name__, described, methods=[method], **options)
+        blueprint.add_url_rule(rule, view.__name__, insider(described), methods=[method], **options)
         return view
 
     return decorate

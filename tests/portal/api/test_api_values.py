@@ -256,6 +256,13 @@ def test_values_are_listed_by_topic_in_pages(bed: Bed) -> None:
     assert pages(bed, "limit=1000")[0] == [*expected, "other"]
 
 
+def test_a_page_of_large_values_ends_earlier(bed: Bed) -> None:
+    for number in range(16):
+        bed.say(f"{number:02}", b'"%s"' % (b"x" * 600_000))
+    found, count = pages(bed, "limit=1000")
+    assert found == [f"{number:02}" for number in range(16)] and count > 1
+
+
 def test_a_listed_value_has_everything_that_is_known_of_it(bed: Bed) -> None:
     number = bed.say("a", b"1.50\n", retain=True)
     bed.say("b", b"\xff")
