@@ -177,8 +177,9 @@ class Folders:
 
 def _is_topic(text: str) -> bool:
     """Say whether a topic may be called, or begin, like this."""
-    is_plain = not text.startswith("$") and "+" not in text and "#" not in text and "\0" not in text
-    return is_plain and len(text.encode("utf-8", "surrogatepass")) <= _LARGEST
+    if text.startswith("$") or "+" in text or "#" in text or "\0" in text:
+        return False
+    return len(text) * 4 <= _LARGEST or len(text.encode("utf-8", "surrogatepass")) <= _LARGEST
 
 
 def _says(node: Node, told: Told) -> bool:

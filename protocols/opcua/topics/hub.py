@@ -16,6 +16,7 @@ _log = logging.getLogger("protocols.opcua")
 _FILTERS = 1_000  # of one question
 _PLACES = 50
 _PAUSE = 0.05  # seconds before something is tried again
+_GATHER = 0.002  # seconds between two batches, unless more is there than fits into one
 _ANSWER = 0.5  # seconds that a client waits at most: asyncua's ends its connection when nothing comes for one second
 _SILENCE = 1.0
 
@@ -154,6 +155,8 @@ class HubLink:
             for message, number in zip(batch, numbers, strict=True):
                 self._published(message, number)
             self._report()
+            if not self._outbox.fills_a_batch:
+                await asyncio.sleep(_GATHER)
 
     def _report(self) -> None:
         if dropped := self._outbox.dropped - self._dropped:

@@ -42,6 +42,11 @@ class Outbox:
         if len(self) > _MOST or self._bytes > _MOST_BYTES:
             self._shorten()
 
+    @property
+    def fills_a_batch(self) -> bool:
+        """Say whether there are more messages than go into one."""
+        return len(self._waiting) >= _BATCH
+
     def batch(self) -> list[Outgoing]:
         """Return the first messages; they stay."""
         found: list[Outgoing] = []

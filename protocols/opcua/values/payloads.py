@@ -10,6 +10,7 @@ import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from asyncua import ua
@@ -29,6 +30,8 @@ _UNREADABLE = (ValueError, TypeError, OverflowError, LookupError, RecursionError
 
 def dump(variant: ua.Variant) -> bytes:
     """Return a value as a payload: a ByteString as it is, anything else as JSON."""
+    if variant.VariantType is Type.Double and type(variant.Value) is float and isfinite(variant.Value):
+        return repr(variant.Value).encode("ascii")  # as json writes it, in a tenth of the time
     if variant.VariantType is Type.ByteString and not variant.is_array and variant.Value is not None:
         return bytes(variant.Value)
     return values.dump(_plain(variant.Value, _WRITERS.get(variant.VariantType, str)))
