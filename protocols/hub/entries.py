@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from sys import getsizeof
 from weakref import WeakValueDictionary
 
 from protocols.hub.index import Index, key
 from protocols.hub.limits import HubLimits
-from protocols.hub.messages import NUMBER, PAYLOAD, RETAIN, Fields, Listener, Message
+from protocols.hub.messages import NUMBER, PAYLOAD, RETAIN, WHO, Fields, Listener, Message
 
 TOPIC_COST = 1_024  # bytes that a topic takes besides its value and twice its name, roughly
 MESSAGE_COST = 192  # bytes that a message in the history takes besides its payload
@@ -210,14 +210,25 @@ class Entries:
         entry.past += size
         self.history_bytes += size
 
+    def forget(self, integration_ids: Collection[int]) -> None:
+        """Let go of the topics whose last message is one of these integrations'."""
+        for entry in [
+            one for one in self._entries.values() if one.messages and one.messages[-1][WHO] in integration_ids
+        ]:
+            del self._entries[entry.topic]
+            self._let_go(entry)
+
     def _evict(self, limit: str) -> None:
         _, entry = self._entries.popitem(last=False)
+        self.exceeded[limit] += 1
+        self._let_go(entry)
+
+    def _let_go(self, entry: Entry) -> None:
         self.index.remove(key(entry.topic))
         self.bytes -= entry.size
         self.history_bytes -= entry.past
         self._pasts.pop(entry, None)
         self._expiring.pop(entry, None)
-        self.exceeded[limit] += 1
         self.forgotten = max(self.forgotten, entry.newest)
         entry.messages, entry.past, entry.expires_at, entry.is_gone = [], 0, None, False
         entry.lost, entry.version = 0, -1

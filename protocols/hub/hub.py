@@ -88,6 +88,13 @@ class Hub(Intake):
         self.publish(topic, b"", retain=True, integration_id=integration_id)
         return True
 
+    def forget(self, integration_ids: Collection[int]) -> None:
+        """Let go of the values of integrations that are deleted: whoever gets their username begins without any."""
+        self._take_over()
+        self._entries.forget(integration_ids)
+        for entry in self._entries.take_evicted():
+            self._keeper.dropped(entry)
+
     def adopt(self, topic: str, payload: bytes, expires_in: float | None) -> None:
         """Take over what the broker has retained for a topic that has no value, or an older retained one."""
         value = self.get(topic)

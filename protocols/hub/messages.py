@@ -28,6 +28,7 @@ class Message(NamedTuple):
 Fields = tuple[int, str, bytes, bool, int, float]
 NUMBER: Final = 0
 PAYLOAD: Final = 2
+WHO: Final = 4
 RETAIN: Final = 3
 
 

@@ -85,6 +85,8 @@ class MqttServer:
         """Close every connection of these integrations now; `forget` also drops their sessions."""
         self.now()
         self._broker.sessions.disconnect(integration_ids, reason, forget=forget)
+        if forget:
+            self._hub.forget(set(integration_ids))
 
     def kick(self, connection_ids: Collection[str], reason: str) -> None:
         """Close these connections now, where they are still open."""

@@ -319,6 +319,17 @@ def test_since_looks_at_so_many_topics_at_most() -> None:
     assert ([message.topic for message in found], is_gone) == (["d"], True)
 
 
+def test_values_of_deleted_integrations_are_let_go_of() -> None:
+    bed = Bed().run("a", b"1", who=1).run("b", b"2", who=2).run("c", b"3", who=1).run("c", b"4", who=2)
+    bed.hub.forget({1})
+    assert [message.topic for message in bed.hub.values("", None, 9, anything).messages] == ["b", "c"]
+    assert bed.hub.get("a") is None and bed.hub.history("a", 9) == []
+    bed.run("a", b"5", who=3)
+    assert bed.hub.get("a").payload == b"5"
+    used = {one.name: one.used for one in bed.hub.usage()}
+    assert used["HUB_TOPICS"] == 3
+
+
 def test_deleting_what_is_not_there_publishes_nothing() -> None:
     bed, ear = Bed(), Ear()
     bed.hub.listen(["#"], ear, anything)
