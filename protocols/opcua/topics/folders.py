@@ -73,15 +73,15 @@ class Folders:
                 del self._pending[topic]
 
     def wrote(self, node: Node, integration_id: int) -> None:
-        """Publish a node's value, unless its status is bad, or its topic cannot be one."""
+        """Publish a node's value, unless its status is bad, or its topic cannot be one, or is another's."""
         topic = naming.topic(node.folder.username, node.name)
         value = node.value
         if value is None or value.StatusCode.value & _BAD or not _is_topic(topic):
             return
-        mark = 0
-        if self.place(topic) == (node.folder, node.name):  # else it comes back as another's
-            mark = next(self._marks)
-            self._pending[topic] = _Pending(mark, value)
+        if self.place(topic) != (node.folder, node.name):  # `b/c` of `a`, where there is `a/b`
+            return
+        mark = next(self._marks)
+        self._pending[topic] = _Pending(mark, value)
         self._hub.put(Outgoing(topic, payloads.dump(value.Value), integration_id, mark))
 
     # --- from the hub

@@ -163,8 +163,10 @@ def test_a_message_belongs_to_the_longest_username_that_its_topic_begins_with(ma
     assert short.value(short.own("a/b/c")) == "BadNodeIdUnknown"
     other.publish("a/x", b"2")
     wait_until(lambda: short.value(short.own("a/x")) == 2, 5)
-    short.own("a/b/c").write_value(3)  # a node of its own, whose topic is in another's folder
-    wait_until(lambda: long.value(long.own("a%2Fb/c")) == 3, 5)
+    short.own("a/b/c").write_value(3)  # a node of its own, whose topic is in another's folder, stays its own
+    short.own("a/x").write_value(4)
+    assert [other.next()[:2] for _ in range(3)] == [("a/b/c", b"1"), ("a/x", b"2"), ("a/x", b"4")]
+    assert long.value(long.own("a%2Fb/c")) == 1 and short.value(short.own("a/b/c")) == 3
 
 
 @pytest.mark.parametrize("name", ["publish", "publish/x", "", "x//y", "x/", "\x01", "x" * 2_000, "/".join("x" * 40)])
