@@ -6,8 +6,9 @@ They ask no permission for themselves, and say with each question what their cli
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
-from protocols.contract import Link
+from protocols.contract import Link, Refused
 from protocols.hub.ear import Ear, Row, row
 from protocols.hub.hub import Hub
 from protocols.hub.listening import is_exact
@@ -46,16 +47,24 @@ class LinkedHub:
         return ear
 
     def _publish(self, link: Link, messages: list[tuple[str, bytes, int, int]]) -> list[int]:
-        """Publish (topic, payload, integration, mark) in their order; return their numbers, 0 of what is no topic."""
+        """Publish (topic, payload, integration, mark) in their order; return their numbers.
+
+        That is 0 of what is no topic, or has to be stored and cannot be: what follows is published all the same.
+        """
         ear = self._ear(link)
         numbers = []
         for topic, payload, integration_id, mark in messages:
             number = 0
-            if is_publishable(topic):
-                number = self._hub.publish(topic, payload, qos=1, integration_id=integration_id).number
+            with suppress(Refused):
+                number = self._published(topic, payload, integration_id)
                 ear.said(number, mark)
             numbers.append(number)
         return numbers
+
+    def _published(self, topic: str, payload: bytes, integration_id: int) -> int:
+        if not is_publishable(topic):
+            raise Refused("this is no topic")
+        return self._hub.publish(topic, payload, qos=1, integration_id=integration_id).number
 
     def _listen(self, link: Link, filters: list[str]) -> None:
         ear = self._ear(link)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from protocols.contract import Refused
 from protocols.hub import ear, linked
 from protocols.hub.linked import LinkedHub, is_publishable
 from tests.protocols.hub.hub_bed import Bed
@@ -86,6 +87,18 @@ def test_what_a_link_publishes_comes_back_with_its_mark_where_it_listens_to_that
     assert bed.link.told[3:] == [("a/x", b"6")], "but what it has not marked"
     assert bed.hub.get("a/x").integration_id == 7
     assert bed.hub.get("elsewhere").payload == b"2"
+
+
+def test_what_the_broker_cannot_store_is_left_out_and_what_follows_is_published(bed):
+    def route(topic: str, *what: Any) -> None:
+        if topic == "full":
+            raise Refused("messages cannot be stored now")
+        bed.hub._hear_alone(topic, *what)
+
+    bed.hub.connect(route, lambda: None)
+    numbers = bed.ask("publish", [["a", b"1", 1, 41], ["full", b"2", 1, 42], ["b", b"3", 1, 43]])
+    assert numbers[0] and numbers[2] and not numbers[1]
+    assert [message.topic for message in bed.hub.values("", None, 9, lambda topic: True).messages] == ["a", "b"]
 
 
 def test_what_is_no_topic_is_left_out_and_the_others_are_published(bed):
