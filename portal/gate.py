@@ -49,6 +49,11 @@ class Gate:
         """Return the entry of this username, whatever its password."""
         return self._snapshot.named(username)
 
+    def has(self, username: str, type: str) -> bool:
+        """Tell whether there is an integration of this username and type."""
+        entry = self._snapshot.named(username)
+        return entry is not None and entry.type == type
+
     def username(self, integration_id: int) -> str:
         """Return the username of an integration; "" of one that is no more."""
         entry = self._snapshot.get(integration_id)

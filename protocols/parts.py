@@ -43,6 +43,7 @@ class Tools:
     certificate: certificate.Keeper | None
     switches: Mapping[str, bool]
     usernames: Callable[[int], str]  # by the integration; "" of one that is no more
+    has: Callable[[str, str], bool]  # whether there is an integration of a username and a type
 
 
 class Runs(Protocol):
@@ -160,7 +161,13 @@ def make_opcua(tools: Tools) -> Server:
         folder=settings.data_dir / "opcua",
         clock=clock.now,
         limits=_made(Limits, limits),
-        values=TopicSpace(settings.data_dir / "opcua.db", _made(ValueLimits, limits), clock.now, dial),
+        values=TopicSpace(
+            settings.data_dir / "opcua.db",
+            _made(ValueLimits, limits),
+            clock.now,
+            dial,
+            lambda username: tools.has(username, "opcua"),
+        ),
         hosts=["localhost", *addresses.of_machine()],
         switches=switches,
     )

@@ -148,7 +148,8 @@ class Runtime:
         entrance = Entrance(self._gate, self._guard, self._book)
         with db.connected():
             stand = switches.read(self._settings)
-        tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand, self._gate.username)
+        gate = self._gate
+        tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand, gate.username, gate.has)
         self._server = server = parts.MAKERS[self._part](tools)
         grants = {entry.id: grant(entry) for entry in self._gate.entries()}
         looper = self._servers.start(self._part, server, self._transports(), grants)

@@ -41,13 +41,22 @@ class Folders:
     """Takes values out of nodes, and brings others' into them."""
 
     def __init__(
-        self, nodes: Nodes, hub: HubLink, clock: Callable[[], datetime], is_new: Callable[[str], object]
+        self,
+        nodes: Nodes,
+        hub: HubLink,
+        clock: Callable[[], datetime],
+        is_new: Callable[[str], object],
+        exists: Callable[[str], bool],
     ) -> None:
-        """`is_new` is called with the username of each folder that begins to be listened to."""
+        """`is_new` is called with the username of each folder that begins to be listened to.
+
+        `exists` says whether there is an integration of a username: its folder begins with its first login.
+        """
         self._nodes = nodes
         self._hub = hub
         self._clock = clock
         self._is_new = is_new
+        self._exists = exists
         self._marks = itertools.count(1)
         self._pending: dict[str, _Pending] = {}
         self._numbers: dict[str, int] = {}  # of the last message by which a topic was written here
@@ -87,7 +96,7 @@ class Folders:
     # --- from the hub
 
     def place(self, topic: str) -> tuple[Folder, str] | None:
-        """Return the folder and the name of the node that a topic is."""
+        """Return the folder and the name of the node that a topic is; None where that folder has not begun."""
         end = len(topic)
         for _ in range(self._nodes.limits.name_levels):
             end = topic.rfind("/", 0, end)
@@ -96,6 +105,8 @@ class Folders:
             folder = self._nodes.by_username.get(naming.escape(topic[:end]))
             if folder is not None:
                 return folder, topic[end + 1 :]
+            if self._exists(topic[:end]):
+                return None
         return None
 
     def heard(self, told: Told) -> None:

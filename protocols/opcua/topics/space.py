@@ -35,13 +35,23 @@ _UNKNOWN = ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown)
 
 
 class TopicSpace(ValueSpace):
-    """What clients see and do in the address space; `dial` connects to the part that has the hub."""
+    """What clients see and do in the address space.
 
-    def __init__(self, path: Path | None, limits: ValueLimits, clock: Callable[[], datetime], dial: Dial) -> None:
+    `dial` connects to the part that has the hub; `exists` says whether there is an integration of a username.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        limits: ValueLimits,
+        clock: Callable[[], datetime],
+        dial: Dial,
+        exists: Callable[[str], bool],
+    ) -> None:
         super().__init__(path, limits, clock)
         self._hub = HubLink(dial)
         self._catching = CatchingUp(self.nodes, self._hub, clock)
-        self._folders = self.nodes.outside = Folders(self.nodes, self._hub, clock, self._catching.opened)
+        self._folders = self.nodes.outside = Folders(self.nodes, self._hub, clock, self._catching.opened, exists)
         self._watches = Watches(self._hub, self.nodes.crowds, clock)
         self._topics = Topics(self._hub, clock, limits)
         self._scopes: dict[tuple[int, str], Scope] = {}

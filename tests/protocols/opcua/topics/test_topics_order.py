@@ -42,9 +42,12 @@ class Bed:
         self.hub = Hub()
         self.now = NOW
         self.new: list[str] = []
+        self.existing: set[str] = set()
         self.nodes = make_nodes()
         hub: Any = self.hub
-        self.folders = self.nodes.outside = Folders(self.nodes, hub, lambda: self.now, self.new.append)
+        self.folders = self.nodes.outside = Folders(
+            self.nodes, hub, lambda: self.now, self.new.append, self.existing.__contains__
+        )
         self.ada = self.nodes.adopt(1, "ada")
         self.told: list[Any] = []
         self.number = 0
@@ -160,6 +163,16 @@ def test_values_of_before_are_caught_up_with_where_they_are_newer_and_other(bed)
     catch_up("ada/deleted", b"2.0", early, NOW)
     catch_up("ada/missed", b"2.0", late, NOW)
     assert set(bed.ada.nodes) == {"x", "missed"}
+
+
+def test_a_topic_of_an_integration_that_has_never_logged_in_is_nobody_elses(bed):
+    bed.write(1.0)
+    bed.existing.add("ada/b")
+    node = bed.nodes.publish(bed.ada, "b/c", ua.DataValue(ua.Variant(2.0)), NOW)
+    bed.folders.wrote(node, 1)
+    assert len(bed.hub.sent) == 1, "it is not published"
+    bed.folders.heard(Told(9, "ada/b/c", b"3.0", False, NOW.timestamp()))
+    assert node.value.Value.Value == 2.0
 
 
 def test_folders_whose_name_is_no_topic_are_left_alone(bed):

@@ -79,7 +79,7 @@ def dial(folder: Path) -> Callable[[], socket.socket]:
 
 
 def space(folder: Path, clock: Callable[[], Any], path: Path | None = None, **limits: Any) -> TopicSpace:
-    return TopicSpace(path, ValueLimits(**limits), clock, dial(folder))
+    return TopicSpace(path, ValueLimits(**limits), clock, dial(folder), lambda username: False)
 
 
 class Mqtt:
