@@ -10,6 +10,7 @@ from flask import Flask
 from portal import api, assets, cli, config, db, security, session, views
 from portal.config import SettingError, Settings
 from portal.credentials import Sealer, derive_key
+from portal.onboarding import cli as onboarding
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     views.init_app(app)
     api.init_app(app)
     cli.init_app(app)
+    onboarding.init_app(app)
     return app
 
 

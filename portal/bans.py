@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from portal import activity, clock, guard
 from portal.attempt import Pair, origin_of
 from portal.db import writing
-from portal.guard import ADDRESS, KNOWN_FOR, MAX_BANS, MAX_KNOWN, REMEMBERED, USERNAME, Guard
+from portal.guard import ADDRESS, BY_OPERATOR, KNOWN_FOR, MAX_BANS, MAX_KNOWN, REMEMBERED, USERNAME, Guard
 from portal.integrations import MAX_ID, Actor
 from portal.models import Ban, Integration, KnownLogin, Revision, tuples
 
@@ -88,6 +88,27 @@ def of_username(username: str, now: datetime) -> Ban | None:
     query = Ban.select().where(Ban.kind == USERNAME, Ban.name == username, Ban.until > now)
     found: Ban | None = query.first()
     return found
+
+
+def add(address: str, protocol: str, username: str, hours: int, actor: Actor) -> None:
+    """Ban an address because an operator says so; the username is the last one that came from it."""
+    now = clock.now()
+    until = now + timedelta(hours=hours)
+    values = {
+        "since": now,
+        "until": until,
+        "times": 1,
+        "failures": BY_OPERATOR,
+        "protocol": protocol,
+        "last_username": username,
+        "last_address": address,
+    }
+    with writing():
+        Revision.bump(BANS)
+        row = {"kind": ADDRESS, "name": origin_of(address), **values}
+        Ban.insert(**row).on_conflict(conflict_target=[Ban.kind, Ban.name], update=values).execute()
+        who = {"account": actor.name, "address": actor.address}
+        activity.record("ban.set", now, detail=f"address {row['name']} banned for {hours} hours", **who)
 
 
 def lift(ban_id: int, actor: Actor) -> Ban:

@@ -78,7 +78,7 @@ def add_integration(type: str, username: str | None, password: str | None, note:
     """Add an active integration, and print its credentials."""
     made = integrations.create(ACTOR, _sealer(), type, username=username, password=password, note=note)
     secret = _sealer().open(made.sealed_password)
-    _show(_row(made) | {"password": secret}, as_json, f"{made.username}\t{secret}")
+    show(_row(made) | {"password": secret}, as_json, f"{made.username}\t{secret}")
     if KINDS[type].door is None:
         click.echo(not_served(KINDS[type]), err=True)
 
@@ -87,7 +87,7 @@ def add_integration(type: str, username: str | None, password: str | None, note:
 def list_integrations(as_json: bool) -> None:
     """List all integrations."""
     rows = [listing.as_json(row) for row in listing.everything(clock.now())]
-    _list(rows, as_json, "username", "type", "active", "online", "last_login", "note")
+    show_list(rows, as_json, "username", "type", "active", "online", "last_login", "note")
 
 
 @command(integrations_group, "activate")
@@ -119,7 +119,7 @@ def permit(username: str, publish: tuple[str, ...], subscribe: tuple[str, ...], 
         f"{integration.username} may {verb} to {', '.join(filters) or nothing}"
         for verb, filters in (("publish", integration.publish_filters), ("subscribe", integration.subscribe_filters))
     ]
-    _show(_row(integration), as_json, "\n".join(lines))
+    show(_row(integration), as_json, "\n".join(lines))
 
 
 @command(integrations_group, "disconnect")
@@ -129,7 +129,7 @@ def disconnect(username: str, as_json: bool) -> None:
     integration = integrations.by_username(username)
     count = integrations.disconnect(integration.id, ACTOR)
     plural = "connection" if count == 1 else "connections"
-    _show({"username": integration.username, "disconnected": count}, as_json, f"{count} {plural} closed")
+    show({"username": integration.username, "disconnected": count}, as_json, f"{count} {plural} closed")
 
 
 @command(integrations_group, "delete")
@@ -137,7 +137,7 @@ def disconnect(username: str, as_json: bool) -> None:
 def delete(username: str, as_json: bool) -> None:
     """Delete an integration, and cut its connections."""
     gone = integrations.delete(integrations.by_username(username).id, ACTOR)
-    _show({"username": gone.username, "deleted": True}, as_json, f"{gone.username} is deleted")
+    show({"username": gone.username, "deleted": True}, as_json, f"{gone.username} is deleted")
 
 
 @command(integrations_group, "reveal")
@@ -146,7 +146,7 @@ def reveal(username: str, as_json: bool) -> None:
     """Print an integration's password; that it was shown is recorded."""
     integration = integrations.by_username(username)
     password = integrations.reveal(integration.id, ACTOR, _sealer())
-    _show(_row(integration) | {"password": password}, as_json, password)
+    show(_row(integration) | {"password": password}, as_json, password)
 
 
 @command(accounts_group, "add")
@@ -155,14 +155,14 @@ def reveal(username: str, as_json: bool) -> None:
 def add_account(email: str, password: str | None, as_json: bool) -> None:
     """Add an account that can log in to the portal."""
     account = accounts.create(ACTOR, email, _ask_password() if password is None else password)
-    _show(_account(account), as_json, f"{account.email} can log in")
+    show(_account(account), as_json, f"{account.email} can log in")
 
 
 @command(accounts_group, "list")
 def list_accounts(as_json: bool) -> None:
     """List all accounts."""
     rows = [_account(account) for account in Account.select().order_by(Account.email)]
-    _list(rows, as_json, "email", "last_login")
+    show_list(rows, as_json, "email", "last_login")
 
 
 @command(accounts_group, "set-password")
@@ -171,14 +171,14 @@ def list_accounts(as_json: bool) -> None:
 def set_password(email: str, password: str | None, as_json: bool) -> None:
     """Give an account another password, which logs it out everywhere."""
     email = accounts.set_password(ACTOR, email, _ask_password() if password is None else password)
-    _show({"email": email, "changed": True}, as_json, f"the password of {email} is changed")
+    show({"email": email, "changed": True}, as_json, f"the password of {email} is changed")
 
 
 @command(bans_group, "list")
 def list_bans(as_json: bool) -> None:
     """List the addresses and usernames that are refused for guessing."""
     rows = [bans.as_json(ban) for ban in bans.current(clock.now())]
-    _list(rows, as_json, "kind", "name", "protocol", "failures", "since", "until", "last_username", "last_address")
+    show_list(rows, as_json, "kind", "name", "protocol", "failures", "since", "until", "last_username", "last_address")
 
 
 @command(bans_group, "lift")
@@ -197,7 +197,7 @@ def _set_active(username: str, active: bool, as_json: bool) -> None:
     integration = integrations.by_username(username)
     integration = integrations.set_active(integration.id, active, ACTOR)
     state = "active" if active else "inactive"
-    _show(_row(integration), as_json, f"{integration.username} is {state}")
+    show(_row(integration), as_json, f"{integration.username} is {state}")
 
 
 def _sealer() -> Any:
@@ -220,7 +220,8 @@ def _ask_password() -> str:
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
-def _show(values: dict[str, object], as_json: bool, line: str) -> None:
+def show(values: dict[str, object], as_json: bool, line: str) -> None:
+    """Print an object as JSON, or a line about it."""
     click.echo(json.dumps(values, indent=2) if as_json else line)
 
 
@@ -230,7 +231,7 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _list(rows: list[dict[str, object]], as_json: bool, *columns: str) -> None:
+def show_list(rows: list[dict[str, object]], as_json: bool, *columns: str) -> None:
     """Print rows: everything as JSON, or these columns as a table."""
     if as_json:
         click.echo(json.dumps(rows, indent=2))

@@ -47,6 +47,7 @@ class Settings:
     guesses_per_username: int
     guess_window: int  # minutes
     ban_minutes: int
+    onboarding_hold: int  # seconds
     switches: Mapping[str, bool] = field(default_factory=dict)  # those that the environment decides, by their settings
     limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the settings' names
 
@@ -102,6 +103,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         guesses_per_username=_guesses(environ, "GUESSES_PER_USERNAME"),
         guess_window=_count(environ, "GUESS_WINDOW", 10, least=1, most=1440),
         ban_minutes=_count(environ, "BAN_MINUTES", 10, least=1, most=1440),
+        onboarding_hold=_count(environ, "ONBOARDING_HOLD", 20, least=0, most=25),
         switches={name: _switch(environ, name) for name in SWITCHES if environ.get(name, "").strip()},
         limits=_limits(environ),
     )

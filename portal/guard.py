@@ -25,6 +25,7 @@ from portal.config import Settings
 from portal.tally import Tally
 
 ADDRESS, USERNAME = "address", "username"
+BY_OPERATOR = 0  # the failures of a ban that an operator set, which holds also where bans for guessing are turned off
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 3.0  # seconds before a refusal
 WAIT_GROWTH = 1.26  # with each guess: doubles with every three
@@ -198,12 +199,12 @@ class Guard:
 
     def _is_subject_banned(self, kind: str, attempt: Attempt, now: float) -> bool:
         limit = self.rules.limit(kind)
-        if not limit:
-            return False
         name = _name(kind, attempt)
         ban = self._bans.get((kind, name))
-        if ban is not None and now < ban.until:
+        if ban is not None and now < ban.until and (limit or ban.failures == BY_OPERATOR):
             return True
+        if not limit:
+            return False
         tally = self._tallies[kind].get(name)
         if tally is None or len(tally) < limit:
             return False

@@ -190,7 +190,8 @@ class KnownLogin(Table):
 class Revision(Table):
     """Counters that tell other processes that something changed.
 
-    "integrations", "presence", "accounts", "bans", "known logins"; "kicks": a connection is to be closed.
+    "integrations", "presence", "accounts", "bans", "known logins", "switches", "onboarding"; "kicks": a connection is
+    to be closed.
     """
 
     name = pw.TextField(primary_key=True)
@@ -223,4 +224,40 @@ class Switch(Table):
     on = pw.BooleanField()
 
 
-TABLES = (Account, Integration, Node, Connection, Traffic, Activity, Ban, KnownLogin, Revision, Switch)
+class OnboardingWindow(Table):
+    """The time in which unknown clients are shown to operators; there is one row at most."""
+
+    id = pw.BigIntegerField(primary_key=True)  # the value of Revision "onboarding" when it was opened
+    opened_by = pw.TextField()
+    opened_at = UtcField()
+    closes_at = UtcField()
+
+
+class IgnoredClient(Table):
+    """A client that operators are not asked about any more."""
+
+    id = pw.AutoField()
+    protocol = pw.TextField()
+    username = pw.TextField()
+    client_id = pw.TextField()  # "" for any
+    ignored_by = pw.TextField()
+    ignored_at = UtcField()
+
+    class Meta:
+        indexes = ((("protocol", "username", "client_id"), True),)
+
+
+TABLES = (
+    Account,
+    Integration,
+    Node,
+    Connection,
+    Traffic,
+    Activity,
+    Ban,
+    KnownLogin,
+    Revision,
+    Switch,
+    OnboardingWindow,
+    IgnoredClient,
+)

@@ -23,6 +23,8 @@ class Login(NamedTuple):
     address: str  # the peer's IP address, without its port
     version: str = ""  # of the protocol: "3.1.1", "5.0"
     transport: str = "tcp"  # "tcp", "tls", "ws", "wss", "web" (a WebSocket through the portal's own port), or "http"
+    will_topic: str = ""  # of MQTT
+    name: str = ""  # what the client says that it is called, where its protocol has a word for that
 
 
 class Grant(NamedTuple):
@@ -50,9 +52,13 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No answer yet: keep the client at the door, and ask again after so many seconds."""
+    """No answer yet: keep the client at the door, and ask again after so many seconds.
+
+    `knocks` says that an operator is asked whether the client may come in.
+    """
 
     seconds: float
+    knocks: bool = False
 
 
 class Authenticate(Protocol):

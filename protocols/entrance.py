@@ -14,8 +14,10 @@ from portal.attempt import Attempt
 from portal.credentials import Entry
 from portal.gate import Gate
 from portal.guard import FIRST_WAIT, Guard
+from portal.kinds import KINDS
 from portal.renewal import Renewed
 from protocols.contract import Grant, Login, Refusal, Wait
+from protocols.doorman import Doorman
 from protocols.ledger import OnlineTimes
 from protocols.recorder import Recorder
 
@@ -139,12 +141,13 @@ def grant(entry: Entry) -> Grant:
 
 
 class Entrance:
-    """`contract.Authenticate`: asks guard and gate, and records who was refused."""
+    """`contract.Authenticate`: asks guard, gate and doorman, and records who was refused."""
 
-    def __init__(self, gate: Gate, guard: Guard, book: Book) -> None:
+    def __init__(self, gate: Gate, guard: Guard, book: Book, doorman: Doorman) -> None:
         self._gate = gate
         self._guard = guard
         self._book = book
+        self._doorman = doorman
 
     def __call__(self, login: Login, waited: float = 0.0) -> Grant | Refusal | Wait:
         """Return what the login is granted, why it is refused, or that it has to wait to be told."""
@@ -162,15 +165,37 @@ class Entrance:
         entry, reason = self._gate.decide(login.protocol, login.username, login.password)
         if entry is not None and reason is None:
             self._guard.passed(attempt, now, guessed=waited > 0)
+            self._doorman.let_in(entry.id)
             return grant(entry)
         refusal = Refusal(str(reason))
         if not waited:
-            return Wait(self._guard.guessed(attempt, now) if refusal in GUESSES else FIRST_WAIT)
+            return Wait(self._first_wait(login, attempt, refusal, now))
         if not self._is_up_to_date(waited):
             return Wait(FIRST_WAIT)
-        if refusal in GUESSES:
-            self._guard.refused(attempt, now)
+        if refusal is Refusal.UNKNOWN_USERNAME:
+            held = self._doorman.knock(login, attempt, now, waited)
+            if held is not None:
+                return Wait(held, knocks=True) if held else self._refuse(login, refusal, None)
+        self._count(login, attempt, refusal, entry, now)
         return self._refuse(login, refusal, entry)
+
+    def _first_wait(self, login: Login, attempt: Attempt, refusal: Refusal, now: float) -> float:
+        """Count a guess, and return how long it has to wait; whoever may knock does not guess."""
+        if refusal not in GUESSES:
+            return FIRST_WAIT
+        if refusal is Refusal.UNKNOWN_USERNAME and self._doorman.takes(login, attempt, now):
+            return FIRST_WAIT
+        return self._guard.guessed(attempt, now)
+
+    def _count(self, login: Login, attempt: Attempt, refusal: Refusal, entry: Entry | None, now: float) -> None:
+        """Hold a wrong password or username against who guessed it, and show an operator what a client has now."""
+        if refusal not in GUESSES:
+            return
+        if self._doorman.is_open:
+            self._guard.guessed(attempt, now)  # unless it was counted when it came
+            if entry is not None and entry.active and KINDS[entry.type].door == login.protocol:
+                self._doorman.offer(entry.id, login, attempt, now)
+        self._guard.refused(attempt, now)
 
     def _is_up_to_date(self, waited: float) -> bool:
         """Tell whether the credentials were read after the attempt began, or cannot be read."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAIN = "mqtt"  # the part that also keeps house, and always runs
 OTHERS = ("opcua",)
+BOUNDS = {"mqtt": {"requests": 150, "held": 48}, "opcua": {"requests": 50, "held": 16}}  # of onboarding: 200, 64
 MQTT_TRANSPORTS = ("tcp", "tls", "ws", "wss", "web")
 _SWITCH = 0.0001  # seconds that one thread keeps others from running (see decision 47)
 
@@ -44,6 +45,7 @@ class Tools:
     switches: Mapping[str, bool]
     usernames: Callable[[int], str]  # by the integration; "" of one that is no more
     has: Callable[[str, str], bool]  # whether there is an integration of a username and a type
+    invites: Callable[[], bool]  # whether unknown clients may ask to come in
 
 
 class Runs(Protocol):
@@ -122,6 +124,7 @@ def make_http(tools: Tools, hub: Hub) -> Server:
         hub=hub,
         names=tools.usernames,
         limits=_made(Limits, tools.settings.limits_of("http")),
+        invites=tools.invites,
     )
 
 

@@ -25,12 +25,15 @@ from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
+from portal.onboarding import window
 from protocols import parts, process, renewals
 from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
+from protocols.doorman import Doorman
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
 from protocols.ledger import Ledger
 from protocols.looper import Looper
+from protocols.onboarding import Bounds
 from protocols.renewals import Renewals
 from protocols.servers import Servers
 from protocols.warden import Warden
@@ -44,6 +47,7 @@ STOP = 2.0  # seconds that each thread has to end
 RETRY = 1.0  # seconds between two tries to reach the database at start
 RENEWAL = 2  # seconds between two looks for a certificate whose files have changed
 SWEEP = 30  # seconds
+EXPIRE = 1  # second between two looks for an onboarding window whose time is over
 PRUNE = 300  # seconds
 ACCOUNT = 60  # seconds between two times that traffic is written
 HELD, HELD_LONGER = 20, 80  # tenths of a second that another worker may need to end; companions outlive theirs
@@ -62,10 +66,12 @@ class Runtime:
         process.give_back_memory()
         db.init(settings, synchronous="normal")
         self._node_id = _node_id(settings, part)
-        self._gate = Gate(Sealer(settings.secret_key))
+        sealer = Sealer(settings.secret_key)
+        self._gate = Gate(sealer)
         self._guard = Guard(Rules.of(settings))
         self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
+        self._doorman = Doorman(part, Bounds(hold=settings.onboarding_hold, **parts.BOUNDS[part]), sealer)
         self._servers = Servers()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -76,6 +82,7 @@ class Runtime:
         follows_certificate = self._is_main and settings.needs_certificate
         self._certificate = certificate.Keeper(settings) if follows_certificate else None
         self._switches = switches.Follower(settings)
+        self._window = window.Follower()
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -145,21 +152,32 @@ class Runtime:
 
     def _start_server(self) -> Looper:
         """Start the server, also one without listeners: it answers pages and other parts."""
-        entrance = Entrance(self._gate, self._guard, self._book)
+        entrance = Entrance(self._gate, self._guard, self._book, self._doorman)
         with db.connected():
             stand = switches.read(self._settings)
         gate = self._gate
-        tools = parts.Tools(self._settings, entrance, self._book, self._certificate, stand, gate.username, gate.has)
+        tools = parts.Tools(
+            self._settings,
+            entrance,
+            self._book,
+            self._certificate,
+            stand,
+            gate.username,
+            gate.has,
+            lambda: self._doorman.is_open,
+        )
         self._server = server = parts.MAKERS[self._part](tools)
         grants = {entry.id: grant(entry) for entry in self._gate.entries()}
         looper = self._servers.start(self._part, server, self._transports(), grants)
         actions: dict[str, Action] = {"connections": self.connections, "usage": self.usage, **server.actions()}
+        actions |= self._doorman.actions()
         self._answers = Answers(actions, server.link_actions())
         return looper
 
     def _start_jobs(self) -> None:
         if self._is_main:
             self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
+            self._jobs.add_job(self._expire, "interval", seconds=EXPIRE)
             self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
         self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
         if self._certificate is not None:
@@ -181,6 +199,7 @@ class Runtime:
         """Beat, and follow what is changed in the portal, until the runtime stops."""
         next_beat = 0.0
         while not self._stopping.wait(WATCH):
+            self._doorman.sweep()
             if time.monotonic() >= next_beat:  # not a job: APScheduler sleeps by the wall clock, which may be set back
                 next_beat = time.monotonic() + HEARTBEAT
                 self._heartbeat()
@@ -198,12 +217,18 @@ class Runtime:
                 log.warning("credentials are followed again")
                 self._following = True
 
+    def _expire(self) -> None:
+        with suppress(*db.Unavailable), db.connected():  # the watcher says so
+            window.expire(clock.now())
+
     def _follow(self, revisions: Mapping[str, int]) -> None:
         """Take over what these counters say has changed."""
         if not self._gate.is_current(revisions):
             self._apply(self._gate.refresh())
         if (stand := self._switches.look(revisions)) is not None:
             self._servers.tell(lambda server: server.switch(stand))
+        if (standing := self._window.look(revisions)) is not None:
+            self._doorman.follow(standing)
         if kicked := self._kicks.look(revisions):
             self._servers.tell(lambda server: server.kick(kicked, DISCONNECTED))
 

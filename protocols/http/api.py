@@ -52,7 +52,7 @@ class Api:
             self.history,
             self.enter,
         ]
-        return {f"http_{act.__name__}": partial(self._admit, act) for act in acts}
+        return {f"http_{act.__name__}": partial(self._admit, act) for act in acts} | {"http_knock": self._door.knock}
 
     def _admit(self, act: Callable[..., object], caller: Mapping[str, Any], *arguments: object) -> Answer:
         period = self._door.admit(caller)

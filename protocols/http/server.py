@@ -38,7 +38,14 @@ class HttpServer:
     """Lets HTTP clients in; see `protocols.contract.Server`."""
 
     def __init__(
-        self, *, authenticate: Authenticate, presence: Presence, hub: Hub, names: Names, limits: Limits | None = None
+        self,
+        *,
+        authenticate: Authenticate,
+        presence: Presence,
+        hub: Hub,
+        names: Names,
+        limits: Limits | None = None,
+        invites: Callable[[], bool] = lambda: False,
     ) -> None:
         self.limits = limits = limits or Limits()
         self._periods = Periods(presence, limits)
@@ -46,7 +53,7 @@ class HttpServer:
         self._tally = Tally()
         self._common = Common(hub, limits, Encoder(names, _stamp, self._soon), self._tally)
         rows = Rows(names, limits.answer_bytes)
-        door = Door(authenticate, self._periods, self.now)
+        door = Door(authenticate, self._periods, self.now, invites)
         self._api = Api(hub, door, self._tickets, rows, self._tally, limits, self.now)
         self._topics = Topics(hub, rows, limits)
         self._shells: dict[Shell, Ticket] = {}  # with a stream, oldest first

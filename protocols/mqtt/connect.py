@@ -70,7 +70,10 @@ class Admission:
         self._link = link
         self._since = broker.common.now
         version = _VERSIONS.get(connect.level, "5.0")
-        self._login = Login("mqtt", connect.username, connect.password, connect.client_id, address, version, transport)
+        will_topic = connect.will.topic if connect.will is not None else ""
+        self._login = Login(
+            "mqtt", connect.username, connect.password, connect.client_id, address, version, transport, will_topic
+        )
 
     def ask(self) -> Client | float:
         """Let the client in, or return in how many seconds to ask again; raise ConnectRefused once it is told so."""

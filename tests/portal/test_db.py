@@ -74,7 +74,7 @@ def test_migrations_make_exactly_the_columns_of_the_models(database):
 
 
 def test_the_counters_start_at_zero_and_count_up(database):
-    names = ("accounts", "integrations", "presence", "kicks", "bans", "known logins", "switches")
+    names = ("accounts", "integrations", "presence", "kicks", "bans", "known logins", "switches", "onboarding")
     assert Revision.values_now() == dict.fromkeys(names, 0)
     assert [Revision.bump("presence"), Revision.bump("presence")] == [1, 2]
     assert Revision.values_now()["presence"] == 2

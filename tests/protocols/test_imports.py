@@ -12,7 +12,8 @@ MQTT = ROOT / "protocols" / "mqtt"
 
 # Only these know the portal.
 ADAPTERS = {
-    f"protocols.{name}" for name in ("entrance", "runtime", "parts", "renewals", "warden", "worker", "__main__")
+    f"protocols.{name}"
+    for name in ("doorman", "entrance", "runtime", "parts", "renewals", "warden", "worker", "__main__")
 }
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
@@ -143,7 +144,7 @@ def test_what_the_servers_share_knows_no_server(name: str) -> None:
         assert not foreign(path, *SHARED), path
 
 
-@pytest.mark.parametrize("name", sorted(PURE))
+@pytest.mark.parametrize("name", sorted(PURE | {"protocols.onboarding"}))
 def test_what_the_servers_share_of_their_cores_has_no_loop_socket_clock_or_database(name: str) -> None:
     found = imports(ROOT.joinpath(*name.split(".")).with_suffix(".py"))
     assert not {one for one in found if one.split(".")[0] in IMPURE}

@@ -33,7 +33,7 @@ def listeners():
 
 def tools(folder: Path, switches: dict[str, bool] | None = None, **environ: str) -> parts.Tools:
     settings = config.load(settings_for(folder, **environ))
-    return parts.Tools(settings, None, None, None, switches or {}, str, lambda username, type: False)  # type: ignore[arg-type]
+    return parts.Tools(settings, None, None, None, switches or {}, str, lambda username, type: False, bool)  # type: ignore[arg-type]
 
 
 def test_each_part_has_the_listeners_of_its_protocol(listeners):

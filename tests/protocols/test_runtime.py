@@ -14,7 +14,9 @@ from portal.guard import Guard, Rules
 from portal.models import Activity, Connection, Integration, Node
 from protocols import recorder
 from protocols.contract import Authenticate, Grant, Login, Presence, Refusal, Wait
+from protocols.doorman import Doorman
 from protocols.entrance import CUT_REASONS, DISCONNECTED, Book, Entrance
+from protocols.onboarding import Bounds
 from protocols.runtime import Runtime
 from tests.support import databases
 from tests.support.processes import wait_until
@@ -50,8 +52,8 @@ def guard() -> Guard:
 
 
 @pytest.fixture
-def entrance(gate, guard, book) -> Entrance:
-    return Entrance(gate, guard, book)
+def entrance(gate, guard, book, sealer) -> Entrance:
+    return Entrance(gate, guard, book, Doorman("mqtt", Bounds(requests=10, held=4, hold=20.0), sealer))
 
 
 def answer(entrance: Entrance, attempt: Login) -> Grant | Refusal:

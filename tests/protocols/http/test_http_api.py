@@ -67,6 +67,7 @@ EVERY = [
     ("delete", ("a",)),
     ("history", ("a", 10)),
     ("enter", (["a"],)),
+    ("knock", ("Press 4", False)),
 ]
 
 

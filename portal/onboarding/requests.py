@@ -1,0 +1,260 @@
+"""Onboarding requests as operators see them, and what they decide.
+
+The requests themselves are in the memory of the protocols worker, in each of its parts (`protocols.doorman`); their
+passwords are sealed there, and opened here only to seal them for the integration that is made of one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from portal import activity, bans, clock, integrations, worker_client
+from portal.attempt import origin_of
+from portal.config import Settings
+from portal.credentials import Sealer
+from portal.db import writing
+from portal.fields import FieldError
+from portal.integrations import Actor
+from portal.kinds import KINDS
+from portal.models import Integration, Revision
+from portal.onboarding import ignored, window
+from portal.worker_client import MQTT, OPCUA
+
+APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
+ACCEPTED = "onboarding.password-accepted"
+WILLS = ("/__agentInfo__", "/__clientInfo__")  # how the topics end that VRPC agents and clients have their Wills on
+BAN_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A client that asks to come in."""
+
+    id: str
+    protocol: str
+    username: str
+    client_id: str
+    address: str
+    will_topic: str
+    name: str  # what it says that it is called
+    tries: int
+    first_at: datetime
+    last_at: datetime
+    client_id_varies: bool
+    is_held: bool = False  # it waits at the door
+    is_rival: bool = False  # another one knocks with the same username and other credentials
+
+    @property
+    def detected(self) -> str:
+        """Return the type of client that this seems to be."""
+        return "vrpc" if self.will_topic.endswith(WILLS) else self.protocol
+
+    @property
+    def type(self) -> str:
+        """Return the type of the integration to make: the detected one, if its server lets it in by this door."""
+        return self.detected if KINDS[self.detected].door == self.protocol else self.protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A password that a known client comes with instead of its own."""
+
+    id: str
+    integration_id: int
+    address: str
+    client_id: str
+    tries: int
+    last_at: datetime
+    is_clear: bool  # there was one only, which can be accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the parts that answered know."""
+
+    requests: tuple[Request, ...] = ()
+    more: int = 0  # tries that were counted only
+    offers: tuple[Offer, ...] = ()
+    silent: tuple[str, ...] = ()  # parts that did not answer
+
+    def offer_of(self, integration_id: int) -> Offer | None:
+        """Return what is offered for an integration."""
+        return next((offer for offer in self.offers if offer.integration_id == integration_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of approving one request: an integration, or why there is none."""
+
+    username: str
+    integration: Integration | None
+    fault: str = ""
+
+
+def find(settings: Settings) -> Found:
+    """Return the requests, the oldest first, and the passwords that are offered."""
+    rows: list[dict[str, Any]] = []
+    offers: list[Offer] = []
+    silent: list[str] = []
+    more = 0
+    for part in parts(settings):
+        found = worker_client.ask(part, "onboarding_list")
+        if found is None:
+            silent.append(part)
+            continue
+        rows += found["requests"]
+        offers += [Offer(**_timed(row, "last_at")) for row in found["offers"]]
+        more += found["more"]
+    taken = _taken(row["username"] for row in rows)  # decided on a moment ago
+    rows = [row for row in rows if row["username"] not in taken]
+    names = Counter(row["username"] for row in rows)
+    requests = [_request(row, is_rival=names[row["username"]] > 1) for row in rows]
+    requests.sort(key=lambda one: one.first_at)  # so that no row moves when another comes
+    return Found(tuple(requests), more, tuple(offers), tuple(silent))
+
+
+def parts(settings: Settings) -> list[str]:
+    """Return the parts of the protocols worker at which clients knock."""
+    return [MQTT] if settings.opcua_port is None else [MQTT, OPCUA]
+
+
+def approve(ids: Collection[str], actor: Actor, sealer: Sealer, settings: Settings) -> list[Outcome]:
+    """Make integrations of these requests; those that are gone are left out.  Raises `NotOpen` and `Silent`."""
+    outcomes = []
+    for part, own in _by_part(ids, settings):
+        for row in worker_client.have(part, "onboarding_sealed", own):
+            sealed = row.pop("sealed")
+            outcomes.append(_approve(_request(row), sealed, actor, sealer))
+        worker_client.ask(part, "onboarding_approved", own)
+    return outcomes
+
+
+def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> Outcome:
+    try:
+        with writing():
+            Revision.hold(window.ONBOARDING)
+            window.held(clock.now())
+            made = integrations.create(
+                actor,
+                sealer,
+                request.type,
+                username=request.username,
+                password=sealer.open(sealed),
+                note=_note(request.name),
+            )
+            who = {"account": actor.name, "address": actor.address, "protocol": request.protocol}
+            activity.record(APPROVED, clock.now(), integration=made, detail=told(request), **who)
+    except FieldError as error:
+        return Outcome(request.username, None, error.message)
+    return Outcome(request.username, made)
+
+
+def dismiss(ids: Collection[str], actor: Actor, settings: Settings, *, for_good: bool = False) -> list[Request]:
+    """Have no more of these clients while this window is open, or for good.  Raises `NotOpen` and `Silent`."""
+    dismissed = []
+    for part, own in _by_part(ids, settings):
+        for row in worker_client.have(part, "onboarding_sealed", own):
+            del row["sealed"]
+            request = _request(row)
+            _record_dismissal(request, actor, for_good=for_good)
+            dismissed.append(request)
+        worker_client.ask(part, "onboarding_dismiss", own)
+    return dismissed
+
+
+def _record_dismissal(request: Request, actor: Actor, *, for_good: bool) -> None:
+    window.held(clock.now())
+    if for_good:
+        client_id = "" if request.client_id_varies else request.client_id
+        ignored.add(actor, request.protocol, request.username, client_id, request.address)
+        return
+    with writing():
+        who = {"account": actor.name, "address": actor.address, "protocol": request.protocol}
+        activity.record(DISMISSED, clock.now(), username=request.username, detail=told(request), **who)
+
+
+def ban(id: str, actor: Actor, settings: Settings) -> str | None:
+    """Ban the address that a request came from; return it, None if the request is gone.  Raises `Silent`."""
+    for part, own in _by_part([id], settings):
+        for row in worker_client.have(part, "onboarding_sealed", own):
+            address = str(row["address"])
+            bans.add(address, str(row["protocol"]), str(row["username"]), BAN_HOURS, actor)
+            for other in parts(settings):
+                worker_client.ask(other, "onboarding_dismiss_origin", origin_of(address))
+            return address
+    return None
+
+
+def accept(integration_id: int, offer_id: str, actor: Actor, sealer: Sealer, settings: Settings) -> Integration | None:
+    """Give an integration the password that its client has now; None if it is not offered any more.
+
+    Raises `NotOpen`, `NotFound` and `Silent`.
+    """
+    for part, (own,) in _by_part([offer_id], settings):
+        sealed = worker_client.have(part, "onboarding_offered", integration_id, own)
+        if not sealed:
+            return None
+        with writing():
+            Revision.hold(window.ONBOARDING)
+            window.held(clock.now())
+            changed = integrations.set_password(integration_id, sealer.open(sealed), actor, sealer)
+            activity.record(ACCEPTED, clock.now(), integration=changed, account=actor.name, address=actor.address)
+        worker_client.ask(part, "onboarding_let_in", integration_id)
+        return changed
+    return None
+
+
+def told(request: Request) -> str:
+    """Return who a request is from, for the activity."""
+    tries = "1 try" if request.tries == 1 else f"{request.tries} tries"
+    client = f"client {request.client_id[:100]} " if request.client_id else ""
+    return f"{client}from {request.address}, {tries}"
+
+
+def as_json(request: Request) -> dict[str, object]:
+    """Return a request as the command line shows it; its password is not known to anybody."""
+    return {
+        "id": request.id,
+        "type": request.type,
+        "detected": request.detected,
+        "protocol": request.protocol,
+        "username": request.username,
+        "client_id": request.client_id,
+        "address": request.address,
+        "will_topic": request.will_topic,
+        "name": request.name,
+        "tries": request.tries,
+        "first_at": request.first_at.isoformat(),
+        "last_at": request.last_at.isoformat(),
+        "held": request.is_held,
+        "rival": request.is_rival,
+    }
+
+
+def _note(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _by_part(ids: Collection[str], settings: Settings) -> list[tuple[str, list[str]]]:
+    """Return the ids that each part gave out."""
+    by_part = [(part, [id for id in ids if id.partition(".")[0] == part]) for part in parts(settings)]
+    return [(part, own) for part, own in by_part if own]
+
+
+def _taken(usernames: Iterable[str]) -> set[str]:
+    wanted = set(usernames)
+    if not wanted:
+        return set()
+    return {row.username for row in Integration.select(Integration.username).where(Integration.username.in_(wanted))}
+
+
+def _request(row: dict[str, Any], *, is_rival: bool = False) -> Request:
+    return Request(**_timed(row, "first_at", "last_at"), is_rival=is_rival)
+
+
+def _timed(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return row | {name: datetime.fromtimestamp(row[name], UTC) for name in names}

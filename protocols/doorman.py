@@ -1,0 +1,169 @@
+"""Keeps the onboarding requests of one part: from the login that knocks to what pages ask about them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+
+from portal import activity, clock, fields
+from portal.attempt import Attempt
+from portal.credentials import Sealer
+from portal.onboarding.window import Stand
+from protocols.contract import Login
+from protocols.onboarding import Bounds, Knock, Offer, Request, Requests
+
+
+class Doorman:
+    """May be called from any thread; a password is sealed before it is kept, and nobody is shown it."""
+
+    def __init__(self, part: str, bounds: Bounds, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._key = os.urandom(32)
+        self._lock = threading.Lock()
+        self._requests = Requests(bounds, lambda: f"{part}.{secrets.token_urlsafe(9)}")
+        self.is_open = False
+
+    def follow(self, stand: Stand) -> None:
+        """Take over which window is open, and who is ignored for good."""
+        with self._lock:
+            window = stand.window
+            if window is None:
+                self._requests.follow(None, 0.0, stand.ignored)
+            else:
+                self._requests.follow(window.id, window.closes_at.timestamp(), stand.ignored)
+            self.is_open = window is not None
+
+    def sweep(self) -> None:
+        """Forget everything once the time of the window is over."""
+        if self.is_open:
+            with self._lock:
+                self.is_open = self._requests.is_open(_now())
+
+    # --- logins
+
+    def takes(self, login: Login, attempt: Attempt, now: float) -> bool:
+        """Tell whether this login is, or may be, an onboarding request."""
+        if not self.is_open or not _is_legal(login):
+            return False
+        with self._lock:
+            return self._requests.takes(self._knock(login, attempt), now)
+
+    def knock(self, login: Login, attempt: Attempt, now: float, waited: float) -> float | None:
+        """Note a try; return for how long it may wait on, 0 if it may not, and None if it is no request."""
+        if not self.is_open or not _is_legal(login):
+            return None
+        with self._lock:
+            return self._requests.knock(self._knock(login, attempt), now, waited, partial(self._seal, login))
+
+    def offer(self, integration_id: int, login: Login, attempt: Attempt, now: float) -> None:
+        """Note a password that an integration does not have."""
+        if self.is_open and _is_legal(login):
+            with self._lock:
+                self._requests.offer(integration_id, self._knock(login, attempt), now, partial(self._seal, login))
+
+    def let_in(self, integration_id: int) -> None:
+        """Note that a client has come in."""
+        if self.is_open:
+            with self._lock:
+                self._requests.let_in(integration_id)
+
+    def _seal(self, login: Login) -> bytes:
+        return self._sealer.seal((login.password or b"").decode())
+
+    def _knock(self, login: Login, attempt: Attempt) -> Knock:
+        digest = blake2b(attempt.password, key=self._key, digest_size=16).digest()
+        client_id, will_topic = activity.printable(login.client_id), activity.printable(login.will_topic)
+        name = activity.printable(login.name)
+        return Knock(login.protocol, attempt.name, digest, attempt.origin, attempt.address, client_id, will_topic, name)
+
+    # --- pages
+
+    def actions(self) -> Mapping[str, Callable[..., object]]:
+        """Return what pages may ask; see `portal.onboarding.requests`."""
+        return {
+            "onboarding_list": self.listed,
+            "onboarding_sealed": self.sealed,
+            "onboarding_approved": self._locked(lambda ids: self._requests.approved(ids, _now())),
+            "onboarding_dismiss": self._locked(lambda ids: self._requests.dismiss(ids, _now())),
+            "onboarding_dismiss_origin": self._locked(self._requests.dismiss_origin),
+            "onboarding_offered": self.offered,
+            "onboarding_let_in": self._locked(self._requests.let_in),
+        }
+
+    def listed(self) -> dict[str, object]:
+        """Return the requests, how many tries were counted only, and passwords that are offered."""
+        with self._lock:
+            now = _now()
+            found = self._requests.listed(now)
+            rows = [_row(one) | {"is_held": self._requests.is_held(one, now)} for one in found]
+            offers = [_offer_row(one) for one in self._requests.offers(now)]
+            return {"requests": rows, "more": self._requests.more, "offers": offers}
+
+    def sealed(self, ids: list[str]) -> list[dict[str, object]]:
+        """Return those of these requests that are there, with their sealed passwords."""
+        with self._lock:
+            found = [self._requests.get(id, _now()) for id in ids]
+            return [_row(one) | {"sealed": one.sealed} for one in found if one is not None]
+
+    def offered(self, integration_id: int, id: str) -> bytes:
+        """Return the sealed password that is offered for an integration; b"" if it is not there any more."""
+        with self._lock:
+            for offer in self._requests.offers(_now()):
+                if offer.integration_id == integration_id and offer.id == id:
+                    return offer.sealed
+            return b""
+
+    def _locked(self, act: Callable[[Any], object]) -> Callable[[Any], object]:
+        def locked(argument: Any) -> object:
+            with self._lock:
+                return act(argument)
+
+        return locked
+
+
+def _now() -> float:
+    return clock.now().timestamp()
+
+
+def _is_legal(login: Login) -> bool:
+    """Tell whether an integration may have these credentials."""
+    try:
+        fields.username(login.username or "")
+        fields.password((login.password or b"").decode())
+    except ValueError:  # FieldError and UnicodeDecodeError
+        return False
+    return True
+
+
+def _row(request: Request) -> dict[str, object]:
+    knock = request.knock
+    return {
+        "id": request.id,
+        "protocol": knock.protocol,
+        "username": knock.username,
+        "client_id": knock.client_id,
+        "address": knock.address,
+        "will_topic": knock.will_topic,
+        "name": knock.name,
+        "tries": request.tries,
+        "first_at": request.first_at,
+        "last_at": request.last_at,
+        "client_id_varies": request.client_id_varies,
+    }
+
+
+def _offer_row(offer: Offer) -> dict[str, object]:
+    return {
+        "id": offer.id,
+        "integration_id": offer.integration_id,
+        "address": offer.knock.address,
+        "client_id": offer.knock.client_id,
+        "tries": offer.tries,
+        "last_at": offer.last_at,
+        "is_clear": bool(offer.sealed),
+    }

@@ -1,0 +1,302 @@
+"""Onboarding requests: who tries to log in with an unknown username while the window is open.
+
+A state machine without a database, a clock or a key: `now` is seconds since 1970, `waited` how long a login has been
+waiting, and a password comes as a digest, to tell it from another, and is sealed once when it is kept.
+
+- Repeated tries with the same credentials from the same address are one request.
+- One try of a request may wait at the door at a time, the newest one: what asks on for it shows that it is there, so
+  that nobody has to say when its client has left.
+- Each address may have so many requests, and all together so many.  When there are too many, one that is shown for long
+  enough, and whose client has been least patient, gives way; if there is none, the newcomer is counted only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+LOOKS = {"http": 0.5}  # seconds between two looks whether a client that waits may come in
+LOOK = 0.1
+PATIENCE = {"mqtt": 14.0, "opcua": 3.0}  # seconds after which clients give up: PubSubClient 15, asyncua 4
+GONE = 1.5  # seconds without a look, after which a client that waited has left
+SAME = 0.5  # seconds between the beginnings of two tries that are taken for one
+SHOWN = 5.0  # seconds that a request is shown at least
+SETTLES = 5.0  # seconds in which an approval is known everywhere
+FULL = 0.25  # seconds between two searches for what could give way
+MOST_DISMISSED = 1_000
+MOST_OFFERS = 100
+
+Seal = Callable[[], bytes]
+Ignored = tuple[str, str, str]  # protocol, username, client id; "" for any client id
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is kept, and how many may wait."""
+
+    requests: int
+    held: int
+    hold: float  # seconds
+    per_address: int = 32
+
+
+class Knock(NamedTuple):
+    """A login with an unknown username, or with a password that its integration does not have."""
+
+    protocol: str
+    username: str
+    digest: bytes  # of the password
+    origin: str  # what the address is counted as
+    address: str
+    client_id: str
+    will_topic: str = ""
+    name: str = ""  # what the client says that it is called
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.protocol, self.username, self.digest.hex(), self.origin
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.protocol, self.username, self.origin
+
+
+@dataclass(slots=True)
+class Request:
+    """A client that asks to come in."""
+
+    id: str
+    knock: Knock  # the last one
+    sealed: bytes
+    first_at: float
+    last_at: float
+    tries: int = 0
+    since: float = 0.0  # when the try that may wait began
+    looked_at: float = 0.0
+    client_id_varies: bool = False
+    approved_at: float | None = None
+
+    @property
+    def patience(self) -> float:
+        return max(self.last_at, self.looked_at) - self.first_at
+
+
+@dataclass(slots=True)
+class Offer:
+    """A password that a known client came with instead of its own."""
+
+    id: str
+    integration_id: int
+    digest: bytes
+    sealed: bytes  # b"" once there was another one: nobody can tell which is the client's
+    knock: Knock
+    first_at: float
+    last_at: float
+    tries: int = 0
+
+
+class Requests:
+    """Keeps requests while a window is open, and decides who may wait."""
+
+    def __init__(self, bounds: Bounds, new_id: Callable[[], str]) -> None:
+        self._bounds = bounds
+        self._new_id = new_id
+        self._window: int | None = None
+        self._closes_at = 0.0
+        self._ignored: frozenset[Ignored] = frozenset()
+        self._by_key: dict[tuple[str, ...], Request] = {}
+        self._by_id: dict[str, Request] = {}
+        self._offers: OrderedDict[int, Offer] = OrderedDict()
+        self._dismissed: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._crowd: Counter[str] = Counter()  # requests of each origin
+        self._held: dict[str, Request] = {}
+        self._full_until = 0.0
+        self.more = 0  # tries that were counted only
+
+    # --- the window
+
+    def follow(self, window: int | None, closes_at: float, ignored: Collection[Ignored]) -> None:
+        """Take over which window is open, and who is ignored for good; another window begins empty."""
+        if window != self._window:
+            self._clear()
+        self._window, self._closes_at = window, closes_at
+        self._ignored = frozenset(ignored)
+        for request in [one for one in self._by_id.values() if self._is_ignored(one.knock)]:
+            self._drop(request)
+
+    def is_open(self, now: float) -> bool:
+        """Tell whether a window is open; what was kept is forgotten at its end."""
+        if self._window is None:
+            return False
+        if now < self._closes_at:
+            return True
+        self._window = None
+        self._clear()
+        return False
+
+    def _clear(self) -> None:
+        for kept in (self._by_key, self._by_id, self._offers, self._dismissed, self._crowd, self._held):
+            kept.clear()
+        self._full_until, self.more = 0.0, 0
+
+    # --- a login
+
+    def takes(self, knock: Knock, now: float) -> bool:
+        """Tell whether there is, or may be, a request of this client."""
+        if not self.is_open(now) or self._is_ignored(knock) or knock.place in self._dismissed:
+            return False
+        if knock.key in self._by_key:
+            return True
+        return self._crowd[knock.origin] < self._bounds.per_address and now >= self._full_until
+
+    def knock(self, knock: Knock, now: float, waited: float, seal: Seal) -> float | None:
+        """Note a try; return for how long it may wait on, 0 if it may not, and None if there is no request of it."""
+        request = self._find(knock, now, seal)
+        if request is None:
+            return None
+        look = LOOKS.get(knock.protocol, LOOK)
+        began = now - waited
+        if began > request.since + SAME:
+            request.since = began
+            request.tries += 1
+            request.client_id_varies |= request.knock.client_id != knock.client_id
+            request.knock = knock
+        elif began < request.since - SAME or 0 <= now - request.looked_at < look / 2:
+            return 0.0  # a newer try has its place, or another one of the same moment
+        request.last_at = now
+        return look if self._may_wait(request, now, waited) else 0.0
+
+    def _may_wait(self, request: Request, now: float, waited: float) -> bool:
+        hold = min(self._bounds.hold, PATIENCE.get(request.knock.protocol, self._bounds.hold))
+        if waited >= hold and request.approved_at is None:
+            self._held.pop(request.id, None)
+            return False
+        if request.id not in self._held and len(self._held) >= self._bounds.held:
+            self._held = {one.id: one for one in self._held.values() if _is_there(one, now)}
+            if len(self._held) >= self._bounds.held:
+                return False
+        self._held[request.id] = request
+        request.looked_at = now
+        return True
+
+    def _find(self, knock: Knock, now: float, seal: Seal) -> Request | None:
+        """Return the request of a client, made if there is room for it."""
+        is_taken = self.takes(knock, now)
+        request = self._by_key.get(knock.key)
+        if request is not None and is_taken:
+            if request.approved_at is None or 0 <= now - request.approved_at < SETTLES:
+                return request
+            self._drop(request)  # it was let in, and its integration is no more
+        if not is_taken or not self._make_room(now):
+            self.more += self.is_open(now) and knock.place not in self._dismissed and not self._is_ignored(knock)
+            return None
+        request = Request(self._new_id(), knock, seal(), now, now)
+        self._by_key[knock.key] = self._by_id[request.id] = request
+        self._crowd[knock.origin] += 1
+        return request
+
+    def _make_room(self, now: float) -> bool:
+        if len(self._by_id) < self._bounds.requests:
+            return True
+        may_go = [one for one in self._by_id.values() if now - one.last_at > SHOWN or now < one.last_at]
+        if not may_go:
+            self._full_until = now + FULL
+            return False
+        self._drop(min(may_go, key=lambda one: (one.patience, one.first_at)))
+        self.more += 1
+        return True
+
+    def _drop(self, request: Request) -> None:
+        del self._by_id[request.id], self._by_key[request.knock.key]
+        self._held.pop(request.id, None)
+        if request.approved_at is None:
+            self._leave(request)
+
+    def _leave(self, request: Request) -> None:
+        """Give the place of a request among those of its address to another."""
+        self._crowd[request.knock.origin] -= 1
+        if not self._crowd[request.knock.origin]:
+            del self._crowd[request.knock.origin]
+
+    def _is_ignored(self, knock: Knock) -> bool:
+        protocol, username = knock.protocol, knock.username
+        return (protocol, username, "") in self._ignored or (protocol, username, knock.client_id) in self._ignored
+
+    # --- a known client with another password
+
+    def offer(self, integration_id: int, knock: Knock, now: float, seal: Seal) -> None:
+        """Note a password that an integration does not have; of several none can be accepted."""
+        if not self.is_open(now) or knock.place in self._dismissed:
+            return
+        offer = self._offers.get(integration_id)
+        if offer is None:
+            offer = Offer(self._new_id(), integration_id, knock.digest, seal(), knock, now, now)
+            self._offers[integration_id] = offer
+            if len(self._offers) > MOST_OFFERS:
+                self._offers.popitem(last=False)
+        elif offer.digest != knock.digest:
+            offer.sealed = b""
+        offer.knock, offer.last_at = knock, now
+        offer.tries += 1
+
+    def offers(self, now: float) -> list[Offer]:
+        """Return these passwords."""
+        return list(self._offers.values()) if self.is_open(now) else []
+
+    def let_in(self, integration_id: int) -> None:
+        """Forget what was offered for an integration: its client has come in."""
+        self._offers.pop(integration_id, None)
+
+    # --- decisions
+
+    def listed(self, now: float) -> list[Request]:
+        """Return the requests to decide on, the newest first."""
+        if not self.is_open(now):
+            return []
+        for request in [one for one in self._by_id.values() if one.approved_at is not None]:
+            if not 0 <= now - (request.approved_at or now) < SETTLES:
+                self._drop(request)
+        open_ones = [one for one in self._by_id.values() if one.approved_at is None]
+        return sorted(open_ones, key=lambda one: one.first_at, reverse=True)
+
+    def is_held(self, request: Request, now: float) -> bool:
+        """Tell whether a client of this request waits at the door."""
+        return request.id in self._held and _is_there(request, now)
+
+    def get(self, id: str, now: float) -> Request | None:
+        """Return a request that is open."""
+        request = self._by_id.get(id) if self.is_open(now) else None
+        return request if request is not None and request.approved_at is None else None
+
+    def approved(self, ids: Iterable[str], now: float) -> None:
+        """Take requests off the list: their credentials are in the database, and soon known here."""
+        for id in ids:
+            if (request := self.get(id, now)) is not None:
+                request.approved_at = now
+                self._leave(request)
+
+    def dismiss(self, ids: Iterable[str], now: float) -> None:
+        """Have no more of these clients in this window; whoever waits is refused."""
+        for id in ids:
+            if (request := self.get(id, now)) is not None:
+                self._dismiss(request)
+
+    def dismiss_origin(self, origin: str) -> None:
+        """Have no more of the requests that came from an address."""
+        for request in [one for one in self._by_id.values() if one.knock.origin == origin]:
+            self._dismiss(request)
+        for offer in [one for one in self._offers.values() if one.knock.origin == origin]:
+            del self._offers[offer.integration_id]
+
+    def _dismiss(self, request: Request) -> None:
+        self._dismissed[request.knock.place] = None
+        if len(self._dismissed) > MOST_DISMISSED:
+            self._dismissed.popitem(last=False)
+        for other in [one for one in self._by_id.values() if one.knock.place == request.knock.place]:
+            self._drop(other)
+
+
+def _is_there(request: Request, now: float) -> bool:
+    return 0 <= now - request.looked_at < GONE

@@ -1,0 +1,60 @@
+"""Parts of the protocols worker at which clients knock, as pages ask them: the real thing, without sockets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portal.attempt import Attempt
+from portal.credentials import Sealer
+from portal.onboarding import window
+from portal.worker_client import MQTT, OPCUA, Silent
+from protocols.contract import Login
+from protocols.doorman import Doorman
+from protocols.onboarding import Bounds
+
+PASSWORD = "correct-horse-7431"
+HERE = "192.0.2.1"
+
+
+class Doors:
+    """The doormen of both parts; those in `silent` do not answer."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._doormen = {part: Doorman(part, Bounds(requests=10, held=4, hold=20.0), sealer) for part in (MQTT, OPCUA)}
+        self.silent: set[str] = set()
+
+    def follow(self) -> None:
+        """Look at the database, as the parts do many times a second."""
+        for doorman in self._doormen.values():
+            doorman.follow(window.read())
+
+    def knock(self, username: str = "press", password: str = PASSWORD, address: str = HERE, **more: str) -> None:
+        """Try to log in with credentials that nobody knows."""
+        login, attempt = self._login(username, password, address, **more)
+        self.follow()
+        self._doorman(login).knock(login, attempt, window.clock.now().timestamp(), 0.1)
+
+    def offer(self, integration_id: int, username: str, password: str = PASSWORD, address: str = HERE) -> None:
+        """Try to log in with a known username and another password."""
+        login, attempt = self._login(username, password, address)
+        self.follow()
+        self._doorman(login).offer(integration_id, login, attempt, window.clock.now().timestamp())
+
+    def have(self, part: str, action: str, *arguments: Any, **options: Any) -> Any:
+        """Answer a page."""
+        actions = self._doormen[part].actions()
+        if part in self.silent or action not in actions:  # there are no servers
+            raise Silent
+        self.follow()
+        return actions[action](*arguments)
+
+    def _doorman(self, login: Login) -> Doorman:
+        return self._doormen[OPCUA if login.protocol == OPCUA else MQTT]
+
+    @staticmethod
+    def _login(
+        username: str, password: str, address: str, protocol: str = "mqtt", **more: str
+    ) -> tuple[Login, Attempt]:
+        values = {"client_id": "client-1", **more}
+        login = Login(protocol, username, password.encode(), address=address, **values)
+        return login, Attempt(protocol, username, password.encode(), address)

@@ -1,0 +1,340 @@
+"""Smart onboarding in the portal: the window, what operators decide, and who is ignored for good."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from portal import bans, clock, integrations
+from portal.attempt import Attempt
+from portal.fields import FieldError
+from portal.guard import ADDRESS, Guard, Rules
+from portal.integrations import Actor
+from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingWindow, Revision
+from portal.onboarding import ignored, requests, window
+from portal.onboarding.window import NotOpen
+from portal.worker_client import OPCUA, Silent
+from tests.portal.knocking import PASSWORD, Doors
+from tests.support.databases import in_threads, kinds
+
+GRACE = Actor("grace@example.com", "192.0.2.8")
+
+
+@pytest.fixture
+def time(monkeypatch) -> list[datetime]:
+    """The time, which a test can move."""
+    moved = [clock.now()]
+    monkeypatch.setattr(clock, "now", lambda: moved[0])
+    return moved
+
+
+@pytest.fixture
+def settings(database):
+    return database.settings
+
+
+@pytest.fixture
+def doors(database, sealer, monkeypatch) -> Doors:
+    made = Doors(sealer)
+    monkeypatch.setattr("portal.worker_client.have", made.have)
+    return made
+
+
+@pytest.fixture
+def opened(doors, actor) -> Doors:
+    window.open_one(actor)
+    return doors
+
+
+def counter() -> int:
+    return Revision.values_now()["onboarding"]
+
+
+def only(settings) -> requests.Request:
+    (found,) = requests.find(settings).requests
+    return found
+
+
+# --- the window
+
+
+def test_one_window_is_open_at_a_time_and_says_who_opened_it(database, actor, time):
+    made = window.open_one(actor)
+    assert window.open_one(GRACE).id == made.id
+    (found,) = OnboardingWindow.select()
+    assert (found.opened_by, found.closes_at - found.opened_at) == (actor.name, timedelta(minutes=10))
+    assert window.current(time[0]) == found
+    (row,) = Activity.select()
+    assert (row.kind, row.account, row.detail) == ("onboarding.opened", actor.name, "for 10 minutes")
+
+
+def test_two_that_open_it_at_once_open_one(database, actor):
+    in_threads(lambda: window.open_one(actor), lambda: window.open_one(GRACE))
+    assert OnboardingWindow.select().count() == 1
+    assert kinds() == ["onboarding.opened"]
+
+
+def test_it_can_be_extended_up_to_an_hour_from_now(database, actor, time):
+    began = time[0]
+    window.open_one(actor)
+    assert window.extend(GRACE).closes_at - began == timedelta(minutes=20)
+    for _ in range(9):
+        window.extend(GRACE)
+    assert window.current(began).closes_at - began == timedelta(minutes=60)
+
+
+def test_what_is_closed_cannot_be_extended_and_is_closed_once(database, actor):
+    with pytest.raises(NotOpen):
+        window.extend(actor)
+    window.open_one(actor)
+    assert window.close(GRACE) and not window.close(GRACE)
+    assert window.current(clock.now()) is None
+    assert kinds() == ["onboarding.opened", "onboarding.closed"]
+
+
+def test_its_time_ends_it_and_the_jobs_thread_says_so_once(database, actor, time):
+    window.open_one(actor)
+    assert not window.expire(time[0])
+    time[0] += timedelta(minutes=10)
+    assert window.current(time[0]) is None
+    before = counter()
+    assert window.expire(time[0]) and not window.expire(time[0])
+    assert counter() == before + 1
+    assert Activity.get(Activity.kind == "onboarding.closed").account is None
+
+
+def test_a_window_left_over_makes_room_for_a_new_one(database, actor, time):
+    first = window.open_one(actor).id
+    time[0] += timedelta(hours=3)
+    assert window.open_one(GRACE).id != first
+    assert [row.opened_by for row in OnboardingWindow.select()] == [GRACE.name]
+
+
+def test_the_follower_tells_each_change_once(database, actor):
+    follower = window.Follower()
+    assert follower.look(Revision.values_now()).window is None
+    assert follower.look(Revision.values_now()) is None
+    window.open_one(actor)
+    assert follower.look(Revision.values_now()).window.opened_by == actor.name
+    ignored.add(actor, "mqtt", "press", "c", "192.0.2.1")
+    assert follower.look(Revision.values_now()).ignored == (("mqtt", "press", "c"),)
+    assert follower.look(Revision.values_now()) is None
+
+
+# --- requests
+
+
+def test_requests_of_both_parts_are_one_list_oldest_first(opened, settings, time):
+    for protocol in ("mqtt", "opcua", "http"):
+        opened.knock(protocol, protocol=protocol)
+        time[0] += timedelta(seconds=1)
+    assert [one.protocol for one in requests.find(settings).requests] == ["mqtt", "opcua", "http"]
+
+
+def test_a_part_that_does_not_answer_is_told(opened, settings):
+    opened.knock()
+    opened.silent.add(OPCUA)
+    found = requests.find(settings)
+    assert len(found.requests) == 1 and found.silent == (OPCUA,)
+
+
+@pytest.mark.parametrize("will", ["acme.default/press/__agentInfo__", "acme.default/host/ab12cd34/__clientInfo__"])
+def test_a_vrpc_client_is_known_by_its_will_and_let_in_by_a_type_that_has_a_server(opened, settings, will):
+    opened.knock(will_topic=will, client_id="va3ab12")
+    assert (only(settings).detected, only(settings).type) == ("vrpc", "mqtt")
+
+
+def test_it_gets_its_own_type_once_that_has_a_server(opened, settings, monkeypatch):
+    opened.knock(will_topic="acme.default/press/__agentInfo__")
+    kind = requests.KINDS["vrpc"]
+    monkeypatch.setitem(requests.KINDS, "vrpc", type(kind)("vrpc", "VRPC", kind.icon, "", "mqtt"))
+    assert only(settings).type == "vrpc"
+
+
+def test_rivals_for_a_username_are_told_whatever_door_they_came_by(opened, settings):
+    opened.knock()
+    opened.knock(address="198.51.100.1", password="another")
+    opened.knock("other")
+    opened.knock(protocol="opcua", address="198.51.100.2")
+    rivals = [(one.username, one.is_rival) for one in requests.find(settings).requests]
+    assert sorted(rivals) == [("other", False), *[("press", True)] * 3]
+
+
+# --- approving
+
+
+def test_an_approval_makes_an_integration_of_what_the_client_brought(opened, settings, actor, sealer):
+    opened.knock(protocol="opcua", name="Press 4")
+    (outcome,) = requests.approve([only(settings).id], GRACE, sealer, settings)
+    made = Integration.get()
+    assert outcome.integration == made
+    assert (made.username, made.type, made.note, made.created_by) == ("press", "opcua", "Press 4", GRACE.name)
+    assert sealer.open(made.sealed_password) == PASSWORD
+    assert requests.find(settings).requests == ()
+    assert kinds() == ["onboarding.opened", "integration.created", "onboarding.approved"]
+    row = Activity.get(Activity.kind == "onboarding.approved")
+    assert (row.detail, row.account) == ("client client-1 from 192.0.2.1, 1 try", GRACE.name)
+    assert PASSWORD not in str([row.__data__ for row in Activity.select()])
+
+
+def test_several_are_approved_at_once_and_a_taken_username_is_told(opened, settings, actor, sealer):
+    for name in ("a", "b", "c"):
+        opened.knock(name)
+    ids = [one.id for one in requests.find(settings).requests]
+    integrations.create(actor, sealer, "mqtt", username="b")
+    outcomes = {one.username: one for one in requests.approve(ids, GRACE, sealer, settings)}
+    assert {name for name, one in outcomes.items() if one.integration} == {"a", "c"}
+    assert "taken" in outcomes["b"].fault
+    assert Integration.select().count() == 3
+
+
+def test_two_operators_make_one_integration_and_the_second_is_told(opened, settings, actor, sealer):
+    opened.knock()
+    id = only(settings).id
+    both = in_threads(*[lambda who=who: requests.approve([id], who, sealer, settings) for who in (actor, GRACE)])
+    assert Integration.select().count() == 1
+    made = [outcome for outcomes in both for outcome in outcomes if outcome.integration]
+    assert len(made) == 1, both
+
+
+def test_what_is_gone_is_approved_by_nobody(opened, settings, actor, sealer):
+    assert requests.approve(["mqtt.gone", "opcua.gone", "nonsense"], actor, sealer, settings) == []
+
+
+def test_nothing_is_approved_once_the_window_is_closed(opened, settings, actor, sealer, monkeypatch):
+    opened.knock()
+    id = only(settings).id
+    kept = opened.have("mqtt", "onboarding_sealed", [id])
+    window.close(actor)
+    assert requests.approve([id], actor, sealer, settings) == []
+    monkeypatch.setattr("portal.worker_client.have", lambda *_: kept)
+    with pytest.raises(NotOpen):
+        requests.approve([id], actor, sealer, settings)
+    assert Integration.select().count() == 0
+
+
+def test_without_an_answer_nothing_is_decided(opened, settings, actor, sealer):
+    opened.knock()
+    id = only(settings).id
+    opened.silent.add("mqtt")
+    for act in (requests.approve, lambda *_: requests.dismiss([id], actor, settings)):
+        with pytest.raises(Silent):
+            act([id], actor, sealer, settings)
+    assert Integration.select().count() == 0
+
+
+# --- ignoring
+
+
+def test_who_is_ignored_stays_away_until_the_next_window(opened, settings, actor):
+    opened.knock()
+    (gone,) = requests.dismiss([only(settings).id], actor, settings)
+    assert gone.username == "press"
+    opened.knock()
+    assert requests.find(settings).requests == ()
+    assert Activity.get(Activity.kind == "onboarding.ignored").username == "press"
+    window.close(actor)
+    window.open_one(actor)
+    opened.knock()
+    assert only(settings).username == "press"
+
+
+def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, settings, actor):
+    opened.knock()
+    requests.dismiss([only(settings).id], actor, settings, for_good=True)
+    window.close(actor)
+    window.open_one(actor)
+    opened.knock()
+    assert requests.find(settings).requests == ()
+    (row,) = ignored.everybody()
+    assert (row.protocol, row.username, row.client_id, row.ignored_by) == ("mqtt", "press", "client-1", actor.name)
+    assert ignored.forget(row.id, GRACE).username == "press"
+    opened.knock()
+    assert only(settings).username == "press"
+    assert kinds()[-1] == "onboarding.heard-again"
+    with pytest.raises(ignored.NotIgnored):
+        ignored.forget(row.id, GRACE)
+
+
+def test_a_client_that_makes_up_client_ids_is_ignored_whatever_it_is_called(database, actor):
+    ignored.add(actor, "mqtt", "press", "c1", "192.0.2.1")
+    ignored.add(actor, "mqtt", "press", "c2", "192.0.2.1")
+    ignored.add(actor, "http", "press", "c2", "192.0.2.1")
+    assert {(row.protocol, row.client_id) for row in IgnoredClient.select()} == {("mqtt", ""), ("http", "c2")}
+
+
+def test_not_too_many_are_ignored_for_good(database, actor, monkeypatch):
+    monkeypatch.setattr(ignored, "MOST", 3)
+    for number in range(6):
+        ignored.add(actor, "mqtt", f"press-{number}", "c", "192.0.2.1")
+    assert [row.username for row in ignored.everybody()] == ["press-5", "press-4", "press-3"]
+
+
+# --- banning
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8:1:2:3::4"])
+def test_a_ban_of_its_address_takes_all_of_its_requests(opened, settings, actor, address):
+    opened.knock("a", address=address)
+    opened.knock("b", address=address, protocol="opcua")
+    opened.knock("c", address="198.51.100.1")
+    first = requests.find(settings).requests[0]
+    assert requests.ban(first.id, actor, settings) == address
+    assert [one.username for one in requests.find(settings).requests] == ["c"]
+    (ban,) = Ban.select()
+    assert (ban.kind, ban.name, ban.until - ban.since) == (ADDRESS, bans.origin_of(address), timedelta(hours=24))
+    assert Activity.get(Activity.kind == "ban.set").detail == f"address {ban.name} banned for 24 hours"
+    assert requests.ban(first.id, actor, settings) is None
+
+
+@pytest.mark.parametrize("per_address", [0, 20])
+def test_an_operators_ban_holds_also_where_bans_for_guessing_are_off(database, actor, per_address):
+    bans.add("192.0.2.1", "mqtt", "press", 24, actor)
+    guard = Guard(Rules(per_address=per_address))
+    bans.Keeper(guard).sync(clock.now())
+    now = clock.now().timestamp()
+    assert guard.approach(Attempt("mqtt", "press", b"a", "192.0.2.1"), now) is None
+    assert guard.approach(Attempt("mqtt", "press", b"a", "192.0.2.2"), now) == 0
+
+
+# --- a password that has changed
+
+
+@pytest.fixture
+def turing(database, actor, sealer) -> Integration:
+    return integrations.create(actor, sealer, "mqtt", username="turing", password="old")
+
+
+def test_the_password_that_a_client_comes_with_is_accepted_by_a_click(opened, settings, turing, sealer):
+    opened.offer(turing.id, "turing")
+    offer = requests.find(settings).offer_of(turing.id)
+    assert offer.is_clear and offer.address == "192.0.2.1"
+    changed = requests.accept(turing.id, offer.id, GRACE, sealer, settings)
+    assert sealer.open(changed.sealed_password) == PASSWORD
+    assert requests.find(settings).offer_of(turing.id) is None
+    assert kinds()[-2:] == ["integration.password-changed", "onboarding.password-accepted"]
+    assert requests.accept(turing.id, offer.id, GRACE, sealer, settings) is None
+
+
+def test_of_several_passwords_none_is_accepted(opened, settings, turing, sealer, actor):
+    opened.offer(turing.id, "turing")
+    id = requests.find(settings).offer_of(turing.id).id
+    opened.offer(turing.id, "turing", "a guess")
+    assert requests.accept(turing.id, id, actor, sealer, settings) is None
+    assert sealer.open(Integration.get().sealed_password) == "old"
+
+
+def test_nothing_is_accepted_for_another_integration(opened, settings, turing, sealer, actor):
+    other = integrations.create(actor, sealer, "mqtt", username="other", password="old")
+    opened.offer(turing.id, "turing")
+    id = requests.find(settings).offer_of(turing.id).id
+    assert requests.accept(other.id, id, actor, sealer, settings) is None
+
+
+def test_a_note_that_is_too_long_is_told(opened, settings, sealer, actor):
+    with pytest.raises(FieldError):
+        integrations.create(actor, sealer, "mqtt", note="x" * 501)
+    opened.knock(name="x" * 5_000)
+    (outcome,) = requests.approve([only(settings).id], actor, sealer, settings)
+    assert len(outcome.integration.note) == 256, "what clients say was cut before"
