@@ -146,6 +146,11 @@ def enter(caller: Caller, filters: Sequence[str]) -> str:
     return str(_ask("http_enter", caller, list(filters)))
 
 
+def knock(caller: Caller, name: str, *, is_made_up: bool) -> bool:
+    """Ask an operator to let the caller in, who calls itself so; return whether it may come in already."""
+    return bool(_ask("http_knock", caller, name, is_made_up))
+
+
 class Topics:
     """What the portal's own pages ask, on behalf of an operator; `most` is how many bytes of each payload they want."""
 

@@ -169,6 +169,19 @@ COMPONENTS: dict[str, Json] = {
         ["numbers"],
         {"numbers": {"type": "array", "items": {"type": "integer"}, "description": "Of each message, in their order."}},
     ),
+    "Knock": _object(
+        [],
+        {"name": {"type": "string", "maxLength": 200, "description": "What you are called, for whoever decides."}},
+        closed=True,
+    ),
+    "Knocked": _object(
+        ["state", "username"],
+        {
+            "state": {"type": "string", "enum": ["waiting", "approved"]},
+            "username": {"type": "string", "description": "Yours from now on."},
+            "password": {"type": "string", "description": "Told once, if you came without credentials. Keep it."},
+        },
+    ),
     "Problem": _object(
         ["type", "title", "status", "detail"],
         {

@@ -15,6 +15,7 @@ OPERATIONS = {
     "get /me": "me",
     "get /messages": "follow",
     "post /messages": "publish",
+    "post /onboarding": "knock",
     "get /values": "values",
     "get /values/{topic}": "value",
     "put /values/{topic}": "write",
