@@ -125,6 +125,24 @@
     }
   }
 
+  // --- Countdowns: by how much was left when the server said so, as clocks differ --------------------------------
+
+  function tellCountdowns() {
+    for (const element of document.querySelectorAll("[data-left]")) {
+      const { left, until } = element.dataset;
+      if (element.toldUntil !== until) {
+        element.toldUntil = until;
+        element.endsAt = performance.now() + left * 1000;
+      }
+      const seconds = Math.max(0, Math.round((element.endsAt - performance.now()) / 1000));
+      const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+      if (element.textContent !== text) element.textContent = text;
+      const bar = element.closest("section")?.querySelector("progress");
+      if (bar) bar.value = seconds;
+    }
+  }
+
+  setInterval(tellCountdowns, 500);
   setInterval(tellTimes, 5000);
 
   window.gatehouse = { notice, tellTimes, tellSpans, isPoll };

@@ -15,6 +15,7 @@ from portal.views import (
     integrations,
     listeners,
     nodes,
+    onboarding,
     opcua,
     renewals,
     server,
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
     Htmx(app)
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(integrations.blueprint)
+    app.register_blueprint(onboarding.blueprint)
     app.register_blueprint(nodes.blueprint)
     app.register_blueprint(topics.blueprint)
     app.register_blueprint(activity.blueprint)

@@ -9,6 +9,8 @@ from flask import Flask, current_app
 
 from portal import clock, presence, renewal
 from portal.certificates import End, Notices
+from portal.models import OnboardingWindow
+from portal.onboarding import window
 from portal.views.current import settings
 
 PLACES = {"mqtt": "listeners", "opcua": "opcua"}  # where the page *Server* shows the certificate of a part
@@ -21,13 +23,15 @@ class Banners:
     down: presence.Down
     ends: tuple[End, ...]
     past: frozenset[str]  # the parts whose certificates should have been renewed, or have expired
+    window: OnboardingWindow | None
 
     @property
     def version(self) -> str:
         """Return a word for this state."""
-        if not self.ends:
+        opened = self.window and (self.window.id, self.window.closes_at)
+        if not self.ends and not opened:
             return self.down.version
-        told = blake2b(repr((self.ends, sorted(self.past))).encode(), digest_size=6).hexdigest()
+        told = blake2b(repr((self.ends, sorted(self.past), opened)).encode(), digest_size=6).hexdigest()
         return f"{self.down.version}-{told}"
 
 
@@ -42,7 +46,9 @@ def now() -> Banners:
     """Return what there is to say now."""
     at = clock.now()
     ends = notices().now(at)
-    return Banners(presence.down(settings(), at), ends, frozenset(end.part for end in ends if end.at <= at))
+    return Banners(
+        presence.down(settings(), at), ends, frozenset(end.part for end in ends if end.at <= at), window.current(at)
+    )
 
 
 def notices() -> Notices:

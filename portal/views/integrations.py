@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, current_app, flash, g, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal import clock, integrations, listing, presence, session
-from portal.credentials import Sealer, SealError
+from portal.credentials import SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
 from portal.listing import Query
 from portal.models import Integration, Revision
-from portal.views import banners
+from portal.onboarding import requests
+from portal.onboarding.window import NotOpen
+from portal.views import banners, box
+from portal.views.current import sealer, settings
 from portal.views.panel import look
 from portal.views.pieces import Edit, answer, changed, list_context, question, ways_of, with_headers
+from portal.worker_client import Refused
 
 blueprint = Blueprint("integrations", __name__)
 
@@ -29,9 +33,12 @@ def _begin() -> None:
     An answer that is built from later rows than its version says is asked for once more; from earlier ones, never.
     """
     g.banners = banners.now()
+    g.offers = box.offers(clock.now())
     nodes = ",".join(node.id for node in presence.nodes_up(clock.now()))
     counters = Revision.values_now()
     g.version = f"{counters['integrations']}.{counters['presence']}.{nodes}.{g.banners.version}"
+    if g.offers:
+        g.version += f".{','.join(f'{offer.id}{offer.is_clear:d}' for offer in g.offers.values())}"
     g.switches = counters["switches"]
 
 
@@ -44,7 +51,7 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/integrations")
 def page() -> ResponseReturnValue:
     """Show the list."""
-    return render_template("integrations.html", **list_context(), panel=None)
+    return render_template("integrations.html", **list_context(), **box.context(), panel=None)
 
 
 @blueprint.get("/integrations/rows")
@@ -63,7 +70,7 @@ def rows() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """Add an integration with generated credentials, and open it."""
     try:
-        made = integrations.create(session.actor(), _sealer(), request.form.get("type", ""))
+        made = integrations.create(session.actor(), sealer(), request.form.get("type", ""))
     except FieldError as error:
         flash(error.message, "error")
         return redirect(url_for("integrations.page"), 303)
@@ -154,7 +161,7 @@ def deactivate(id: int) -> ResponseReturnValue:
 def reveal(id: int) -> ResponseReturnValue:
     """Show the password, or hand it to the copy button."""
     try:
-        password = integrations.reveal(id, session.actor(), _sealer())
+        password = integrations.reveal(id, session.actor(), sealer())
     except SealError as error:
         flash(f"This password cannot be shown: {error}.", "error")
         return changed(integrations.by_id(id))
@@ -163,6 +170,19 @@ def reveal(id: int) -> ResponseReturnValue:
         copied = {line.name: line.text for way in ways_of(integration, password) for line in way.lines}
         return jsonify(password=password, **copied)
     return answer(integration, shown=password)
+
+
+@blueprint.post("/integrations/<int:id>/accept/<offer>")
+def accept(id: int, offer: str) -> ResponseReturnValue:
+    """Give an integration the password that its client comes with."""
+    try:
+        found = requests.accept(integrations.by_id(id).id, offer, session.actor(), sealer(), settings())
+    except NotOpen as error:
+        raise Refused(str(error)) from None
+    if found is None:
+        raise Refused("This password is not offered any more.")
+    g.offers.pop(id, None)
+    return changed(found)
 
 
 @blueprint.get("/integrations/<int:id>/delete")
@@ -181,7 +201,7 @@ def delete(id: int) -> ResponseReturnValue:
 
 
 def _set_password(id: int, value: str, actor: Actor) -> Integration:
-    return integrations.set_password(id, value, actor, _sealer())
+    return integrations.set_password(id, value, actor, sealer())
 
 
 def _permissions(integration: Integration) -> dict[str, str]:
@@ -194,8 +214,3 @@ _SETTERS: dict[str, Callable[[int, str, Actor], Integration]] = {
     "password": _set_password,
     "note": integrations.set_note,
 }
-
-
-def _sealer() -> Sealer:
-    sealer: Sealer = current_app.extensions["gatehouse_sealer"]
-    return sealer

@@ -18,7 +18,7 @@ from portal.kinds import KINDS
 from portal.listeners import Listener
 from portal.listing import Query
 from portal.models import Integration
-from portal.views import listeners
+from portal.views import box, listeners
 from portal.views.current import settings
 from portal.views.panel import Look, look
 
@@ -87,7 +87,7 @@ def answer(
         panel["longer"] = opcua.longer_username(integration.username)
     if target == "panel":
         return render_template("_panel.html", **state, **panel, list_path=url_for("integrations.page")), status
-    context = list_context(selected=integration.id)
+    context = list_context(selected=integration.id) | box.context()
     return render_template("integrations.html", **context, **state, **panel, panel=found), status
 
 

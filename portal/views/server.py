@@ -12,7 +12,7 @@ from flask_login import login_required
 from portal import clock, db, figures, kinds, presence, worker_client
 from portal.limits import LIMITS, Limit
 from portal.models import Node
-from portal.views import banners, bans, listeners, opcua
+from portal.views import banners, bans, listeners, onboarding, opcua
 from portal.views.current import settings
 from release import VERSION
 
@@ -99,7 +99,14 @@ def _begin() -> None:
 @blueprint.get("/server")
 def page() -> ResponseReturnValue:
     """Show what runs."""
-    shown = {**_running(), **_limits(), **listeners.context(), **opcua.context(), **bans.context()}
+    shown = {
+        **_running(),
+        **_limits(),
+        **listeners.context(),
+        **opcua.context(),
+        **bans.context(),
+        **onboarding.ignored_context(),
+    }
     return render_template("server.html", **shown)
 
 

@@ -36,7 +36,7 @@ def test_without_a_heartbeat_the_list_says_so_and_nobody_is_online(ada, turing, 
 
 
 def version(ada) -> str:
-    return re.search(r'data-version="([^"]+)"', ada.get("/integrations").text)[1]
+    return re.search(r'id="live".*?data-version="([^"]+)"', ada.get("/integrations").text)[1]
 
 
 def test_an_unchanged_poll_is_answered_with_nothing(ada, turing, node):

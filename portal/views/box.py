@@ -1,0 +1,43 @@
+"""What the box of smart onboarding shows, which is above the list of integrations; and what rows say about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from portal import clock
+from portal.onboarding import ignored, requests, window
+from portal.onboarding.requests import Found, Offer
+from portal.views.current import settings
+
+
+def context(said: str = "", *, bad: bool = False) -> dict[str, Any]:
+    """Return what _onboarding.html shows; `said` is what came of a click."""
+    now = clock.now()
+    opened = window.current(now)
+    found = requests.find(settings()) if opened is not None else Found()
+    ignored_count = ignored.count()
+    seen = (opened and (opened.id, opened.closes_at), found.requests, found.more, found.silent, ignored_count)
+    return {
+        "window": opened,
+        "found": found,
+        "seconds_left": _seconds(opened.closes_at, now) if opened is not None else 0,
+        "seconds_open": _seconds(opened.closes_at, opened.opened_at) if opened is not None else 0,
+        "minutes": window.MINUTES,
+        "ignored_count": ignored_count,
+        "said": said,
+        "said_bad": bad,
+        "onboarding_version": blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest(),
+    }
+
+
+def offers(now: datetime) -> dict[int, Offer]:
+    """Return the passwords that known clients come with, by integration, while a window is open."""
+    if window.current(now) is None:
+        return {}
+    return {offer.integration_id: offer for offer in requests.find(settings()).offers}
+
+
+def _seconds(end: datetime, start: datetime) -> int:
+    return max(0, round((end - start).total_seconds()))
