@@ -162,7 +162,7 @@ class Requests:
             request.since = began
             request.tries += 1
             request.client_id_varies |= request.knock.client_id != knock.client_id
-            request.knock = knock
+            request.knock = knock if knock.name else knock._replace(name=request.knock.name)
         elif began < request.since - SAME or 0 <= now - request.looked_at < look / 2:
             return 0.0  # a newer try has its place, or another one of the same moment
         request.last_at = now

@@ -99,6 +99,12 @@ def test_other_credentials_and_another_address_are_another_request(door: Door, o
     assert len(door.requests.listed(T + 1)) == 2
 
 
+def test_a_name_that_was_stated_stays(door: Door) -> None:
+    door.ask(knock(name="Press 4"), T, T + LOOK)
+    door.ask(knock(client_id="d"), T + 1, T + 1 + LOOK)
+    assert (door.only(T + 2).knock.name, door.only(T + 2).knock.client_id) == ("Press 4", "d")
+
+
 def test_looks_of_one_try_are_not_tries(door: Door) -> None:
     door.wait(knock(), T, T + 5)
     assert door.only(T + 5).tries == 1

@@ -1,0 +1,159 @@
+"""Smart onboarding in a browser: the box opens, clients appear in it by themselves, and clicks decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from portal import db
+from portal.models import Ban, IgnoredClient, OnboardingWindow, Revision
+from tests.browser.support import Records, row
+from tests.support.clients import Subscriber, connack
+from tests.support.processes import wait_until
+from tests.support.stack import EMAIL, Stack
+
+NASTY = "<b>bold</b>"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(records: Records) -> Iterator[None]:
+    yield
+    with db.connected(), db.writing():
+        for model in (OnboardingWindow, IgnoredClient, Ban):
+            model.delete().execute()
+        Revision.bump("onboarding")
+        Revision.bump("bans")
+
+
+def open_box(page: Page) -> Locator:
+    page.goto("/integrations")
+    page.get_by_role("button", name="Smart onboarding").click()
+    box = page.locator("#onboarding-box")
+    expect(box).to_contain_text("Nobody knocks yet.")
+    return box
+
+
+def knock(stack: Stack, username: str, offered: str = "made-up", *options: str) -> Subscriber:
+    """Have a client try to log in; it waits at the door."""
+    return Subscriber(stack.mqtt_port, {"username": username, "password": offered}, "x/#", *options)
+
+
+def request(page: Page, username: str) -> Locator:
+    return page.locator("li.request", has_text=username)
+
+
+def test_a_client_appears_by_itself_and_a_click_lets_it_in(page: Page, stack: Stack, records: Records):
+    box = open_box(page)
+    expect(box).to_contain_text(f"opened by {EMAIL}")
+    with knock(stack, "press-4", "made-up", "-i", "press-4-client") as client:
+        expect(request(page, "press-4")).to_contain_text("press-4-client")
+        expect(request(page, "press-4")).to_contain_text("Waits at the door")
+        page.get_by_role("button", name="Approve press-4 from 127.0.0.1").click()
+        expect(box).to_contain_text("press-4 is let in.")
+        client.subscribed()
+        expect(page.locator(".rows tbody tr")).to_contain_text("press-4")
+        expect(page.locator(".rows tbody .state")).to_contain_text("Online")
+    expect(request(page, "press-4")).to_have_count(0)
+
+
+def test_two_browsers_see_the_same_and_the_second_click_is_told(page: Page, second_context, stack: Stack):
+    other = second_context.new_page()
+    other.goto("/integrations")
+    open_box(page)
+    expect(other.locator("#onboarding-box")).to_be_visible()
+    with knock(stack, "press-4"):
+        expect(request(page, "press-4")).to_be_visible()
+        expect(request(other, "press-4")).to_be_visible()
+        other.route("**/onboarding/box*", lambda route: route.abort())  # it has not heard yet
+        page.get_by_role("button", name="Approve press-4").click()
+        expect(page.locator("#onboarding-box")).to_contain_text("press-4 is let in.")
+        other.unroute_all()
+        expect(request(other, "press-4")).to_have_count(0)
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(other.locator("#onboarding-box")).to_have_count(0)
+    expect(page.locator("#onboarding-box")).to_have_count(0)
+
+
+def test_several_are_chosen_and_let_in_while_others_come(page: Page, stack: Stack, records: Records):
+    box = open_box(page)
+    with knock(stack, "press-1"), knock(stack, "press-2"):
+        for name in ("press-1", "press-2"):
+            request(page, name).get_by_role("checkbox").check()
+        with knock(stack, "press-3"):
+            expect(request(page, "press-3")).to_be_visible()
+            expect(request(page, "press-1").get_by_role("checkbox")).to_be_checked()
+            box.get_by_role("button", name="Approve the chosen ones").click()
+            expect(box).to_contain_text("2 clients are let in.")
+            expect(page.locator("li.request")).to_have_count(1)
+    assert records.usernames() == {"press-1", "press-2"}
+
+
+def test_a_client_is_ignored_for_good_from_the_menu_and_that_is_undone(page: Page, stack: Stack):
+    box = open_box(page)
+    with knock(stack, NASTY):
+        request(page, NASTY).locator("summary").click()
+        page.get_by_role("button", name="Ignore for good").click()
+        expect(box).to_contain_text(f"{NASTY} is ignored for good.")
+    box.get_by_role("link", name="1 client is ignored for good").click()
+    page.get_by_role("button", name=f"Do not ignore {NASTY} any more").click()
+    expect(page.locator("#ignored")).to_contain_text("Nobody is ignored.")
+
+
+def test_an_open_menu_and_the_focus_survive_what_comes(page: Page, stack: Stack):
+    open_box(page)
+    with knock(stack, "press-1"):
+        request(page, "press-1").locator("summary").click()
+        button = request(page, "press-1").get_by_role("button", name="Approve press-1")
+        button.focus()
+        with knock(stack, "press-2"):
+            expect(request(page, "press-2")).to_be_visible()
+            expect(request(page, "press-1").get_by_role("button", name="Ignore for good")).to_be_visible()
+            expect(button).to_be_focused()
+
+
+def test_the_countdown_runs_and_every_page_says_that_it_is_open(page: Page, stack: Stack):
+    box = open_box(page)
+    expect(box.get_by_role("timer")).to_have_text("9:57", timeout=6000)
+    page.get_by_role("button", name="10 more minutes").click()
+    expect(box.get_by_role("timer")).to_contain_text("19:5")
+    page.goto("/activity")
+    expect(page.locator("#banner")).to_contain_text("Smart onboarding is open.")
+    page.locator("#banner").get_by_role("link", name="See who knocks").click()
+    page.locator("#onboarding").get_by_role("button", name="Smart onboarding").click()
+    expect(box).to_have_count(0)
+
+
+def test_a_row_offers_the_new_password_of_its_client(page: Page, stack: Stack, records: Records, turing: dict):
+    open_box(page)
+    assert connack(stack.mqtt_port, turing["username"], "a new one") == 4
+    offered = row(page, turing).locator(".offered")
+    expect(offered).to_contain_text("Comes with another password from 127.0.0.1.")
+    offered.get_by_role("button", name="Accept the new password").click()
+    expect(offered).to_have_count(0)
+    assert records.password(turing) == "a new one"
+
+
+def test_without_scripts_a_client_is_let_in_too(plain: Page, stack: Stack, records: Records):
+    open_box(plain)
+    with knock(stack, "press-4") as client:
+        wait_until(lambda: plain.goto("/integrations") and request(plain, "press-4").count())
+        plain.get_by_role("button", name="Approve press-4").click()
+        expect(plain.locator(".notice")).to_contain_text("press-4 is let in.")
+        client.subscribed()
+    assert records.usernames() == {"press-4"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_scrolls_sideways_on_a_phone(visitor, stack: Stack, scheme):
+    phone = visitor.page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True, color_scheme=scheme)
+    open_box(phone)
+    long = "x" * 120
+    with (
+        knock(stack, long, "made-up", "--will-topic", f"{'y' * 100}/__agentInfo__", "--will-payload", "x"),
+        knock(stack, long, "another"),
+    ):
+        expect(request(phone, long)).to_have_count(2)
+        expect(request(phone, long).first).to_contain_text("Another client knocks with this username")
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
