@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from portal import db
 from portal.models import Ban, IgnoredClient, OnboardingWindow, Revision
 from tests.browser.support import Records, row
+from tests.browser.test_shape import CONTRAST
 from tests.support.clients import Subscriber, connack
 from tests.support.processes import wait_until
 from tests.support.stack import EMAIL, Stack
@@ -146,7 +147,7 @@ def test_without_scripts_a_client_is_let_in_too(plain: Page, stack: Stack, recor
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_scrolls_sideways_on_a_phone(visitor, stack: Stack, scheme):
+def test_on_a_phone_nothing_scrolls_sideways_and_everything_can_be_read(visitor, stack: Stack, scheme):
     phone = visitor.page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True, color_scheme=scheme)
     open_box(phone)
     long = "x" * 120
@@ -157,3 +158,4 @@ def test_nothing_scrolls_sideways_on_a_phone(visitor, stack: Stack, scheme):
         expect(request(phone, long)).to_have_count(2)
         expect(request(phone, long).first).to_contain_text("Another client knocks with this username")
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+        assert phone.evaluate(CONTRAST) == []
