@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import footprint, http, mqtt, opcua, pages, presence, processes, report, scale
+from benchmarks import footprint, http, mqtt, onboarding, opcua, pages, presence, processes, report, scale
 from benchmarks.report import Table
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "http": http.measure,
     "scale": scale.measure,
     "presence": presence.measure,
+    "onboarding": onboarding.measure,
     "pages": pages.measure,
     "footprint": footprint.measure,
 }

@@ -17,6 +17,7 @@ from benchmarks import processes
 from benchmarks.generator.arrivals import connects
 from benchmarks.generator.clients import Job, LoadError
 from benchmarks.generator.http import changes, requests, streams
+from benchmarks.generator.knocks import knocks
 from benchmarks.generator.pace import crowd, hold, round_trip
 from benchmarks.generator.throughput import offline, throughput
 
@@ -35,6 +36,7 @@ JOBS: dict[str, Callable[[Job], Awaitable[Job]]] = {
     "offline": offline,
     "round_trip": round_trip,
     "connects": connects,
+    "knocks": knocks,
     "hold": partial(hold, say=_say),
     "crowd": partial(crowd, say=_say),
     "http_requests": requests.requests,

@@ -1,0 +1,184 @@
+"""Smart onboarding: how soon a client is shown and let in, and what a flood of unknown clients does."""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+import threading
+import time
+from contextlib import closing
+from html import unescape
+
+from benchmarks import cuts, processes, seed
+from benchmarks.browser import Browser
+from benchmarks.generator import wire
+from benchmarks.load import Load
+from benchmarks.report import Table, met, milliseconds, percentile
+from benchmarks.seed import Credential
+from benchmarks.stack import HOST, Gatehouse
+
+POLL = 0.7  # seconds between two looks of the page; see templates/_onboarding.html
+VISIBLE_GOAL, APPROVED_GOAL = 1.0, 0.3  # seconds, 99th percentile
+SLOWER_GOAL = 2.0  # times the normal time of a known client's login
+CLIENTS, ADDRESSES = 10_000, 1_000
+BATCH = 20  # clients that knock before they are approved one after the other; 32 may come from one address
+_VERSION = re.compile(r'data-version="(\w+)"')
+_REQUEST = re.compile(r'id="request-([\w.-]+)".*?<bdi class="mono">(.*?)</bdi>', re.S)
+
+
+def measure(*, quick: bool) -> list[Table]:
+    """Return the times of single clients, and those of known ones beside a flood."""
+    count, seconds = (10, 3) if quick else (60, 10)
+    table = Table(("What", "Clients", "p50", "p99", "Longest", "Goal", "Met"))
+    gatehouse = Gatehouse({"GUESSES_PER_ADDRESS": "off"})
+    (known,) = seed.fill(gatehouse.settings, 1)
+    with gatehouse, gatehouse.browser() as browser:
+        browser.post("/onboarding/open")
+        time.sleep(0.2)
+        _row(
+            table,
+            "CONNECT sent → on the page, which looks every 0.7 s",
+            _visible(gatehouse, browser, count),
+            VISIBLE_GOAL,
+        )
+        _row(
+            table,
+            "Approve clicked → CONNACK of the client at the door",
+            _approved(gatehouse, browser, count),
+            APPROVED_GOAL,
+        )
+        flood = _flood(gatehouse, browser, known, seconds, CLIENTS // 10 if quick else CLIENTS)
+    return [table, flood]
+
+
+def _row(table: Table, what: str, seconds: list[float], goal: float) -> None:
+    reached = met(percentile(seconds, 99) <= goal)
+    table.add(what, f"{len(seconds):,}", *cuts.percentiles(seconds), f"p99 ≤ {milliseconds(goal)}", reached)
+
+
+# --- one client after the other
+
+
+def _visible(gatehouse: Gatehouse, browser: Browser, count: int) -> list[float]:
+    """Return the seconds from CONNECT until the page shows the client; it looks as browsers do."""
+    sent: dict[str, float] = {}
+    opened: list[socket.socket] = []
+
+    def knock() -> None:
+        for number in range(count):
+            time.sleep(random.uniform(0.05, 0.45))  # noqa: S311 - no secret
+            name = f"seen-{number}"
+            client = _connect(gatehouse.mqtt_port, f"127.0.0.{2 + number // BATCH}")
+            sent[name] = time.monotonic()
+            client.sendall(wire.connect(name, name, "made-up"))
+            opened.append(client)
+
+    seen: dict[str, float] = {}
+    thread = threading.Thread(target=knock)
+    thread.start()
+    version = ""
+    while len(seen) < count:
+        time.sleep(POLL)
+        answer = browser.get(f"/onboarding/box?v={version}")
+        if answer.status == 200:
+            version = _VERSION.search(answer.text)[1]  # type: ignore[index]
+            for name in _listed(answer.text):
+                seen.setdefault(name, time.monotonic())
+    thread.join()
+    for client in opened:
+        client.close()
+    return [seen[name] - at for name, at in sent.items()]
+
+
+def _approved(gatehouse: Gatehouse, browser: Browser, count: int) -> list[float]:
+    """Return the seconds from the click until the client that waits is let in."""
+    found = []
+    for start in range(0, count, BATCH):
+        names = [f"waits-{number}" for number in range(start, min(start + BATCH, count))]
+        clients = {name: _connect(gatehouse.mqtt_port, f"127.0.1.{2 + start // BATCH}") for name in names}
+        for name, client in clients.items():
+            client.sendall(wire.connect(name, name, "made-up"))
+        ids: dict[str, str] = {}
+        while not ids.keys() >= set(names):
+            time.sleep(0.05)
+            ids = _listed(browser.get("/onboarding/box").text)
+        for name, client in clients.items():
+            time.sleep(random.uniform(0, 0.1))  # noqa: S311 - no secret
+            with closing(client):
+                began = time.monotonic()
+                browser.post(f"/onboarding/requests/{ids[name]}/approve")
+                if wire.accepted(client.recv(4)) <= 0:
+                    raise RuntimeError(f"{name} was approved and refused")
+                found.append(time.monotonic() - began)
+    return found
+
+
+def _connect(port: int, address: str) -> socket.socket:
+    return socket.create_connection((HOST, port), timeout=20, source_address=(address, 0))
+
+
+def _listed(text: str) -> dict[str, str]:
+    return {unescape(name): id for id, name in _REQUEST.findall(text)}
+
+
+# --- a flood
+
+
+def _flood(gatehouse: Gatehouse, browser: Browser, known: Credential, seconds: int, clients: int) -> Table:
+    """Return what known clients notice of very many unknown ones, with the window closed and open."""
+    table = Table(("While", "Tries/s", "Login of a known client, p50", "p99", "Memory", "Listed"))
+    before = _logins(gatehouse.mqtt_port, known, seconds / 2)
+    table.add("Nobody else comes", "0", *_both(before), _memory(gatehouse), "0")
+    browser.post("/onboarding/close")
+    closed, rate, _ = _flooded(gatehouse, browser, known, seconds, clients)
+    table.add("Unknown clients come, the window is closed", f"{rate:,.0f}", *_both(closed), _memory(gatehouse), "0")
+    browser.post("/onboarding/open")
+    listed = 0
+    for turn in ("the window is open", "it is still open"):
+        opened, rate, listed = _flooded(gatehouse, browser, known, seconds, clients)
+        table.add(f"Unknown clients come, {turn}", f"{rate:,.0f}", *_both(opened), _memory(gatehouse), f"{listed}")
+    ratio = percentile(opened, 50) / percentile(closed, 50)
+    table.notes.append(
+        f"{clients:,} unknown clients with {ADDRESSES:,} addresses; each tries once a second, as far as the cores take "
+        f"it that they share with Gatehouse. A known client's login takes {ratio:.2f} × as long with the window open "
+        f"as with it closed (goal: ≤ {SLOWER_GOAL:g} ×, met: {met(ratio <= SLOWER_GOAL)})."
+    )
+    return table
+
+
+def _flooded(
+    gatehouse: Gatehouse, browser: Browser, known: Credential, seconds: int, clients: int
+) -> tuple[list[float], float, int]:
+    """Return the times of a known client's logins, the tries of unknown ones a second, and how many are listed."""
+    options = {"port": gatehouse.mqtt_port, "clients": clients, "addresses": ADDRESSES, "seconds": seconds}
+    with Load("knocks", **options) as load:
+        time.sleep(2)
+        found = _logins(gatehouse.mqtt_port, known, seconds - 3)
+        listed = len(_listed(browser.get("/onboarding/box").text))
+        answer = load.answer()
+    return found, answer["tries"] / seconds, listed
+
+
+def _logins(port: int, known: Credential, seconds: float) -> list[float]:
+    """Log in again and again; return how long each took, from the open socket to CONNACK."""
+    found = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        began = time.monotonic()
+        with _connect(port, "127.0.0.1") as client:
+            client.sendall(wire.connect("known", known.username, known.password))
+            if wire.accepted(client.recv(4)) <= 0:
+                raise RuntimeError("a known client was refused")
+        found.append(time.monotonic() - began)
+        time.sleep(0.02)
+    return found
+
+
+def _both(seconds: list[float]) -> tuple[str, str]:
+    return milliseconds(percentile(seconds, 50)), milliseconds(percentile(seconds, 99))
+
+
+def _memory(gatehouse: Gatehouse) -> str:
+    """Return the memory of all processes but what the load takes."""
+    return f"{sum(processes.proportional_bytes(pid) for pid in gatehouse.pids) / 1e6:,.0f} MB"
