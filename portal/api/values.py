@@ -72,7 +72,7 @@ def value(query: dict[str, Any], topic: str) -> ResponseReturnValue:
     "Publishes the body as it comes. With a JSON content type it has to be JSON; with any other it may be anything.",
     query=WriteQuery(),
     answers={204: ("It is published.", None, ETAG)},
-    problems=(400, 403, 412, 413, 415),
+    problems=(400, 403, 412, 413, 415, 422, 507),
     sample='curl -u "$LOGIN" -X PUT -H "Content-Type: application/json" -d 21.5 "$URL/values/demo/hello"',
     body=ANY_PAYLOAD,
     headers=(IF_MATCH, IF_NOTHING),

@@ -97,11 +97,8 @@ class Api:
             self._hold_to(match, period, _writable(period, topic))
         size = sum(len(topic) + len(payload) for topic, payload, _, _ in wanted)
         period.add(Counts(messages_in=len(wanted), bytes_in=size), self._tally)
-        publish, own = self._hub.publish, period.integration_id
-        return [
-            publish(topic, payload, qos=qos, retain=retain, integration_id=own).number
-            for topic, payload, qos, retain in wanted
-        ]
+        published = self._hub.publish_all(wanted, integration_id=period.integration_id)
+        return [message.number for message in published]
 
     def delete(self, period: Period, topic: str, match: list[int] | None = None) -> bool:
         """Delete the value of a topic; return whether there was one.  For `match` see `_hold_to`."""
