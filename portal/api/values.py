@@ -89,7 +89,7 @@ def write(query: dict[str, Any], topic: str) -> ResponseReturnValue:
     "DELETE",
     ONE,
     "Delete a value",
-    "Also the retained message of the topic.",
+    "Also the retained message of the topic. Where you may not read the topic, you are not told whether there was any.",
     answers={204: ("It is deleted.", None, None)},
     problems=(400, 403, 404, 412, 422),
     sample='curl -u "$LOGIN" -X DELETE "$URL/values/demo/hello"',

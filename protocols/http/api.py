@@ -101,10 +101,14 @@ class Api:
         return [message.number for message in published]
 
     def delete(self, period: Period, topic: str, match: list[int] | None = None) -> bool:
-        """Delete the value of a topic; return whether there was one.  For `match` see `_hold_to`."""
+        """Delete the value of a topic; return whether there was one, to who may read it, and True to all others.
+
+        For `match` see `_hold_to`.
+        """
         self._hold_to(match, period, _writable(period, topic))
         period.add(Counts(messages_in=1, bytes_in=len(topic)), self._tally)
-        return self._hub.delete(topic, integration_id=period.integration_id)
+        was_there = self._hub.delete(topic, integration_id=period.integration_id)
+        return was_there or not period.may_read(topic)
 
     def history(self, period: Period, topic: str, limit: int) -> list[Row]:
         """Return the last values of a topic, the newest last."""

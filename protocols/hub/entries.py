@@ -14,6 +14,7 @@ from protocols.hub.messages import NUMBER, PAYLOAD, RETAIN, WHO, Fields, Listene
 TOPIC_COST = 1_024  # bytes that a topic takes besides its value and twice its name, roughly
 MESSAGE_COST = 192  # bytes that a message in the history takes besides its payload
 _SHARE = 64  # a topic may have this part of all history
+_FOR_ONE = 4  # and this part of the bytes of all topics and values
 
 
 class Entry:
@@ -27,6 +28,7 @@ class Entry:
         "listeners",
         "lost",
         "messages",
+        "most",
         "past",
         "record",
         "room",
@@ -34,9 +36,10 @@ class Entry:
         "version",
     )
 
-    def __init__(self, topic: str, room: int) -> None:
+    def __init__(self, topic: str, room: int, limits: HubLimits) -> None:
         self.topic = topic
         self.cost = TOPIC_COST + 2 * getsizeof(topic)  # bytes; a name with an emoji takes four for each character
+        self.most = min(limits.payload, limits.bytes // _FOR_ONE - self.cost)  # bytes of a value; below 0 nothing is kept
         self.room = room  # how many messages of what was heard are still to be looked at; see `runs`
         self.messages: list[Fields] = []  # the newest last
         self.is_gone = False  # the newest message is no value: it has deleted it, has expired, or one was too large
@@ -98,7 +101,7 @@ class Entries:
         """Return the entry of a topic, of which nothing need be kept yet."""
         entry = self._entries.get(topic) or self._strays.get(topic)
         if entry is None:
-            entry = self._strays[topic] = Entry(topic, room)
+            entry = self._strays[topic] = Entry(topic, room, self._limits)
         return entry
 
     def newest(self) -> Iterator[Entry]:
@@ -124,7 +127,10 @@ class Entries:
 
     def refuse(self, entry: Entry, number: int) -> None:
         """Let go of the value of a topic whose next message, of this number, is too large to be kept."""
-        self.exceeded["payload"] += 1
+        self.exceeded["payload" if entry.most == self._limits.payload else "bytes"] += 1
+        if entry.most < 0:
+            self.forgotten = max(self.forgotten, number)
+            return
         self._place(entry)
         self._drop_expiring(entry)
         entry.is_gone = True

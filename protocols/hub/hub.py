@@ -52,8 +52,11 @@ class Hub(Intake):
         for message, expires_at, record in self._keeper.start(soon, self._entries.newest):
             entry = self.entry(message.topic)
             entry.record = record
-            self._entries.take(entry, [message], expires_at)
             self._number = max(self._number, message.number + _GAP)
+            if len(message.payload) > entry.most:  # the limits were others
+                self._keeper.dropped(entry)
+            else:
+                self._entries.take(entry, [message], expires_at)
         self._entries.keep_within()
         self._entries.forgotten = self._number
         for entry in self._entries.take_evicted():

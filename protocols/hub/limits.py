@@ -12,7 +12,7 @@ class HubLimits:
     """Bounds of the hub.  The first ones are settings: HUB_ and the name in capitals."""
 
     topics: int = 100_000  # those that were updated least recently go first
-    bytes: int = 64 * MIB  # of them and their values
+    bytes: int = 64 * MIB  # of them and their values; one may take a quarter of it
     payload: int = MIB  # bytes of a value; the hub does not keep a larger one
     history: int = 100  # values of a topic, the last one among them
     history_bytes: int = 64 * MIB  # of all values that are not the last one

@@ -141,6 +141,13 @@ def test_topics_that_the_grant_does_not_open_are_forbidden(running) -> None:
     assert running.topics == {"secret": b"1", "bob/x": b"2"}
 
 
+def test_a_deletion_tells_nothing_of_a_topic_that_may_not_be_read(running) -> None:
+    running.ok("publish", [["all", b"1", 0, False]])
+    assert running.ok("delete", "all", username="bob") is True
+    assert running.topics == {}
+    assert running.ok("delete", "all", username="bob") is True, "as if there had been a value"
+
+
 def test_of_several_messages_all_are_published_or_none(running) -> None:
     good = ["bob/x", b"1", 0, False]
     assert running.ask("publish", [good, ["ada", b"2", 0, False]], username="bob") == {"forbidden": "ada"}

@@ -177,14 +177,33 @@ def test_the_least_recently_updated_topics_go_first_and_are_counted() -> None:
 
 
 def test_bytes_are_bounded() -> None:
-    bed = Bed(bytes=5_000)
+    bed = Bed(bytes=65_536)
     for number in range(20):
-        bed.run(f"t{number}", bytes(300)).hub.settle()
+        bed.run(f"t{number}", bytes(5_000)).hub.settle()
     used, exceeded = _usage(bed, "HUB_BYTES")
     assert used is not None
-    assert used <= 5_000
+    assert used <= 65_536
     assert exceeded == 20 - len(bed.hub.values("", None, 99, anything).messages) > 0
     assert bed.hub.get("t19") is not None
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize(
+    ("topic", "payload"), [("large", bytes(20_000)), ("large", bytes(50_000)), ("x" * 20_000, b"1")], ids=len
+)
+def test_a_value_that_would_push_out_many_others_is_told_and_not_kept(single: bool, topic: str, payload: bytes) -> None:
+    bed, others = Bed(bytes=65_536), [f"small/{number}" for number in range(20)]
+    for other in others:
+        bed.run(other, b"1")
+    ear = bed.listen("#")
+    for _ in range(2):
+        bed.one(topic, payload, retain=True) if single else bed.run(topic, payload)
+        bed.hub.settle()
+    assert ear.told == [(topic, payload)] * 2
+    assert bed.hub.get(topic) is None
+    assert {message.topic for message in bed.hub.values("", None, 99, anything).messages} == set(others)
+    assert _usage(bed, "HUB_BYTES")[1] == 2 and not _usage(bed, "HUB_PAYLOAD")[1]
+    assert bed.hub.since(0, ["#"], 9)[1], "some of it is gone"
 
 
 @pytest.mark.parametrize("retain", [False, True])

@@ -69,6 +69,16 @@ def test_values_come_back_with_all_that_belongs_to_them(path: Path) -> None:
     again.hub.stop()
 
 
+def test_a_value_that_is_too_large_by_now_is_let_go_of_at_a_start_and_no_other(path: Path) -> None:
+    bed = Kept(path).run("a", b"1").run("large", bytes(60_000)).run("b", b"2")
+    bed.hub.stop()
+    for _ in range(2):
+        again = Kept(path, bytes=65_536)
+        assert [topic for topic, *_ in again.all()] == ["a", "b"]
+        again.hub.stop()
+    assert [topic for topic, *_ in Kept(path).all()] == ["a", "b"]
+
+
 def test_numbers_grow_although_the_clock_was_set_back(path: Path) -> None:
     bed = Kept(path)
     bed.clock.now = START + 1_000_000
