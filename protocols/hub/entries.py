@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from sys import getsizeof
 from weakref import WeakValueDictionary
 
-from protocols.hub.index import Index, key
+from protocols.hub.index import Index, key, topic_of
 from protocols.hub.limits import HubLimits
 from protocols.hub.messages import NUMBER, PAYLOAD, RETAIN, WHO, Fields, Listener, Message
 
@@ -89,6 +90,8 @@ class Entries:
         self.exceeded: Counter[str] = Counter()  # by the limit's name in `HubLimits`
         self.forgotten = 0  # messages up to this number may be missing of any topic
         self._evicted: list[Entry] = []
+        self._leaving: set[int] = set()  # integrations whose topics are let go of
+        self._looked_at = ""  # the last key that was looked at for these
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -217,12 +220,25 @@ class Entries:
         self.history_bytes += size
 
     def forget(self, integration_ids: Collection[int]) -> None:
-        """Let go of the topics whose last message is one of these integrations'."""
-        for entry in [
-            one for one in self._entries.values() if one.messages and one.messages[-1][WHO] in integration_ids
-        ]:
-            del self._entries[entry.topic]
-            self._let_go(entry)
+        """Have `forget_some` let go of the topics whose last message is one of these integrations'."""
+        self._leaving.update(integration_ids)
+        self._looked_at = ""
+
+    def forget_some(self) -> bool:
+        """Look at some topics for what has to be let go of; say whether there are more to look at."""
+        if not self._leaving:
+            return False
+        keys = [*islice(self.index.walk(self._looked_at, behind=True), self._limits.turn)]
+        for topic in map(topic_of, keys):
+            entry = self._entries[topic]
+            if entry.messages and entry.messages[-1][WHO] in self._leaving:
+                del self._entries[topic]
+                self._let_go(entry)
+        if len(keys) < self._limits.turn:
+            self._leaving.clear()
+            return False
+        self._looked_at = keys[-1]
+        return True
 
     def _evict(self, limit: str) -> None:
         _, entry = self._entries.popitem(last=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import Protocol
 
 from protocols.contract import Usage
@@ -47,13 +47,14 @@ class Hub(Intake):
         """
         self._route, self._hold, self.wake = route, hold, wake
 
-    def start(self, soon: Soon) -> None:
-        """Take back what was kept, before anything is heard."""
+    def start(self, soon: Soon, integration_ids: Container[int]) -> None:
+        """Take back what was kept of the portal and these integrations, which are all, before anything is heard."""
         for message, expires_at, record in self._keeper.start(soon, self._entries.newest):
             entry = self.entry(message.topic)
             entry.record = record
             self._number = max(self._number, message.number + _GAP)
-            if len(message.payload) > entry.most:  # the limits were others
+            is_known = not message.integration_id or message.integration_id in integration_ids
+            if not is_known or len(message.payload) > entry.most:  # deleted meanwhile, or the limits were others
                 self._keeper.dropped(entry)
             else:
                 self._entries.take(entry, [message], expires_at)
@@ -119,9 +120,19 @@ class Hub(Intake):
         return True
 
     def forget(self, integration_ids: Collection[int]) -> None:
-        """Let go of the values of integrations that are deleted: whoever gets their username begins without any."""
+        """Let go of the values of integrations that are deleted: whoever gets their username begins without any.
+
+        Of very many topics some are looked at in each turn of the loop.
+        """
         self._take_over()
         self._entries.forget(integration_ids)
+        self.wake()
+
+    def settle(self) -> None:
+        """End a turn of the loop."""
+        super().settle()
+        if self._entries.forget_some():
+            self.wake()
         for entry in self._entries.take_evicted():
             self._keeper.dropped(entry)
 

@@ -19,5 +19,6 @@ class HubLimits:
 
     waiting_bytes: int = 8 * MIB  # that were heard and are not looked at yet
     expiry_interval: float = 10.0  # seconds between two looks for values that have expired
+    turn: int = 500  # topics that are looked at in one turn of the loop for those of integrations that are deleted
     steps: int = 10_000  # topics that are looked at in one call
     matches: int = 2_000  # of a topic against a filter in one call: about a microsecond each

@@ -70,7 +70,7 @@ class MqttServer:
         self._journal = Journal("mqtt", self._limits.log_lines, self.now())
         self._broker.crowd.most = most_connections(self._limits.max_connections, _log)
         self._hub.connect(self._publish_for_hub, self._broker.hold_for_hub, self._end_turn)
-        self._hub.start(self._loop.call_soon_threadsafe)
+        self._hub.start(self._loop.call_soon_threadsafe, grants.keys())
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())
         self._broker.sessions.disconnect(stored.integration_ids() - grants.keys(), DELETED, forget=True)

@@ -341,12 +341,34 @@ def test_since_looks_at_so_many_topics_at_most() -> None:
 def test_values_of_deleted_integrations_are_let_go_of() -> None:
     bed = Bed().run("a", b"1", who=1).run("b", b"2", who=2).run("c", b"3", who=1).run("c", b"4", who=2)
     bed.hub.forget({1})
+    bed.hub.settle()
     assert [message.topic for message in bed.hub.values("", None, 9, anything).messages] == ["b", "c"]
     assert bed.hub.get("a") is None and bed.hub.history("a", 9) == []
     bed.run("a", b"5", who=3)
     assert bed.hub.get("a").payload == b"5"
     used = {one.name: one.used for one in bed.hub.usage()}
     assert used["HUB_TOPICS"] == 3
+
+
+def test_of_many_topics_some_are_looked_at_in_each_turn_and_others_come_and_go_meanwhile() -> None:
+    bed = Bed(turn=10)
+    for number in range(95):
+        bed.run(f"t{number:02}", b"1", who=1 + number % 2)
+    bed.hub.settle()
+    bed.hub.forget({1})
+    turns = 0
+    while bed.woken:
+        bed.woken, before = 0, bed.hub.usage()[0].used
+        bed.hub.settle()
+        turns += 1
+        assert before - bed.hub.usage()[0].used <= 10
+        if turns == 3:
+            bed.hub.forget({3})
+            bed.run("t24", b"2", who=2).run("t00", b"3", who=3)
+            bed.hub.delete("t99")
+    assert turns > 9
+    kept = {message.topic: message.integration_id for message in bed.hub.values("", None, 99, anything).messages}
+    assert kept == {f"t{number:02}": 2 for number in range(95) if number % 2 or number == 24}
 
 
 def test_deleting_what_is_not_there_publishes_nothing() -> None:
