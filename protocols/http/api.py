@@ -83,10 +83,10 @@ class Api:
 
     def values(self, period: Period, prefix: str, limit: int, cursor: str | None) -> dict[str, object]:
         """Return a page of the values that the caller may read."""
-        after = self._cursors.open(cursor)
+        after = self._cursors.open(cursor, period.integration_id)
         found = self._hub.values(prefix, after, bounded(limit, self._limits.page), period.may_read)
         answer = page(self._rows, found.messages, found.cursor)
-        answer["cursor"] = self._cursors.seal(answer["cursor"])
+        answer["cursor"] = self._cursors.seal(answer["cursor"], period.integration_id)
         self._got(period, found.messages[: len(answer["values"])])
         return answer
 

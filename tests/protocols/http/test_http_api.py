@@ -10,6 +10,7 @@ from http_wire import ADDRESS, Door, Recorder, caller
 
 from protocols.contract import Grant, Login, Refusal, Refused, Wait
 from protocols.http.api import Api
+from protocols.http.cursors import FOR_ONE, MOST, Cursors
 from protocols.http.door import Door as HttpDoor
 from protocols.http.limits import Limits
 from protocols.http.messages import Rows
@@ -205,6 +206,41 @@ def test_a_cursor_tells_nothing_of_topics_that_may_not_be_read() -> None:
         padded = cursor + "=" * (-len(cursor) % 4)
         assert "secret" not in cursor and b"secret" not in urlsafe_b64decode(padded)
     assert len(seen) == 2 and len(set(seen)) == 2
+
+
+def test_a_cursor_fits_into_an_address_whatever_the_topic(running) -> None:
+    topics = sorted(f"{'ä' * count}{number}" for count in (1, 250, 30_000) for number in range(6))
+    running.ok("publish", [[topic, b"x", 0, False] for topic in topics])
+    seen, cursor = [], None
+    while True:
+        found = running.ok("values", "", 1, cursor)
+        seen += [row[1] for row in found["values"]]
+        if (cursor := found["cursor"]) is None:
+            break
+        assert len(cursor) < 1_000
+        for who in ("ada", "bob"):
+            running.ask("values", "", 1, None, username=who)
+    assert seen == topics
+
+
+def test_long_cursors_are_bounded_and_those_of_others_stay() -> None:
+    cursors = Cursors()
+    topics = ["x" * 60_000 + str(number) for number in range(FOR_ONE + 2)]
+    other = cursors.seal(topics[0], 2)
+    sealed = [cursors.seal(topic, 1) for topic in topics]
+    for first in sealed[:2]:
+        with pytest.raises(Refused) as refused:
+            cursors.open(first, 1)
+        assert refused.value.field == "cursor"
+    assert [cursors.open(one, 1) for one in sealed[2:]] == topics[2:]
+    assert cursors.open(other, 2) == topics[0]
+    with pytest.raises(Refused):
+        cursors.open(sealed[-1], 2)
+    for number in range(3, 3 + MOST):
+        cursors.seal(topics[0], number)
+    with pytest.raises(Refused):
+        cursors.open(other, 2)
+    assert len(cursors._remembered) == MOST == sum(map(len, cursors._own.values()))
 
 
 @pytest.mark.parametrize("cursor", ["open/secret-3", "%", "A" * 40, "\xe9"])
