@@ -40,7 +40,9 @@ class Entry:
     def __init__(self, topic: str, room: int, limits: HubLimits) -> None:
         self.topic = topic
         self.cost = TOPIC_COST + 2 * getsizeof(topic)  # bytes; a name with an emoji takes four for each character
-        self.most = min(limits.payload, limits.bytes // _FOR_ONE - self.cost)  # bytes of a value; below 0 nothing is kept
+        self.most = min(
+            limits.payload, limits.bytes // _FOR_ONE - self.cost
+        )  # bytes of a value; below 0 nothing is kept
         self.room = room  # how many messages of what was heard are still to be looked at; see `runs`
         self.messages: list[Fields] = []  # the newest last
         self.is_gone = False  # the newest message is no value: it has deleted it, has expired, or one was too large
