@@ -22,10 +22,10 @@ from portal.waiting import Full, Waiting
 
 PATIENCE = 10  # seconds for a request to arrive
 PATIENCE_IN_THREAD = 20  # seconds from then on until the socket is shut
-MOST_HEAD = 64 * 1024
+MOST_HEAD = 16 * 1024  # browsers send some 2 KB; gunicorn would take 4 KB of address and 100 lines of 8 KB
 MOST_BODY = 256 * 1024  # what the portal accepts; it refuses what is longer, and reads no more of it
-MOST_AT_ONCE = 16 * 1024 * 1024  # bytes of all connections together; beyond, none may have more than SMALL
-SMALL = 16 * 1024
+MOST_AT_ONCE = 16 * 1024 * 1024  # bytes that arrive, or have a thread or wait for one; beyond, none may add over SMALL
+SMALL = 4 * 1024
 RETRY_AFTER = 3  # seconds until the protocols worker is probably back, or others wait no more
 
 WAITED = "gatehouse.waited"  # in the environ: for how many seconds the request has waited so far
@@ -55,13 +55,18 @@ class Incoming(TConn):  # type: ignore[misc]
 
     arrived = b""
     wanted: int | None = None
-    request = b""  # that a thread works on, with whatever followed it
+    request = b""  # that a thread works on, or will, with whatever followed it
     is_closing = is_dropped = False
 
-    def renew(self) -> None:
-        """Forget the request that was parsed."""
-        self.initialized, self.parser = False, None
+    def begin(self) -> None:
+        """Have the request parsed."""
+        self.forget()
         self.init()
+        self.parser.unreader.unread(self.request)
+
+    def forget(self) -> None:
+        """Forget what was parsed, which takes more than what arrived."""
+        self.initialized, self.parser = False, None
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -99,8 +104,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         for conn, request in self.waiting.due(time.monotonic()):
             with self._guarded(conn):
                 self._forget(conn)
-                conn.renew()
                 self._run(conn, request)
+
+    def handle(self, conn: Any) -> Any:
+        """Work on a request, in a thread."""
+        conn.begin()
+        return super().handle(conn)
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, and wait for its first request."""
@@ -136,13 +145,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Keep or close the connection: without blocking, and without a thread for the start of a next request."""
-        self.running.pop(conn, None)
+        request = self._release(conn)
         raised = None if fs.cancelled() else fs.exception()
         with self._guarded(conn):
+            if isinstance(raised, Later | HandedOver):
+                raised.__traceback__ = None  # frames, in which the framework keeps the exception and all of the request
+                conn.forget()
             if isinstance(raised, Later):
-                self._put_off(conn, raised.seconds)
+                self._put_off(conn, request, raised.seconds)
                 return
-            conn.request = b""
             self.waits_since.pop(conn.sock, None)
             if isinstance(raised, HandedOver):
                 self._drop(conn)
@@ -150,7 +161,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             rest = b""
             if not fs.cancelled() and fs.result() and not (rest := conn.parser.unreader.take_buffered()):
                 super().finish_request(conn, fs)
+                conn.forget()
                 return
+            conn.forget()
             self._wait(conn)
             if conn.is_dropped:
                 return
@@ -187,25 +200,31 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             if conn.wanted and self.courier.wants(conn.arrived):
                 self._hand_over(conn)
                 return
+        if self.held > MOST_AT_ONCE and len(conn.arrived) > SMALL:
+            raise Refusal(BUSY)
         if conn.wanted and len(conn.arrived) >= conn.wanted:
             request = bytes(conn.arrived)
             self._forget(conn)
-            conn.init()
             self._run(conn, request)
-        elif self.held > MOST_AT_ONCE and len(conn.arrived) > SMALL:
-            raise Refusal("503 Service Unavailable")
 
     def _run(self, conn: Any, request: bytes) -> None:
         """Give a thread to a request, which arrived with whatever followed it."""
         conn.request = request
-        conn.parser.unreader.unread(request)
+        self.held += len(request)
         self.running[conn] = time.monotonic()
         self.enqueue_req(conn)
 
-    def _put_off(self, conn: Any, seconds: float) -> None:
+    def _release(self, conn: Any) -> bytes:
+        """Return the request that a thread is done with."""
+        self.running.pop(conn, None)
+        request: bytes = conn.request
+        conn.request = b""
+        self.held -= len(request)
+        return request
+
+    def _put_off(self, conn: Any, request: bytes, seconds: float) -> None:
         """Keep a request until it is to be run again; meanwhile only the client's leaving matters."""
         now = time.monotonic()
-        request, conn.request = conn.request, b""
         conn.sock.setblocking(False)
         try:
             self.waiting.add(conn, request, now + seconds)
