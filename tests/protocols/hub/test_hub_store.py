@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.hub.keeper import StoreKeeper
+from protocols.hub.store import Store
 from tests.protocols.hub.hub_bed import START, Bed, anything
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -180,6 +182,24 @@ def test_damage_while_it_runs_loses_nothing_that_is_in_memory(path: Path) -> Non
         bed.run("t0", b"new")
     bed.written()
     before = bed.all()
+    bed.hub.stop()
+    assert Kept(path).all() == before
+
+
+@pytest.mark.parametrize("is_quiet", [False, True])
+def test_a_file_that_is_deleted_is_written_anew(path: Path, monkeypatch: pytest.MonkeyPatch, is_quiet: bool) -> None:
+    monkeypatch.setattr(Store, "idle", 0.05)
+    bed = Kept(path).run("a", b"1").run("b", b"2").written()
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"hub.db{suffix}").unlink(missing_ok=True)
+    if is_quiet:
+        wait_until(lambda: bed.keeper._store.recoveries)
+    else:
+        bed.run("a", b"3").written()
+    bed.written()
+    before = bed.all()
+    with sqlite3.connect(path) as db:  # as a kill would leave it
+        assert db.execute("SELECT count(*) FROM record").fetchone() == (2,)
     bed.hub.stop()
     assert Kept(path).all() == before
 
