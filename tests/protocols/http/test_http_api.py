@@ -166,7 +166,9 @@ def test_of_several_messages_all_are_published_or_none(running) -> None:
         running.ask("publish", [good] * 1001)
 
 
-@pytest.mark.parametrize("topic", ["", "a/#", "+", "a\0", "x" * 65_536, "ä" * 40_000, "\ud800"])
+@pytest.mark.parametrize(
+    "topic", ["", "a/#", "+", "a\0", "a\n", "a\x7fb", "\ufffe", "x" * 65_536, "ä" * 40_000, "\ud800"]
+)
 def test_illegal_topics_are_refused_in_words(running, topic) -> None:
     for action, *arguments in (("get", topic), ("history", topic, 1), ("delete", topic)):
         with pytest.raises(Refused, match="topic"):
