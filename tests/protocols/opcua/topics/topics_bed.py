@@ -85,10 +85,10 @@ def space(folder: Path, clock: Callable[[], Any], path: Path | None = None, **li
 class Mqtt:
     """A foreign MQTT client that remembers what it is told."""
 
-    def __init__(self, port: int, username: str = "ada", *filters: str) -> None:
+    def __init__(self, port: int, username: str = "ada", *filters: str, password: str = "right") -> None:  # noqa: S107
         self.messages: queue.Queue[tuple[str, bytes, bool]] = queue.Queue()
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        self._client.username_pw_set(username, "right")
+        self._client.username_pw_set(username, password)
         self._client.on_message = self._heard
         subscribed: list[Any] = []
         self._client.on_subscribe = lambda *what: subscribed.append(what)
