@@ -1,4 +1,4 @@
-"""One space of values: MQTT, OPC UA and HTTP clients write each type of the table in docs/values.md, the others read."""
+"""MQTT, OPC UA and HTTP clients write each type of the table in docs/values.md, and the other two read it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BY_ITSELF = {bool: T.Boolean, int: T.Int64, float: T.Double, str: T.String, byte
 
 
 class Row(NamedTuple):
-    """A line of the table: how HTTP and MQTT have a value, and OPC UA as a topic, and as a node of a type of its own."""
+    """A line of the table: how MQTT and HTTP have a value, OPC UA as a topic, and as a node of a type of its own."""
 
     name: str
     content_type: str

@@ -12,6 +12,7 @@ from protocols.contract import Grant
 from tests.support.processes import wait_until
 
 T = ua.VariantType
+MOMENT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_a_message_belongs_to_the_longest_username_that_its_topic_begins_with(ma
     assert long.value(long.own("a%2Fb/c")) == 1 and short.value(short.own("a/b/c")) == 3
 
 
-@pytest.mark.parametrize("name", ["publish", "publish/x", "", "x//y", "x/", "\x01", "x" * 2_000, "/".join("x" * 40)])
+@pytest.mark.parametrize("name", ["publish", "publish/x", "", "x//y", "x/", "x" * 2_000, "/".join("x" * 40)])
 def test_a_topic_that_no_node_can_have_makes_none(main, linked, mqtt, opcua, name: str):
     client, other = opcua("ada"), mqtt("bob")
     other.publish(f"ada/{name}", b"1")
