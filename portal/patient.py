@@ -57,6 +57,7 @@ class Incoming(TConn):  # type: ignore[misc]
     wanted: int | None = None
     request = b""  # that a thread works on, or will, with whatever followed it
     is_closing = is_dropped = False
+    parser: Any
 
     def begin(self) -> None:
         """Have the request parsed."""
