@@ -37,6 +37,7 @@ class Hub(Intake):
         super().__init__(limits, clock, keeper or NoKeeper())
         self._route: Route = self._hear_alone
         self._hold: Hold = _hold_nothing
+        self._deleted: set[int] = set()
         self._tree = Tree(self._entries, limits.steps)
         self._number = self._entries.forgotten = int(clock() * _TICKS)
 
@@ -125,8 +126,13 @@ class Hub(Intake):
         Of very many topics some are looked at in each turn of the loop.
         """
         self._take_over()
+        self._deleted.update(integration_ids)
         self._entries.forget(integration_ids)
         self.wake()
+
+    def is_deleted(self, integration_id: int) -> bool:
+        """Say whether an integration is deleted, whose messages may still be on their way."""
+        return integration_id in self._deleted
 
     def settle(self) -> None:
         """End a turn of the loop."""

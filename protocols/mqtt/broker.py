@@ -114,9 +114,8 @@ class Broker:
 
     def hold_for_hub(self, wanted: Sequence[Publication]) -> None:
         """Raise Refused unless all that comes in by another protocol, in this order, can be kept as it should."""
-        messages = [Message(topic, payload, qos, retain) for topic, payload, qos, retain in wanted]
-        places = [place for place, message in enumerate(messages) if message.retain]
-        if (found := self.retained.beyond(messages[place] for place in places)) is not None:
+        places = [place for place, (_, _, _, retain) in enumerate(wanted) if retain]
+        if places and (found := self.retained.beyond(Message(*wanted[place]) for place in places)) is not None:
             place, limit = places[found[0]], found[1]
             if limit == "topic_levels":
                 most = self.limits.topic_levels
@@ -124,7 +123,8 @@ class Broker:
             raise Refused("there is no room for another retained message", f"messages/{place}/room")
         if self.keeper.accepting:
             return
-        for place, message in enumerate(messages):
+        for place, one in enumerate(wanted):
+            message = Message(*one)
             if message.qos and self.must_keep(message, self.subscriptions.route(message.topic)):
                 raise Refused("messages cannot be stored now", f"messages/{place}/room")
 

@@ -105,6 +105,12 @@ def test_what_is_no_topic_is_left_out_and_the_others_are_published(bed):
     assert [message.topic for message in bed.hub.values("", None, 9, lambda topic: True).messages] == ["b"]
 
 
+def test_what_a_deleted_integration_still_says_is_left_out(bed):
+    bed.hub.forget({7})
+    assert bed.ask("publish", [["a", b"1", 7, 41], ["b", b"2", 8, 42]])[0] == 0
+    assert [message.topic for message in bed.hub.values("", None, 9, lambda topic: True).messages] == ["b"]
+
+
 @pytest.mark.parametrize("topic", ["", "$a", "a/#", "a+b", "a\0", "\x01", "a\x9f", "x" * 65_536, "\ud800"])
 def test_what_cannot_be_published_on(topic: str):
     assert not is_publishable(topic)
