@@ -49,7 +49,7 @@ class LinkedHub:
     def _publish(self, link: Link, messages: list[tuple[str, bytes, int, int]]) -> list[int]:
         """Publish (topic, payload, integration, mark) in their order; return their numbers.
 
-        That is 0 of what is no topic or nobody's any more, or has to be stored and cannot be: what follows is published.
+        That is 0 of what is no topic, nobody's any more, or cannot be stored; what follows is published all the same.
         """
         ear = self._ear(link)
         numbers = []
