@@ -50,7 +50,8 @@ class Main:
         self.hub = Hub(HubLimits(), time.time, StoreKeeper(self.folder / "hub.db"))
         self.server = MqttServer(hub=self.hub, authenticate=self.door, presence=Recorder(), limits=Limits())
         self.answers = Answers({}, LinkedHub(self.hub).actions())
-        self.looper.run(self.server.start({"tcp": [socket.create_server((HOST, self.port))]}, {}), 10)
+        grants = {one.integration_id: one for one in self.door.answers.values() if isinstance(one, Grant)}
+        self.looper.run(self.server.start({"tcp": [socket.create_server((HOST, self.port))]}, grants), 10)
         self.looper.run(self.answers.start(unix.listen(self.folder, NAME, socket.SOCK_STREAM)), 10)
         return self
 
