@@ -325,6 +325,7 @@ def test_what_is_published_arrives_and_is_recorded(ada, live_hub):
         ({"topic": "$SYS/a"}, "topic", "Topics that begin with $ are the server"),
         ({"topic": "ä" * 32_768}, "topic", "A topic has at most 65,535 bytes, not 65,536."),
         ({"topic": "a\0b"}, "topic", "A topic cannot hold the character U+0000."),
+        ({"topic": "a\x01"}, "topic", r"Topic name 'a\x01' contains a control character or a non-character."),
         ({"qos": "3"}, "qos", "QoS is 0, 1 or 2."),
     ],
 )
