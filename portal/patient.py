@@ -18,12 +18,11 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal import config
 from portal.handover import Away, Courier
+from portal.heads import Refusal, wanted
 from portal.waiting import Full, Waiting
 
 PATIENCE = 10  # seconds for a request to arrive
 PATIENCE_IN_THREAD = 20  # seconds from then on until the socket is shut
-MOST_HEAD = 16 * 1024  # browsers send some 2 KB; gunicorn would take 4 KB of address and 100 lines of 8 KB
-MOST_BODY = 256 * 1024  # what the portal accepts; it refuses what is longer, and reads no more of it
 MOST_AT_ONCE = 16 * 1024 * 1024  # bytes that arrive, or have a thread or wait for one; beyond, none may add over SMALL
 SMALL = 4 * 1024
 RETRY_AFTER = 3  # seconds until the protocols worker is probably back, or others wait no more
@@ -44,10 +43,6 @@ class Later(BaseException):
 
 class HandedOver(BaseException):
     """The client's socket is another process's now: nothing is to be written to it here."""
-
-
-class Refusal(Exception):
-    """A request that no thread gets to see; says the status to answer with."""
 
 
 class Incoming(TConn):  # type: ignore[misc]
@@ -284,21 +279,3 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         except Exception:
             self.log.exception("A connection failed")
             self._drop(conn)
-
-
-def wanted(data: bytes | bytearray, searched: int = 0) -> int | None:
-    """Return how many bytes to wait for, None while the head is incomplete; skip what was searched before."""
-    end = data.find(b"\r\n\r\n", max(searched - 3, 0))
-    if end < 0 and data[:1] == b"\x16":
-        raise Refusal("400 Bad Request")  # TLS: https:// fails here at once
-    if (len(data) if end < 0 else end) > MOST_HEAD:
-        raise Refusal("431 Request Header Fields Too Large")
-    if end < 0:
-        return None
-    head = bytes(data[:end]).lower()
-    if b"\r\ntransfer-encoding:" in head:
-        raise Refusal("411 Length Required")  # browsers say the length
-    length = head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0].strip()
-    if not length.isdigit():
-        return end + 4  # gunicorn refuses it, if there is one
-    return end + 4 + min(int(length.lstrip(b"0")[:9] or b"0"), MOST_BODY)
