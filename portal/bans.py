@@ -107,8 +107,8 @@ def add(address: str, protocol: str, username: str, hours: int, actor: Actor) ->
         Revision.bump(BANS)
         row = {"kind": ADDRESS, "name": origin_of(address), **values}
         Ban.insert(**row).on_conflict(conflict_target=[Ban.kind, Ban.name], update=values).execute()
-        who = {"account": actor.name, "address": actor.address}
-        activity.record("ban.set", now, detail=f"address {row['name']} banned for {hours} hours", **who)
+        told = f"address {row['name']} banned for {hours} hours"
+        activity.record("ban.set", now, account=actor.name, address=actor.address, detail=told)
 
 
 def lift(ban_id: int, actor: Actor) -> Ban:

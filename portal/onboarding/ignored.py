@@ -42,9 +42,7 @@ def add(actor: Actor, protocol: str, username: str, client_id: str, address: str
         too_old = newest_first.offset(MOST).limit(1).scalar()
         if too_old is not None:
             IgnoredClient.delete().where(IgnoredClient.id <= too_old).execute()
-        detail = _told(client_id, address)
-        who = {"account": actor.name, "address": actor.address, "protocol": protocol}
-        activity.record(IGNORED, now, username=username, detail=detail, **who)
+        _record(IGNORED, actor, protocol, username, _told(client_id, address))
 
 
 def forget(ignored_id: int, actor: Actor) -> IgnoredClient:
@@ -55,8 +53,7 @@ def forget(ignored_id: int, actor: Actor) -> IgnoredClient:
         if found is None:
             raise NotIgnored("this client is not ignored any more")
         found.delete_instance()
-        who = {"account": actor.name, "address": actor.address, "protocol": found.protocol}
-        activity.record(HEARD, clock.now(), username=found.username, detail=_told(found.client_id, ""), **who)
+        _record(HEARD, actor, found.protocol, found.username, _told(found.client_id, ""))
     return found
 
 
@@ -70,6 +67,18 @@ def as_json(row: IgnoredClient) -> dict[str, object]:
         "ignored_by": row.ignored_by,
         "ignored_at": row.ignored_at.isoformat(),
     }
+
+
+def _record(kind: str, actor: Actor, protocol: str, username: str, detail: str) -> None:
+    activity.record(
+        kind,
+        clock.now(),
+        username=username,
+        account=actor.name,
+        protocol=protocol,
+        address=actor.address,
+        detail=detail,
+    )
 
 
 def _told(client_id: str, address: str) -> str:

@@ -146,8 +146,7 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> O
                 password=sealer.open(sealed),
                 note=_note(request.name),
             )
-            who = {"account": actor.name, "address": actor.address, "protocol": request.protocol}
-            activity.record(APPROVED, clock.now(), integration=made, detail=told(request), **who)
+            _record(APPROVED, request, actor, made)
     except FieldError as error:
         return Outcome(request.username, None, error.message)
     return Outcome(request.username, made)
@@ -173,8 +172,7 @@ def _record_dismissal(request: Request, actor: Actor, *, for_good: bool) -> None
         ignored.add(actor, request.protocol, request.username, client_id, request.address)
         return
     with writing():
-        who = {"account": actor.name, "address": actor.address, "protocol": request.protocol}
-        activity.record(DISMISSED, clock.now(), username=request.username, detail=told(request), **who)
+        _record(DISMISSED, request, actor)
 
 
 def ban(id: str, actor: Actor, settings: Settings) -> str | None:
@@ -206,6 +204,19 @@ def accept(integration_id: int, offer_id: str, actor: Actor, sealer: Sealer, set
         worker_client.ask(part, "onboarding_let_in", integration_id)
         return changed
     return None
+
+
+def _record(kind: str, request: Request, actor: Actor, made: Integration | None = None) -> None:
+    activity.record(
+        kind,
+        clock.now(),
+        integration=made,
+        username=request.username,
+        account=actor.name,
+        protocol=request.protocol,
+        address=actor.address,
+        detail=told(request),
+    )
 
 
 def told(request: Request) -> str:

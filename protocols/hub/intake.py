@@ -40,7 +40,7 @@ class Intake:
         self._turns: list[tuple[Heard, float]] = []  # what was heard, and when
         self._is_listened = False  # to some of that
         self._untold: dict[Listener, list[Message]] = {}
-        self._nowhere = Entry("", 0)
+        self._nowhere = Entry("", 0, limits)
         self._number = 0
 
     def entry(self, topic: str) -> Entry:
@@ -122,14 +122,13 @@ class Intake:
         turns, self._turns = self._turns, []
         self.waiting, self._is_listened = 0, False
         gathered: dict[Entry, list[Fields]] = {}
-        most = self._limits.payload
         for run in pick(turns):
             entry, data, start, payload, end, packets, source, wanted, time = run
             if not entry.room:  # more may have come than is looked at
                 self._number += 1
                 entry.lost = self._number
             entry.room = _EVERYTHING if entry.listeners else self._room
-            if (end - start) // packets > most or not isinstance(source, int):
+            if (end - start) // packets > entry.most or not isinstance(source, int):
                 self._keep_all(gathered)
                 self._take_single(Picked._make(run))
                 continue
@@ -162,7 +161,7 @@ class Intake:
             self._number += 1
             message = (self._number, run.entry.topic, payload, source.retain, source.integration_id, run.time)
             self._tell(run.entry, [message], source.origin)
-            if len(payload) > self._limits.payload:
+            if len(payload) > run.entry.most:
                 self._entries.refuse(run.entry, self._number)
                 self._keeper.changed(run.entry)
             else:

@@ -24,13 +24,13 @@ class LiveHub:
 
     def __init__(self, folder: Path) -> None:
         self.time = 1_700_000_000.0
-        self.hub = Hub(HubLimits(payload=LARGEST), lambda: self.time)
+        self.hub = Hub(HubLimits(payload=LARGEST, bytes=8 * LARGEST), lambda: self.time)
         limits = Limits()
         topics = Topics(self.hub, Rows(USERNAMES.__getitem__, limits.answer_bytes), limits)
         self._looper = Looper("hub")
         self._looper.start()
         self._answers = Answers(topics.actions(), {})
-        listener = unix.listen(folder, worker_client.socket_name(MQTT), worker_client.KIND)
+        listener = unix.listen_as(folder, MQTT)
         self._looper.run(self._answers.start(listener), 5)
 
     def publish(self, topic: str, payload: bytes = b"1", *, retain: bool = False) -> None:
