@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LOOKS = {"http": 0.5}  # seconds between two looks whether a client that waits may come in
-LOOK = 0.1
+LOOK = 0.05
 PATIENCE = {"mqtt": 14.0, "opcua": 3.0}  # seconds after which clients give up: PubSubClient 15, asyncua 4
 GONE = 1.5  # seconds without a look, after which a client that waited has left
 SAME = 0.5  # seconds between the beginnings of two tries that are taken for one
