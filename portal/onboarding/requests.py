@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from portal import activity, bans, clock, integrations, worker_client
+from portal import activity, bans, clock, integrations, presence, worker_client
 from portal.attempt import origin_of
 from portal.config import Settings
 from portal.credentials import Sealer
@@ -22,12 +22,13 @@ from portal.integrations import Actor
 from portal.kinds import KINDS
 from portal.models import Integration, Revision
 from portal.onboarding import ignored, window
-from portal.worker_client import MQTT, OPCUA
+from portal.worker_client import MQTT, OPCUA, Refused
 
 APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
 ACCEPTED = "onboarding.password-accepted"
 WILLS = ("/__agentInfo__", "/__clientInfo__")  # how the topics end that VRPC agents and clients have their Wills on
 BAN_HOURS = 24
+ONLINE = "It is online with its own password. To give it another one all the same, change it in the list."
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +191,10 @@ def ban(id: str, actor: Actor, settings: Settings) -> str | None:
 def accept(integration_id: int, offer_id: str, actor: Actor, sealer: Sealer, settings: Settings) -> Integration | None:
     """Give an integration the password that its client has now; None if it is not offered any more.
 
-    Raises `NotOpen`, `NotFound` and `Silent`.
+    Whoever is online with the right one is not cut off for it.  Raises `NotOpen`, `NotFound`, `Refused` and `Silent`.
     """
+    if presence.count_by_integration([integration_id], clock.now()):
+        raise Refused(ONLINE)
     for part, (own,) in _by_part([offer_id], settings):
         sealed = worker_client.have(part, "onboarding_offered", integration_id, own)
         if not sealed:

@@ -11,6 +11,7 @@ from portal import clock
 from portal.integrations import Actor
 from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingWindow
 from portal.onboarding import ignored, window
+from portal.presence import Connected
 from tests.portal.knocking import PASSWORD, Doors
 from tests.portal.visitor import ADA, HTMX
 
@@ -243,6 +244,16 @@ def test_a_row_says_that_its_client_comes_with_another_password_and_accepts_it(a
     assert sealer.open(Integration.get().sealed_password) == PASSWORD
     again = ada.post(path, headers=HTMX)
     assert again.status_code == 409 and "This password is not offered any more." in again.text
+
+
+def test_a_client_that_is_online_is_not_cut_off_for_somebody_elses_password(ada, opened, turing, node):
+    opened.offer(turing.id, "turing")
+    path = re.search(r'hx-post="(/integrations/\d+/accept/[\w.-]+)"', ada.get("/integrations").text)[1]
+    node.write([Connected("c", turing.id, "mqtt", "client", "192.0.2.9", clock.now())])
+    text = ada.get("/integrations").text
+    assert "Somebody tries another password from" in text and "Accept it" not in text
+    answer = ada.post(path, headers=HTMX)
+    assert answer.status_code == 409 and "It is online with its own password." in answer.text
 
 
 def test_several_passwords_are_told_and_none_can_be_accepted(ada, opened, turing):

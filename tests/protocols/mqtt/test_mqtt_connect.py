@@ -16,7 +16,14 @@ def test_the_first_answer_is_a_connack_without_a_session() -> None:  # [MQTT-3.2
     assert broker.presence.events == [("connected", "1", "ada", "c")]
     [login] = broker.authenticate.logins
     assert (login.protocol, login.username, login.password) == ("mqtt", "ada", b"right")
-    assert (login.client_id, login.address) == ("c", "192.0.2.7")
+    assert (login.client_id, login.address, login.will_topic) == ("c", "192.0.2.7", "")
+
+
+def test_a_login_says_where_the_client_has_its_will() -> None:  # by which VRPC clients are known
+    broker = wire.broker()
+    wire.Peer(broker).send(wire.connect(will=WILL))
+    [login] = broker.authenticate.logins
+    assert login.will_topic == "will/c"
 
 
 @pytest.mark.parametrize(
