@@ -22,6 +22,7 @@ POLL = 0.5  # seconds between two looks of the page; see templates/_onboarding.h
 VISIBLE_GOAL, APPROVED_GOAL = 1.0, 0.3  # seconds, 99th percentile
 SLOWER_GOAL = 2.0  # times the normal time of a known client's login
 CLIENTS, ADDRESSES = 10_000, 1_000
+LEFT = 2.0  # seconds until the places of clients that left are free
 BATCH = 20  # clients that knock before they are approved one after the other; 32 may come from one address
 _VERSION = re.compile(r'data-version="(\w+)"')
 _REQUEST = re.compile(r'id="request-([\w.-]+)".*?<bdi class="mono">(.*?)</bdi>', re.S)
@@ -88,6 +89,7 @@ def _visible(gatehouse: Gatehouse, browser: Browser, count: int) -> list[float]:
     thread.join()
     for client in opened:
         client.close()
+    time.sleep(LEFT)
     return [seen[name] - at for name, at in sent.items()]
 
 

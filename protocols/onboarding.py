@@ -158,7 +158,7 @@ class Requests:
             return None
         look = LOOKS.get(knock.protocol, LOOK)
         began = now - waited
-        if began > request.since + SAME:
+        if began > request.since + SAME or now < request.last_at:  # the latter where a clock was set back
             request.since = began
             request.tries += 1
             request.client_id_varies |= request.knock.client_id != knock.client_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from portal import activity, clock
 from portal.db import writing
@@ -35,7 +36,7 @@ class Stand:
 
 def current(now: datetime) -> OnboardingWindow | None:
     """Return the window that is open."""
-    found: OnboardingWindow | None = OnboardingWindow.select().where(OnboardingWindow.closes_at > now).first()
+    found: OnboardingWindow | None = OnboardingWindow.select().where(~_over(now)).first()
     return found
 
 
@@ -80,11 +81,11 @@ def close(actor: Actor) -> bool:
 
 def expire(now: datetime) -> bool:
     """Take away a window whose time is over, as after a restart; return whether there was one."""
-    if not OnboardingWindow.select().where(OnboardingWindow.closes_at <= now).exists():
+    if not OnboardingWindow.select().where(_over(now)).exists():
         return False
     with writing():
         Revision.bump(ONBOARDING)
-        gone = bool(OnboardingWindow.delete().where(OnboardingWindow.closes_at <= now).execute())
+        gone = bool(OnboardingWindow.delete().where(_over(now)).execute())
         if gone:
             activity.record(CLOSED, now, detail="its time was over")
     return gone
@@ -117,6 +118,12 @@ class Follower:
         found = read()
         self._revision = revisions[ONBOARDING]
         return found
+
+
+def _over(now: datetime) -> Any:
+    """Return the condition for a window that is closed: by its time, or as a clock that was set back would keep it."""
+    closes_at = OnboardingWindow.closes_at
+    return (closes_at <= now) | (closes_at > now + timedelta(minutes=MOST_MINUTES))
 
 
 def _bounded(minutes: int) -> timedelta:

@@ -104,6 +104,12 @@ def test_its_time_ends_it_and_the_jobs_thread_says_so_once(database, actor, time
     assert Activity.get(Activity.kind == "onboarding.closed").account is None
 
 
+def test_a_clock_that_is_set_back_keeps_no_window_open_for_hours(database, actor, time):
+    window.open_one(actor)
+    time[0] -= timedelta(hours=2)
+    assert window.current(time[0]) is None and window.expire(time[0])
+
+
 def test_a_window_left_over_makes_room_for_a_new_one(database, actor, time):
     first = window.open_one(actor).id
     time[0] += timedelta(hours=3)

@@ -147,6 +147,12 @@ def test_of_a_request_the_newest_try_waits(door: Door) -> None:
     assert door.ask(knock(), T + 3, T + 3 + 2 * LOOK)
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_out(door: Door) -> None:
+    assert door.ask(knock(), T, T + LOOK)
+    assert door.ask(knock(), T - 300, T - 300 + LOOK)
+    assert door.ask(knock(), T - 300, T - 300 + 2 * LOOK), "and goes on waiting"
+
+
 def test_of_a_thousand_tries_at_once_one_waits(door: Door) -> None:
     answers = [door.ask(knock(), T, T + LOOK + number / 100_000) for number in range(1_000)]
     assert [answer for answer in answers if answer] == [LOOK]
