@@ -132,19 +132,18 @@ def _flood(gatehouse: Gatehouse, browser: Browser, known: Credential, seconds: i
     table = Table(("While", "Tries/s", "Login of a known client, p50", "p99", "Memory", "Listed"))
     before = _logins(gatehouse.mqtt_port, known, seconds / 2)
     table.add("Nobody else comes", "0", *_both(before), _memory(gatehouse), "0")
-    browser.post("/onboarding/close")
-    closed, rate, _ = _flooded(gatehouse, browser, known, seconds, clients)
-    table.add("Unknown clients come, the window is closed", f"{rate:,.0f}", *_both(closed), _memory(gatehouse), "0")
-    browser.post("/onboarding/open")
-    listed = 0
-    for turn in ("the window is open", "it is still open"):
-        opened, rate, listed = _flooded(gatehouse, browser, known, seconds, clients)
-        table.add(f"Unknown clients come, {turn}", f"{rate:,.0f}", *_both(opened), _memory(gatehouse), f"{listed}")
-    ratio = percentile(opened, 50) / percentile(closed, 50)
+    times: dict[str, list[float]] = {"closed": [], "open": []}
+    for state in ("closed", "open", "open", "closed"):  # what drifts meanwhile concerns both
+        browser.post("/onboarding/open" if state == "open" else "/onboarding/close")
+        found, rate, listed = _flooded(gatehouse, browser, known, seconds, clients)
+        times[state] += found
+        what = f"Unknown clients come, the window is {state}"
+        table.add(what, f"{rate:,.0f}", *_both(found), _memory(gatehouse), f"{listed}")
+    ratio = percentile(times["open"], 50) / percentile(times["closed"], 50)
     table.notes.append(
         f"{clients:,} unknown clients with {ADDRESSES:,} addresses; each tries once a second, as far as the cores take "
-        f"it that they share with Gatehouse. A known client's login takes {ratio:.2f} × as long with the window open "
-        f"as with it closed (goal: ≤ {SLOWER_GOAL:g} ×, met: {met(ratio <= SLOWER_GOAL)})."
+        f"it that they share with Gatehouse. Half of a known client's logins take {ratio:.2f} × as long with the "
+        f"window open as with it closed (goal: ≤ {SLOWER_GOAL:g} ×, met: {met(ratio <= SLOWER_GOAL)})."
     )
     return table
 

@@ -17,6 +17,9 @@ from portal.onboarding.window import Stand
 from protocols.contract import Login
 from protocols.onboarding import Bounds, Knock, Offer, Request, Requests
 
+MOST_PROMISED = 10_000
+PROMISE = 5.0  # seconds after which a client that was taken for one that knocks has left
+
 
 class Doorman:
     """May be called from any thread; a password is sealed before it is kept, and nobody is shown it."""
@@ -26,6 +29,7 @@ class Doorman:
         self._key = os.urandom(32)
         self._lock = threading.Lock()
         self._requests = Requests(bounds, lambda: f"{part}.{secrets.token_urlsafe(9)}")
+        self._promised: dict[tuple[str, str], float] = {}  # whose try is not counted as a guess yet: since when
         self.is_open = False
 
     def follow(self, stand: Stand) -> None:
@@ -48,17 +52,43 @@ class Doorman:
 
     def takes(self, login: Login, attempt: Attempt, now: float) -> bool:
         """Tell whether this login is, or may be, an onboarding request."""
-        if not self.is_open or not _is_legal(login):
+        if not self.is_open:
             return False
         with self._lock:
-            return self._requests.takes(self._knock(login, attempt), now)
+            if self._requests.is_hopeless(_place(login, attempt), now) or not self._may_promise(now):
+                return False
+            if not _is_legal(login) or not self._requests.takes(self._knock(login, attempt), now):
+                return False
+            self._promised[attempt.pair] = now
+            return True
 
     def knock(self, login: Login, attempt: Attempt, now: float, waited: float) -> float | None:
         """Note a try; return for how long it may wait on, 0 if it may not, and None if it is no request."""
-        if not self.is_open or not _is_legal(login):
+        if not self.is_open:
             return None
         with self._lock:
-            return self._requests.knock(self._knock(login, attempt), now, waited, partial(self._seal, login))
+            if self._requests.is_hopeless(_place(login, attempt), now):
+                self._requests.more += 1
+                return None
+            if not _is_legal(login):
+                return None
+            held = self._requests.knock(self._knock(login, attempt), now, waited, partial(self._seal, login))
+            if held is not None:
+                self._promised.pop(attempt.pair, None)
+            return held
+
+    def disappoints(self, attempt: Attempt) -> bool:
+        """Tell whether this client was taken for one that knocks, and is none in the end."""
+        if not self._promised:
+            return False
+        with self._lock:
+            return self._promised.pop(attempt.pair, None) is not None
+
+    def _may_promise(self, now: float) -> bool:
+        if len(self._promised) < MOST_PROMISED:
+            return True
+        self._promised = {pair: since for pair, since in self._promised.items() if 0 <= now - since < PROMISE}
+        return len(self._promised) < MOST_PROMISED
 
     def offer(self, integration_id: int, login: Login, attempt: Attempt, now: float) -> None:
         """Note a password that an integration does not have."""
@@ -124,6 +154,10 @@ class Doorman:
                 return act(argument)
 
         return locked
+
+
+def _place(login: Login, attempt: Attempt) -> tuple[str, str, str]:
+    return login.protocol, attempt.name, attempt.origin
 
 
 def _now() -> float:

@@ -191,10 +191,10 @@ class Entrance:
         """Hold a wrong password or username against who guessed it, and show an operator what a client has now."""
         if refusal not in GUESSES:
             return
-        if self._doorman.is_open:
-            self._guard.guessed(attempt, now)  # unless it was counted when it came
-            if entry is not None and entry.active and KINDS[entry.type].door == login.protocol:
-                self._doorman.offer(entry.id, login, attempt, now)
+        if self._doorman.disappoints(attempt):
+            self._guard.guessed(attempt, now)
+        if entry is not None and entry.active and KINDS[entry.type].door == login.protocol:
+            self._doorman.offer(entry.id, login, attempt, now)
         self._guard.refused(attempt, now)
 
     def _is_up_to_date(self, waited: float) -> bool:

@@ -111,6 +111,7 @@ class Requests:
         self._offers: OrderedDict[int, Offer] = OrderedDict()
         self._dismissed: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._crowd: Counter[str] = Counter()  # requests of each origin
+        self._places: Counter[tuple[str, str, str]] = Counter()  # requests by `Knock.place`
         self._held: dict[str, Request] = {}
         self._full_until = 0.0
         self.more = 0  # tries that were counted only
@@ -137,11 +138,17 @@ class Requests:
         return False
 
     def _clear(self) -> None:
-        for kept in (self._by_key, self._by_id, self._offers, self._dismissed, self._crowd, self._held):
+        for kept in (self._by_key, self._by_id, self._offers, self._dismissed, self._crowd, self._places, self._held):
             kept.clear()
         self._full_until, self.more = 0.0, 0
 
     # --- a login
+
+    def is_hopeless(self, place: tuple[str, str, str], now: float) -> bool:
+        """Tell at once whether there is neither a request of this client nor room for one; floods ask no more."""
+        if place in self._places:
+            return False
+        return now < self._full_until or self._crowd[place[2]] >= self._bounds.per_address
 
     def takes(self, knock: Knock, now: float) -> bool:
         """Tell whether there is, or may be, a request of this client."""
@@ -195,6 +202,7 @@ class Requests:
         request = Request(self._new_id(), knock, seal(), now, now)
         self._by_key[knock.key] = self._by_id[request.id] = request
         self._crowd[knock.origin] += 1
+        self._places[knock.place] += 1
         return request
 
     def _make_room(self, now: float) -> bool:
@@ -210,6 +218,9 @@ class Requests:
 
     def _drop(self, request: Request) -> None:
         del self._by_id[request.id], self._by_key[request.knock.key]
+        self._places[request.knock.place] -= 1
+        if not self._places[request.knock.place]:
+            del self._places[request.knock.place]
         self._held.pop(request.id, None)
         if request.approved_at is None:
             self._leave(request)

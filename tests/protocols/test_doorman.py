@@ -11,6 +11,7 @@ from portal.gate import Gate
 from portal.guard import FIRST_WAIT, Guard, Rules
 from portal.models import Integration
 from portal.onboarding import ignored, window
+from protocols import doorman
 from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.doorman import Doorman
 from protocols.entrance import Entrance
@@ -194,6 +195,24 @@ def test_who_knocks_with_a_thousand_usernames_fills_no_list_and_is_banned(opened
     assert answers[-1] is Refusal.TOO_MANY_FAILURES
     assert answers.count(Refusal.UNKNOWN_USERNAME) <= PER_ADDRESS + 5
     assert opened.try_once(login("other", address="192.0.2.2")) == Wait(LOOK, knocks=True)
+
+
+def test_tries_at_once_beyond_what_is_kept_are_guesses_too(opened):
+    logins = [login(f"press-{number}") for number in range(PER_ADDRESS + 20)]
+    for one in logins:
+        assert opened.ask(one) == Wait(FIRST_WAIT), "there is room as far as anybody knows"
+    for one in logins:
+        opened.gate.read_at += 100
+        opened.entrance(one, 0.1)
+    assert len(opened.listed()) == PER_ADDRESS and opened.is_banned(login("late"))
+
+
+def test_clients_that_leave_at_once_do_not_keep_others_from_knocking(opened, monkeypatch):
+    monkeypatch.setattr(doorman, "MOST_PROMISED", 20)
+    for number in range(50):
+        opened.entrance(login(f"press-{number}", address=f"192.0.2.{number}"))
+    opened.began += timedelta(seconds=doorman.PROMISE)
+    assert opened.try_once(login("patient", address="198.51.100.1")) == Wait(LOOK, knocks=True)
 
 
 def test_guessing_at_a_known_username_is_stopped_while_the_window_is_open(opened, turing):
