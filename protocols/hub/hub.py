@@ -76,7 +76,6 @@ class Hub(Intake):
         """Publish as an MQTT client does; every listener is told but `origin`."""
         if topic[:1] in ("", "$"):
             raise ValueError(f"{topic[:60]!r} is no topic of the hub")
-        self._take_over()
         self._route(topic, payload, qos, Source(integration_id, retain, None, origin))
         self._take_over()
         return Message(self._number, topic, payload, retain, integration_id, self._clock())
