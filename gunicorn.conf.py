@@ -8,16 +8,16 @@ import os
 import sys
 from typing import Any
 
-from portal import accounts, certificate, clock, db, ports
+from portal import clock, drivers, ports
 from portal.config import SettingError, load
-from protocols import process, runtime
-from protocols import worker as protocols_worker
+from protocols import process
 
 os.umask(0o077)  # what is made from here on is for this user alone: database, key, locks
 try:
     settings = load()
 except SettingError as error:
     sys.exit(f"gatehouse: {error}")
+drivers.choose(settings)  # what imports peewee is imported by the functions below
 
 logging.basicConfig(
     level=logging.INFO,
@@ -33,7 +33,7 @@ timeout = 60
 graceful_timeout = 4
 keepalive = 15
 worker_connections = 4000
-preload_app = True
+preload_app = workers > 1  # several share Flask and the pages; a single one has no use for what the first process loads
 control_socket_disable = True
 forwarded_allow_ips = ""  # proxies are believed by TRUSTED_PROXIES alone
 umask = 0o077
@@ -51,10 +51,13 @@ proc_name = f"gatehouse-{_installation.hexdigest()}"
 
 def on_starting(server: Any) -> None:
     """Prepare the database and the ports before any process is made; on a fault say what it is, and stop."""
+    from portal import accounts, certificate, db
+    from protocols import runtime, worker
+
     try:
         runtime.lock_data_dir(settings).close()
         ports.listen("PORT", settings.host, settings.port).close()
-        protocols_worker.listeners.update(ports.bind(settings.host, settings.ports))
+        worker.listeners.update(ports.bind(settings.host, settings.ports))
         if settings.needs_certificate:
             certificate.prepare(settings, clock.now())
         db.init(settings)
@@ -80,7 +83,14 @@ def _greet(server: Any, token: str | None) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Leave the protocols' ports to the protocols worker."""
+    from protocols.worker import listeners
+
     process.give_back_memory()
-    process.share_what_is_loaded()
-    for listener in protocols_worker.listeners.values():
+    process.set_aside_what_is_loaded()
+    for listener in listeners.values():
         listener.close()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Have collections look at what requests leave, and not at the application."""
+    process.set_aside_what_is_loaded()

@@ -35,6 +35,16 @@ def connect(folder: Path, name: str, kind: socket.SocketKind, timeout: float) ->
     return connection
 
 
+def listen_as(folder: Path, part: str) -> socket.socket:
+    """Return the listening socket at which a part of the protocols worker answers."""
+    return listen(folder, f"{part}.sock", socket.SOCK_STREAM)
+
+
+def connect_to(folder: Path, part: str, timeout: float) -> socket.socket:
+    """Return a socket that is connected to the one at which a part answers, as `connect` does."""
+    return connect(folder, f"{part}.sock", socket.SOCK_STREAM, timeout)
+
+
 @contextmanager
 def short(folder: Path, name: str) -> Iterator[str]:
     """Name a Unix socket in a folder: an address of one has 107 bytes at most, paths of folders may have more."""

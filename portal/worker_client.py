@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
 from collections import defaultdict, deque
 from pathlib import Path
@@ -24,7 +23,6 @@ from portal import unix
 log = logging.getLogger(__name__)
 
 MQTT, OPCUA = "mqtt", "opcua"  # the parts
-KIND = socket.SOCK_STREAM
 TIMEOUT = 1.0  # seconds for an answer
 PAUSE = (
     3.0  # seconds in which nobody asks again after an answer was waited for in vain, and between two lines in the log
@@ -35,7 +33,7 @@ _PIECE = 256 * 1024
 
 _silent_until: dict[str, float] = {}
 _quiet_until: dict[str, float] = {}
-_kept: dict[str, deque[_Connection]] = defaultdict(deque)  # by the path of the socket
+_kept: dict[str, deque[_Connection]] = defaultdict(deque)  # by the folder and the part
 
 
 class Refused(Exception):
@@ -53,11 +51,6 @@ class Silent(Exception):
 def part_of(door: str | None) -> str:
     """Return the part that has the server of a door."""
     return OPCUA if door == OPCUA else MQTT
-
-
-def socket_name(part: str) -> str:
-    """Return the name of the socket at which a part answers."""
-    return f"{part}.sock"
 
 
 def ask(part: str, action: str, *arguments: Any, timeout: float = TIMEOUT) -> Any:
@@ -96,7 +89,7 @@ def _complain(part: str, action: str, fault: str) -> None:
 
 def _exchange(part: str, question: bytes, until: float) -> dict[str, Any]:
     folder: Path = current_app.extensions["gatehouse_settings"].data_dir
-    kept = _kept[os.path.join(folder, socket_name(part))]
+    kept = _kept[os.path.join(folder, part)]
     connection = _sent(kept, question, until) or _Connection(folder, part, question, until)
     answer = connection.answer(until)
     if len(kept) < MOST_KEPT:
@@ -127,7 +120,7 @@ class _Connection:
     """A connection with one question under way at most; it is closed when anything goes wrong with it."""
 
     def __init__(self, folder: Path, part: str, question: bytes, until: float) -> None:
-        self._socket = unix.connect(folder, socket_name(part), KIND, _left(until))
+        self._socket = unix.connect_to(folder, part, _left(until))
         self.send(question, until)
 
     def send(self, question: bytes, until: float) -> None:

@@ -7,10 +7,9 @@ import os
 import signal
 import sys
 
-from portal import certificate, clock, config, db, ports
+from portal import clock, config, drivers, ports
 from portal.config import SettingError
-from protocols import parts, process
-from protocols.runtime import Runtime
+from protocols import process
 
 
 def main() -> int:
@@ -19,6 +18,11 @@ def main() -> int:
     os.umask(0o077)
     try:
         settings = config.load()
+        drivers.choose(settings)
+        from portal import certificate, db
+        from protocols import parts
+        from protocols.runtime import Runtime
+
         db.init(settings)
         db.migrate(settings)
         db.database.close_all()

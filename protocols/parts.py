@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from portal import addresses, certificate, clock, unix, worker_client
+from portal import addresses, certificate, clock, unix
 from portal.config import Settings
 from protocols import process
 from protocols.companion import ENDING, Companion
@@ -154,7 +154,7 @@ def make_opcua(tools: Tools) -> Server:
     limits = settings.limits_of("opcua")
     switches = Switches()
     switches.follow(tools.switches)
-    dial = partial(unix.connect, settings.data_dir, worker_client.socket_name(MAIN), worker_client.KIND, 0.0)
+    dial = partial(unix.connect_to, settings.data_dir, MAIN, 0.0)
     return OpcUaServer(
         authenticate=tools.authenticate,
         presence=tools.presence,

@@ -70,8 +70,8 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def share_what_is_loaded() -> None:
-    """Keep what was there before a fork out of garbage collections, which would copy every page that they look at."""
+def set_aside_what_is_loaded() -> None:
+    """Keep what is there now out of garbage collections, which would copy every page that was there before a fork."""
     gc.freeze()
 
 

@@ -19,7 +19,7 @@ from typing import IO
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from portal import activity, bans, certificate, clock, db, handover, presence, switches, traffic, unix, worker_client
+from portal import activity, bans, certificate, clock, db, handover, presence, switches, traffic, unix
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
@@ -85,7 +85,7 @@ class Runtime:
         self._insist(self._prepare)
         self._warden.start()
         self._looper = self._start_server()
-        self._looper.run(self._answers.start(_answering(self._settings, self._part)), STOP)
+        self._looper.run(self._answers.start(unix.listen_as(self._settings.data_dir, self._part)), STOP)
         self._insist(self._sign_on)
         self._book.start()  # whoever is in already is written now: their rows belong to the node's
         self._watcher.start()
@@ -281,11 +281,6 @@ def _scheduler() -> BackgroundScheduler:
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         timezone="UTC",
     )
-
-
-def _answering(settings: Settings, part: str) -> socket.socket:
-    """Return the socket at which a part answers the pages."""
-    return unix.listen(settings.data_dir, worker_client.socket_name(part), worker_client.KIND)
 
 
 def lock_data_dir(settings: Settings, part: str = parts.MAIN) -> IO[str]:

@@ -19,7 +19,7 @@ class ProtocolsWorker(DirtyApp):  # type: ignore[misc]
 
     def init(self) -> None:
         """Start every protocol server."""
-        process.share_what_is_loaded()
+        process.set_aside_what_is_loaded()
         settings = config.load()
         self._companions = parts.companions(settings, listeners, Runtime)
         process.end_with_any_thread()

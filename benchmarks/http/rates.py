@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.generator.http.requests import BATCH
-from benchmarks.http.servers import NAMES, Server
+from benchmarks.http.servers import NAMES, HttpServer
 from benchmarks.report import Table, met, milliseconds, percentile, spread
 
 GOAL, BATCH_GOAL = 1_000, 20_000  # a second
@@ -40,7 +40,7 @@ RATES = (
 PACED = {f"{kind.upper()} of a value at {PACE}/s": kind for kind in ("put", "get")}
 
 
-def take(servers: list[Server], *, quick: bool) -> int:
+def take(servers: list[HttpServer], *, quick: bool) -> int:
     """Measure each server in rounds that begin with either in turn; return how many rounds there were."""
     rounds, seconds = (1, 0.5) if quick else (3, 1.0)
     for number in range(rounds):
@@ -55,11 +55,11 @@ def take(servers: list[Server], *, quick: bool) -> int:
     return rounds
 
 
-def _those(servers: list[Server], *, has_peer: bool) -> list[Server]:
+def _those(servers: list[HttpServer], *, has_peer: bool) -> list[HttpServer]:
     return servers if has_peer else servers[:1]
 
 
-def figures(servers: list[Server], rounds: int, notes: list[str]) -> Table:
+def figures(servers: list[HttpServer], rounds: int, notes: list[str]) -> Table:
     """Return the rates with their goals."""
     table = Table(("A second", "Goal", *NAMES, "Ratio", "Met"))
     for rate in RATES:
@@ -74,7 +74,7 @@ def figures(servers: list[Server], rounds: int, notes: list[str]) -> Table:
     return table
 
 
-def shares(servers: list[Server]) -> Table:
+def shares(servers: list[HttpServer]) -> Table:
     """Return who was busy: a load near 100 % of a core is the limit itself."""
     table = Table(("Share of a core", *(column for server in servers for column in (server.name, "its load"))))
     for what in (*(rate.what for rate in RATES), *PACED):
@@ -87,7 +87,7 @@ def shares(servers: list[Server]) -> Table:
     return table
 
 
-def add_paced(table: Table, servers: list[Server]) -> None:
+def add_paced(table: Table, servers: list[HttpServer]) -> None:
     """Add the times at a steady pace, which the goal is for."""
     for what in PACED:
         for server in servers:

@@ -8,36 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import processes, seed
-from benchmarks.load import Load
 from benchmarks.peers.installed import NotInstalled
 from benchmarks.peers.rabbitmq import RabbitMq
 from benchmarks.seed import Credential
 from benchmarks.stack import READY_WITHIN, Gatehouse
-from benchmarks.subject import Subject
+from benchmarks.subject import Server
 
 NAMES = (Gatehouse.name, RabbitMq.name)
 
 
 @dataclass(slots=True)
-class Server(Subject):
+class HttpServer(Server):
     """A running server, and what was seen of it."""
 
-    credential: Credential
-    port: int
     prefix: str  # of the kinds of requests that it takes
 
     @property
     def address(self) -> dict[str, Any]:
-        """Return how the load reaches it."""
-        return {"port": self.port, "username": self.credential.username, "password": self.credential.password}
-
-    def start(self, job: str, **options: Any) -> Load:
-        """Start a job that goes on until it is told to end."""
-        return Load(job, **self.address, pids=self.product.pids, **options)
+        return self.login
 
 
 @contextmanager
-def running() -> Iterator[tuple[list[Server], Credential, list[str]]]:
+def running() -> Iterator[tuple[list[HttpServer], Credential, list[str]]]:
     """Run both; also yield the credential of an MQTT client of Gatehouse, and notes on the peer."""
     with ExitStack() as stack:
         gatehouse = Gatehouse()
@@ -45,12 +37,12 @@ def running() -> Iterator[tuple[list[Server], Credential, list[str]]]:
         (mqtt,) = seed.fill(gatehouse.settings, 1)
         stack.enter_context(gatehouse)
         processes.wait_until(gatehouse.acknowledges, READY_WITHIN, "all servers of Gatehouse to be there")
-        servers = [Server(gatehouse, user, gatehouse.port, "")]
+        servers = [HttpServer(gatehouse, user, gatehouse.port, "")]
         try:
             peer = stack.enter_context(RabbitMq(user.username, user.password))
         except NotInstalled as error:
             notes = [f"{RabbitMq.name} was not measured: {error}."]
         else:
-            servers.append(Server(peer, user, peer.port, "peer_"))
+            servers.append(HttpServer(peer, user, peer.port, "peer_"))
             notes = [f"{RabbitMq.name} {peer.version}."]
         yield servers, mqtt, notes

@@ -7,7 +7,7 @@ import time
 from benchmarks import processes
 from benchmarks.cuts import percentiles
 from benchmarks.http import visits
-from benchmarks.http.servers import Server
+from benchmarks.http.servers import HttpServer
 from benchmarks.http.visits import Visit
 from benchmarks.report import Table, met, milliseconds, percentile
 from benchmarks.seed import Credential
@@ -21,7 +21,7 @@ SETTLE = 2  # seconds
 LIST = "/integrations"
 
 
-def add_events(table: Table, server: Server, mqtt: Credential, *, quick: bool) -> None:
+def add_events(table: Table, server: HttpServer, mqtt: Credential, *, quick: bool) -> None:
     """Add how long it takes from PUBLISH to the event."""
     what = "Change by MQTT → event on a stream"
     credential = {"port": server.product.mqtt_port, "username": mqtt.username, "password": mqtt.password}
@@ -37,7 +37,7 @@ def add_events(table: Table, server: Server, mqtt: Credential, *, quick: bool) -
         )
 
 
-def add_idle(table: Table, times: Table, server: Server, *, quick: bool) -> None:
+def add_idle(table: Table, times: Table, server: HttpServer, *, quick: bool) -> None:
     """Add what open streams cost that nothing is told on, and how long pages take meanwhile."""
     gatehouse, watch = server.product, 3 if quick else 10
     assert isinstance(gatehouse, Gatehouse)

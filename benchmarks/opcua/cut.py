@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks import cuts, seed
-from benchmarks.opcua.servers import Server
+from benchmarks.opcua.servers import OpcUaServer
 from benchmarks.report import Table, met, milliseconds
 from benchmarks.seed import Credential
 from benchmarks.stack import Gatehouse
@@ -15,7 +15,7 @@ COUNT = 100
 WARM_UP = 1.0  # seconds
 
 
-def add(table: Table, servers: list[Server], _: Credential, quick: bool) -> None:
+def add(table: Table, servers: list[OpcUaServer], _: Credential, quick: bool) -> None:
     """Deactivate integrations one by one beside clients that read and write as fast as they can."""
     seconds = _cut(servers[0], 5 if quick else COUNT)
     p50, p99, longest = cuts.percentiles(seconds)
@@ -25,7 +25,7 @@ def add(table: Table, servers: list[Server], _: Credential, quick: bool) -> None
     table.add(what, goal, *cells, met(max(seconds) <= cuts.GOAL))
 
 
-def _cut(server: Server, count: int) -> list[float]:
+def _cut(server: OpcUaServer, count: int) -> list[float]:
     gatehouse = server.product
     assert isinstance(gatehouse, Gatehouse)
     credentials = seed.fill(gatehouse.settings, count, kind="opcua")

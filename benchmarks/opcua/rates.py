@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.opcua.servers import NAMES, Server
+from benchmarks.opcua.servers import NAMES, OpcUaServer
 from benchmarks.report import Table, met, spread
 
 
@@ -34,7 +34,7 @@ RATES = (
 SLOW = 5  # times fewer logins, where few are enough
 
 
-def take(servers: list[Server], chosen: list[Rate], rounds: int, seconds: float, *, quick: bool) -> None:
+def take(servers: list[OpcUaServer], chosen: list[Rate], rounds: int, seconds: float, *, quick: bool) -> None:
     """Measure each rate of each server, in rounds that begin with either in turn."""
     for number in range(rounds):
         for rate in chosen:
@@ -42,7 +42,7 @@ def take(servers: list[Server], chosen: list[Rate], rounds: int, seconds: float,
                 server.run(rate.what, rate.job, _options(rate, server, seconds, quick=quick))
 
 
-def _options(rate: Rate, server: Server, seconds: float, *, quick: bool) -> dict[str, Any]:
+def _options(rate: Rate, server: OpcUaServer, seconds: float, *, quick: bool) -> dict[str, Any]:
     options = dict(rate.options)
     if rate.job == "opcua_requests":
         options["seconds"] = seconds
@@ -51,7 +51,7 @@ def _options(rate: Rate, server: Server, seconds: float, *, quick: bool) -> dict
     return options
 
 
-def figures(servers: list[Server], chosen: list[Rate], rounds: int, notes: list[str]) -> Table:
+def figures(servers: list[OpcUaServer], chosen: list[Rate], rounds: int, notes: list[str]) -> Table:
     """Return the rates with their goals."""
     table = Table(("What", "Goal", *NAMES, "Ratio", "Met"))
     by_name = {server.name: server for server in servers}
@@ -66,7 +66,7 @@ def figures(servers: list[Server], chosen: list[Rate], rounds: int, notes: list[
     return table
 
 
-def shares(servers: list[Server], chosen: list[Rate]) -> Table:
+def shares(servers: list[OpcUaServer], chosen: list[Rate]) -> Table:
     """Return who was busy: a load near 100 % of a core is the limit itself."""
     table = Table(("Share of a core", *(column for server in servers for column in (server.name, "its load"))))
     for rate in chosen:

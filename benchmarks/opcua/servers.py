@@ -10,35 +10,25 @@ from typing import Any
 
 from benchmarks import load, processes, seed
 from benchmarks.generator.opcua import wire
-from benchmarks.load import Load
 from benchmarks.peers.installed import NotInstalled
 from benchmarks.peers.node_opcua import NodeOpcUa
 from benchmarks.seed import Credential
 from benchmarks.stack import HOST, READY_WITHIN, Gatehouse
-from benchmarks.subject import Subject
+from benchmarks.subject import Server
 
 NAMES = (Gatehouse.name, NodeOpcUa.name)
 VARIABLES = 100
 
 
 @dataclass(slots=True)
-class Server(Subject):
+class OpcUaServer(Server):
     """A running server, and what was seen of it."""
 
-    credential: Credential
-    port: int
     namespace: int  # of its variables
 
     @property
     def address(self) -> dict[str, Any]:
-        """Return how the load reaches it."""
-        return {
-            "port": self.port,
-            "username": self.credential.username,
-            "password": self.credential.password,
-            "namespace": self.namespace,
-            "variables": VARIABLES,
-        }
+        return {**self.login, "namespace": self.namespace, "variables": VARIABLES}
 
     def is_there(self) -> bool:
         """Tell whether it answers HEL: Gatehouse's socket is there before its address space."""
@@ -54,27 +44,23 @@ class Server(Subject):
         """Return the proportional set size of all its processes."""
         return sum(processes.proportional_bytes(pid) for pid in self.product.pids)
 
-    def start(self, job: str, **options: Any) -> Load:
-        """Start a job that goes on until it is told to end."""
-        return Load(job, **self.address, pids=self.product.pids, **options)
-
 
 @contextmanager
-def running() -> Iterator[tuple[list[Server], Credential, list[str]]]:
+def running() -> Iterator[tuple[list[OpcUaServer], Credential, list[str]]]:
     """Run both; also yield the credential of an MQTT client of Gatehouse, and notes on a peer that cannot be had."""
     with ExitStack() as stack:
         gatehouse = Gatehouse()
         (user,) = seed.fill(gatehouse.settings, 1, kind="opcua")
         (mqtt,) = seed.fill(gatehouse.settings, 1)
         stack.enter_context(gatehouse)
-        servers, notes = [Server(gatehouse, user, gatehouse.opcua_port, 2)], []
+        servers, notes = [OpcUaServer(gatehouse, user, gatehouse.opcua_port, 2)], []
         try:
             peer = NodeOpcUa(user.username, user.password, VARIABLES)
         except NotInstalled as error:
             notes.append(f"{NodeOpcUa.name} was not measured: {error}.")
         else:
             stack.enter_context(peer)
-            servers.append(Server(peer, user, peer.opcua_port, 1))
+            servers.append(OpcUaServer(peer, user, peer.opcua_port, 1))
         for server in servers:
             processes.wait_until(server.is_there, READY_WITHIN, f"{server.name} to answer")
             load.run("opcua_prepare", **server.address)

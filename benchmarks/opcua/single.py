@@ -18,7 +18,7 @@ from benchmarks import load
 from benchmarks.load import LoadFailed
 from benchmarks.measurements import PACE, PAYLOAD
 from benchmarks.opcua import cut
-from benchmarks.opcua.servers import Server, running
+from benchmarks.opcua.servers import OpcUaServer, running
 from benchmarks.report import Table, met, milliseconds, percentile
 from benchmarks.seed import Credential
 from benchmarks.stack import Gatehouse
@@ -40,10 +40,10 @@ class Task:
     """Some rows of the table."""
 
     what: str
-    add: Callable[[Table, list[Server], Credential, bool], None]
+    add: Callable[[Table, list[OpcUaServer], Credential, bool], None]
 
 
-def figures(servers: list[Server], mqtt: Credential, only: str, *, quick: bool) -> Table | None:
+def figures(servers: list[OpcUaServer], mqtt: Credential, only: str, *, quick: bool) -> Table | None:
     """Return what was asked for by a part of its name."""
     chosen = [task for task in TASKS if only.lower() in task.what.lower()]
     table = Table(("What", "Goal", *(server.name for server in servers), "Met"))
@@ -56,7 +56,7 @@ def figures(servers: list[Server], mqtt: Credential, only: str, *, quick: bool) 
     return table if chosen else None
 
 
-def _sessions(table: Table, servers: list[Server], _: Credential, quick: bool) -> None:
+def _sessions(table: Table, servers: list[OpcUaServer], _: Credential, quick: bool) -> None:
     """Hold sessions longer than their time-out, each kept alive by a read now and then.
 
     The servers are started anew for this: in one that has served others, sessions take memory that was let go of.
@@ -83,7 +83,7 @@ def _sessions(table: Table, servers: list[Server], _: Credential, quick: bool) -
     table.add("Sessions held", f"{first:,}", *held, met(held[0] == f"{first:,} of {first:,}"))
 
 
-def _offline(table: Table, servers: list[Server], _: Credential, quick: bool) -> None:
+def _offline(table: Table, servers: list[OpcUaServer], _: Credential, quick: bool) -> None:
     """Kill clients; wait until another process sees that their row is gone."""
     ours = servers[0]
     kills = 3 if quick else 20
@@ -97,7 +97,7 @@ def _offline(table: Table, servers: list[Server], _: Credential, quick: bool) ->
         table.add(f"Offline seen after kill -9{text}", goal, *cells, met(max(seconds) <= OFFLINE_GOAL))
 
 
-def _kill(server: Server, *, subscribes: bool) -> float:
+def _kill(server: OpcUaServer, *, subscribes: bool) -> float:
     with (
         closing(_reader(server)) as reader,
         server.start("opcua_hold", clients=1, every=1, subscribe=subscribes) as job,
@@ -120,18 +120,18 @@ def _wait_for(reader: sqlite3.Connection, count: int) -> float:
     return time.monotonic()
 
 
-def _rows(server: Server) -> int:
+def _rows(server: OpcUaServer) -> int:
     with closing(_reader(server)) as reader:
         return int(reader.execute("SELECT count(*) FROM connection").fetchone()[0])
 
 
-def _reader(server: Server) -> sqlite3.Connection:
+def _reader(server: OpcUaServer) -> sqlite3.Connection:
     assert isinstance(server.product, Gatehouse)
     path = unquote(urlsplit(server.product.settings.database_url).path[1:])
     return sqlite3.connect(f"{Path(path).as_uri()}?mode=ro", uri=True, timeout=5)
 
 
-def _latency(table: Table, servers: list[Server], _: Credential, quick: bool) -> None:
+def _latency(table: Table, servers: list[OpcUaServer], _: Credential, quick: bool) -> None:
     """Write values at random moments, which others monitor."""
     options = {"clients": 10, "interval": INTERVAL, "pause": (0.08, 0.2), "writes": 50 if quick else 1_000}
     what = f"Notification, publishing interval {INTERVAL:g} ms"
@@ -145,7 +145,7 @@ def _latency(table: Table, servers: list[Server], _: Credential, quick: bool) ->
         table.add(f"{what}, p{percent}", goal, *cells, met(reached) if goal else "")
 
 
-def _beside(table: Table, servers: list[Server], mqtt: Credential, quick: bool) -> None:
+def _beside(table: Table, servers: list[OpcUaServer], mqtt: Credential, quick: bool) -> None:
     """Measure MQTT round trips through Gatehouse while one of the servers has all the reads that it can serve."""
     gatehouse = servers[0].product
     rounds, messages = (1, PACE // 4) if quick else (3, 5 * PACE)

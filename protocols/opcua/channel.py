@@ -58,8 +58,8 @@ class Channel(SecureConnection):
 
     @property
     def policy(self) -> str:
-        """The policy's name."""
-        return str(self.security_policy.URI).rpartition("#")[2]
+        """The policy's name, spelled as on every page: the URIs of some have underscores in it."""
+        return str(self.security_policy.URI).rpartition("#")[2].replace("_", "")
 
     @property
     def is_secured(self) -> bool:

@@ -14,6 +14,8 @@ from protocols.opcua.values.watching import News
 if TYPE_CHECKING:
     from protocols.opcua.monitoring import MonitoredItems
 
+HIDDEN = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadUserAccessDenied))  # of what may not be read any more
+
 
 class Item:
     """One monitored item, but of events."""
@@ -118,3 +120,33 @@ class Item:
                 return
             self.kept = size
         self.last = self.filter.kept(value)
+
+
+class GuardedItem(Item):
+    """An item on what may be read with a permission, which can change meanwhile."""
+
+    __slots__ = ("is_hidden",)
+
+    def __init__(self, items: MonitoredItems, item_id: int, request: ua.MonitoredItemCreateRequest) -> None:
+        self.is_hidden = False
+        super().__init__(items, item_id, request)
+
+    def now(self) -> tuple[ua.DataValue, int]:
+        return (HIDDEN, 0) if self.is_hidden else self.seen()
+
+    def look(self) -> None:
+        """Tell the value again, or that it may not be read any more, if that has changed."""
+        may_read = self.may_read()
+        if may_read == self.is_hidden:
+            self.is_hidden = not may_read
+            if self.is_hidden:
+                self.items.queues.drop(self.id)
+            self.begin()
+
+    def may_read(self) -> bool:
+        """Say whether it may be read now."""
+        raise NotImplementedError
+
+    def seen(self) -> tuple[ua.DataValue, int]:
+        """Return the value that there is for those who may read it, and its size."""
+        raise NotImplementedError

@@ -10,7 +10,7 @@ from asyncua.server.address_space import AddressSpace
 from asyncua.server.monitored_item_service import MonitoredItemData, MonitoredItemService
 from asyncua.ua import uaprotocol_auto
 
-from protocols.opcua.item import Item
+from protocols.opcua.item import HIDDEN, Item
 from protocols.opcua.queues import Waiting
 from protocols.opcua.room import ITEM
 from protocols.opcua.values import ranges, reading
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _NAME = MonitoredItemService.__module__
 _log = logging.getLogger("asyncua")
 _Codes = ua.StatusCodes
-_HIDDEN = ua.DataValue(StatusCode=ua.StatusCode(_Codes.BadUserAccessDenied))
 _LARGEST_FILTER = 65_536  # bytes in memory: some dozens of clauses
 
 
@@ -190,7 +189,7 @@ class MonitoredItems(MonitoredItemService):
         """End an item whose node may not be read any more; all that is still sent of it is that."""
         handle = _handle(self._monitored_items[mid])
         self._delete_monitored_items(mid)
-        self.queues.put_last(mid, handle, _HIDDEN)
+        self.queues.put_last(mid, handle, HIDDEN)
 
 
 def _asked(item: Any) -> ua.ReadValueId:

@@ -30,7 +30,7 @@ class LiveHub:
         self._looper = Looper("hub")
         self._looper.start()
         self._answers = Answers(topics.actions(), {})
-        listener = unix.listen(folder, worker_client.socket_name(MQTT), worker_client.KIND)
+        listener = unix.listen_as(folder, MQTT)
         self._looper.run(self._answers.start(listener), 5)
 
     def publish(self, topic: str, payload: bytes = b"1", *, retain: bool = False) -> None:

@@ -52,7 +52,7 @@ def server(flask_app, monkeypatch):
     looper.start()
     answers = Answers({name: made.act(name) for name in ACTIONS}, {})
     folder = flask_app.extensions["gatehouse_settings"].data_dir
-    looper.run(answers.start(unix.listen(folder, worker_client.socket_name(MQTT), worker_client.KIND)), 5)
+    looper.run(answers.start(unix.listen_as(folder, MQTT)), 5)
     with flask_app.app_context():
         yield made
     looper.run(answers.stop(), 5)

@@ -12,7 +12,7 @@ import pytest
 from flask import current_app
 
 from portal import unix, worker_client
-from portal.worker_client import MQTT, OPCUA, Refused, Silent, ask, have, socket_name
+from portal.worker_client import MQTT, OPCUA, Refused, Silent, ask, have
 from protocols import contract
 from protocols.answers import Answers
 from protocols.looper import Looper
@@ -46,7 +46,7 @@ class Part:
         self.looper.start()
         actions = {"usage": self.usage, "echo": lambda value: value, "refuse": self.refuse, "hang": self.hang}
         self.answers = Answers(actions, {})
-        self.looper.run(self.answers.start(unix.listen(self.folder, socket_name(MQTT), worker_client.KIND)), 5)
+        self.looper.run(self.answers.start(unix.listen_as(self.folder, MQTT)), 5)
 
     def stop(self) -> None:
         self.hanging.set()
@@ -154,7 +154,7 @@ def test_a_part_that_went_away_between_two_questions_is_found_again(part):
 
 def test_a_question_that_may_have_been_acted_on_is_not_asked_again(folder, caplog):
     """The part takes the question, and ends before it answers."""
-    listener = unix.listen(folder, socket_name(MQTT), worker_client.KIND)
+    listener = unix.listen_as(folder, MQTT)
     taken = []
 
     def serve() -> None:
@@ -178,7 +178,7 @@ def test_a_question_that_may_have_been_acted_on_is_not_asked_again(folder, caplo
 
 
 def test_an_answer_without_an_end_is_given_up(folder):
-    listener = unix.listen(folder, socket_name(MQTT), worker_client.KIND)
+    listener = unix.listen_as(folder, MQTT)
 
     def serve() -> None:
         client, _ = listener.accept()

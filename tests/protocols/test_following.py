@@ -195,7 +195,7 @@ def test_figures_are_answered_as_plain_values_of_the_connections_asked_for(runni
 
 def asked(running, *questions: list) -> list:
     """Return the frames that come when the runtime is asked as other processes ask it."""
-    with unix.connect(running._settings.data_dir, "mqtt.sock", worker_client.KIND, 10) as client:
+    with unix.connect_to(running._settings.data_dir, worker_client.MQTT, 10) as client:
         client.sendall(b"".join(msgpack.packb(question) for question in questions))
         answers = msgpack.Unpacker(client.makefile("rb", 0))
         return [frame for _, frame in zip(questions, answers, strict=False)]

@@ -26,7 +26,7 @@ BACK_WITHIN = 15  # seconds, on a busy machine; it is about one
 
 def dial(stack: Stack, part: str) -> socket.socket:
     folder = Path(stack.environ["DATA_DIR"])
-    return unix.connect(folder, worker_client.socket_name(part), worker_client.KIND, 10)
+    return unix.connect_to(folder, part, 10)
 
 
 def usage(client: socket.socket) -> list[dict]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import connack
-from tests.support.opcua import KINDS, WAYS, Fault, Program
+from tests.support.opcua import KINDS, URI, WAYS, Fault, Program
 from tests.support.processes import wait_until
 from tests.support.stack import Session, Stack
 
@@ -130,7 +130,8 @@ def test_the_panel_names_the_application_and_how_it_is_secured(stack, turing, op
     online(stack, turing, True)
     panel = Session(stack).log_in().get(f"/integrations/{turing['id']}").text
     assert "asyncua" in panel
-    assert "127.0.0.1" in panel
+    assert "127.0.0.1" in panel and URI in panel
+    assert "Signed and encrypted, Aes256Sha256RsaPss" in panel
     client.close()
 
 

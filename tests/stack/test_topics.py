@@ -116,6 +116,53 @@ def test_a_killed_opcua_part_takes_over_what_it_has_missed(make_stack, opcua_pro
     assert "Traceback" not in stack.log(), stack.log()
 
 
+@pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
+def test_a_topic_that_becomes_another_integrations_leaves_the_node_to_who_has_written_it(
+    make_stack, opcua_programs, is_killed: bool
+):
+    stack = make_stack().start()
+    device, short = stack.add("mqtt"), stack.add("opcua", username="a")
+    at_first, later = "ns=2;s=a/b/c", "ns=2;s=a%2Fb/c"
+    client = opcua_programs("asyncua").connect(stack.opcua_port, short)
+    with clients.Subscriber(stack.mqtt_port, device).subscribed() as subscriber:
+        client.write(at_first, 1.0)
+        subscriber.wait_for("a/b/c 1.0")
+        long = stack.add("opcua", username="a/b")
+        other = opcua_programs("asyncua").connect(stack.opcua_port, long)
+        becomes(other, later, 1.0)  # what stands at its topic is whoever's may read there
+        assert client.read(at_first) == 1.0
+        apart(stack, subscriber, device, client, other, start=2)
+    client.close()
+    other.close()
+    time.sleep(2)  # what was written is in the files
+    stack.kill() if is_killed else stack.stop()
+    stack.start()
+    client, other = (opcua_programs("asyncua").connect(stack.opcua_port, one) for one in (short, long))
+    becomes(other, later, 4.5)
+    assert client.read(at_first) == 2.5
+    with clients.Subscriber(stack.mqtt_port, device).subscribed() as subscriber:
+        apart(stack, subscriber, device, client, other, start=5)
+    client.close()
+    other.close()
+    stack.stop()
+    assert "Traceback" not in stack.log(), stack.log()
+
+
+def apart(
+    stack: Stack, subscriber: clients.Subscriber, device: dict[str, Any], client: Any, other: Any, *, start: int
+) -> None:
+    """Show that the node `b/c` of `a` is `a`'s alone, and that the topic `a/b/c` is the node `c` of `a/b`."""
+    client.write("ns=2;s=a/b/c", start + 0.5)
+    client.write("ns=2;s=a/last", start + 0.5)
+    subscriber.wait_for(f"a/last {start}.5")
+    assert f"a/b/c {start}.5" not in subscriber.text
+    other.write("ns=2;s=a%2Fb/c", start + 1.5)
+    subscriber.wait_for(f"a/b/c {start + 1}.5")
+    clients.publish(stack.mqtt_port, device, "a/b/c", f"{start + 2}.5", "-r")
+    becomes(other, "ns=2;s=a%2Fb/c", start + 2.5)
+    assert client.read("ns=2;s=a/b/c") == start + 0.5
+
+
 def integrations(stack: Stack) -> tuple[dict[str, Any], dict[str, Any]]:
     plc = stack.add("opcua")
     stack.flask("integrations", "permit", plc["username"], "--publish", "#", "--subscribe", "#")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,7 +15,10 @@ from collections.abc import Callable
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
+BELOW_OUTGOING = range(10_000, 32_768)
 _libc = ctypes.CDLL(None)
+# In turn, so that none is given twice before it is used; from anywhere, so that test runs keep out of each other's way.
+_ports = itertools.islice(itertools.cycle(BELOW_OUTGOING), random.randrange(len(BELOW_OUTGOING)), None)
 
 
 def start(command: list[str], *, at_end: int = signal.SIGTERM, **options: Any) -> subprocess.Popen:
@@ -71,10 +76,12 @@ def alive(pid: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, and that the system gives to no outgoing connection meanwhile."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: the ports go round")
 
 
 def wait_until(condition: Callable[[], Any], timeout: float = 5, what: str = "", every: float = 0.02) -> Any:

@@ -12,6 +12,8 @@ from protocols.opcua.values import naming
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.tree import Folder
 
+TakeOver = Callable[[str, Told, float], object]
+
 _PAUSE = 0.2  # seconds before something is tried again
 _STEP = 20  # values that are taken over in one turn of the loop
 
@@ -28,8 +30,8 @@ class CatchingUp:
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, take_over: Callable[[Told, float], object]) -> None:
-        """Begin; `take_over` is called with each value, and the time from which on it is news."""
+    def start(self, take_over: TakeOver) -> None:
+        """Begin; `take_over` is called with a folder's username, each value, and the time from which on it is news."""
         self._task = asyncio.get_running_loop().create_task(self._run(take_over))
 
     async def stop(self) -> None:
@@ -57,7 +59,7 @@ class CatchingUp:
         """Remember since when nobody tells."""
         self._left = self._clock().timestamp()
 
-    async def _run(self, take_over: Callable[[Told, float], object]) -> None:
+    async def _run(self, take_over: TakeOver) -> None:
         while True:
             await self._wanted.wait()
             if not self._behind or not self._hub.is_connected:
@@ -71,7 +73,7 @@ class CatchingUp:
                 continue
             self._behind.pop(username, None)
 
-    async def _catch_up(self, username: str, since: float | None, take_over: Callable[[Told, float], object]) -> None:
+    async def _catch_up(self, username: str, since: float | None, take_over: TakeOver) -> None:
         folder = self._nodes.by_username.get(naming.escape(username))
         if folder is None:
             return
@@ -82,7 +84,7 @@ class CatchingUp:
             for count, told in enumerate(values):
                 if count % _STEP == 0:
                     await asyncio.sleep(0)
-                take_over(told, begin)
+                take_over(username, told, begin)
             if cursor is None:
                 return
 

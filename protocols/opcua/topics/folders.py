@@ -135,13 +135,13 @@ class Folders:
         if place is not None and pending.number < number:
             self._restore(*place, pending.value, pending.overtaken)
 
-    def caught_up(self, told: Told, since: float) -> None:
-        """Bring a node and the value of its topic together, of which nobody told: the later one holds.
+    def caught_up(self, username: str, told: Told, since: float) -> None:
+        """Bring a node of a folder and the value of its topic together, of which nobody told: the later one holds.
 
         A node that is missing is made only for a value from after that time: it may have been deleted before.
         """
         place = self.place(told.topic)
-        if place is None or told.topic in self._pending:
+        if place is None or place[0].username != username or told.topic in self._pending:
             return
         node = place[0].nodes.get(place[1])
         if node is None or node.value is None:

@@ -19,19 +19,16 @@ from protocols.opcua.values.watching import News
 if TYPE_CHECKING:
     from protocols.opcua.subscription import Subscription
 
-_HIDDEN = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadUserAccessDenied))
 
-
-class TopicItem(item.Item):
+class TopicItem(item.GuardedItem):
     """An item on a topic."""
 
-    __slots__ = ("is_hidden", "topic")
+    __slots__ = ("topic",)
 
     items: TopicItems
 
     def __init__(self, owner: TopicItems, item_id: int, topic: str, request: ua.MonitoredItemCreateRequest) -> None:
         self.topic = topic
-        self.is_hidden = False
         super().__init__(owner, item_id, request)
 
     def watch(self) -> None:
@@ -39,24 +36,16 @@ class TopicItem(item.Item):
         watchers.members[self] = None
         self.since = watchers.number
 
-    def now(self) -> tuple[ua.DataValue, int]:
-        if self.is_hidden:
-            return _HIDDEN, 0
+    def may_read(self) -> bool:
+        return self.items.scope.may_read(self.topic)
+
+    def seen(self) -> tuple[ua.DataValue, int]:
         watch = self.items.watches.get(self.topic)
         return watch.value, watch.size
 
     def changed(self, news: News) -> None:
         if not self.is_hidden:
             super().changed(news)
-
-    def look(self) -> None:
-        """Tell the value again, or that it may not be read any more, if that has changed."""
-        may_read = self.items.scope.may_read(self.topic)
-        if may_read == self.is_hidden:
-            self.is_hidden = not may_read
-            if self.is_hidden:
-                self.items.queues.drop(self.id)
-            self.begin()
 
     def end(self) -> None:
         super().end()

@@ -22,20 +22,18 @@ if TYPE_CHECKING:
     from protocols.opcua.subscription import Subscription
     from protocols.opcua.values.tree import Node
 
-_HIDDEN = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadUserAccessDenied))
 _DELETED = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown))
 
 
-class Item(item.Item):
+class Item(item.GuardedItem):
     """An item on an integration's node, which may be deleted and made again."""
 
-    __slots__ = ("is_hidden", "node")
+    __slots__ = ("node",)
 
     items: Items
 
     def __init__(self, items: Items, item_id: int, node: Node, request: ua.MonitoredItemCreateRequest) -> None:
         self.node = node
-        self.is_hidden = False
         super().__init__(items, item_id, request)
 
     @property
@@ -49,8 +47,8 @@ class Item(item.Item):
         self.node, value, size = news.node, news.value, news.size
         if self.mode != ua.MonitoringMode.Reporting:
             return
-        if not self.items.reader.may_read(self.node):
-            value, size = _HIDDEN, 0
+        if not self.may_read():
+            value, size = item.HIDDEN, 0
         self.check(value, size, is_after_lost=news.is_after_lost)
 
     def watch(self) -> None:
@@ -62,22 +60,14 @@ class Item(item.Item):
             node.watchers.members[self] = None
         self.since = node.watchers.number if node.watchers is not None else 0
 
-    def now(self) -> tuple[ua.DataValue, int]:
-        if self.is_hidden:
-            return _HIDDEN, 0
+    def may_read(self) -> bool:
+        return self.items.reader.may_read(self.node)
+
+    def seen(self) -> tuple[ua.DataValue, int]:
         is_there = self.node.folder.nodes.get(self.node.name, self.node.folder.root) is self.node
         if not is_there:
             return _DELETED, 0
         return attributes.read(self.node, self.asked.AttributeId, self.items.reader), self.node.size
-
-    def look(self) -> None:
-        """Tell the value again, or that it may not be read any more, if that has changed."""
-        may_read = self.items.reader.may_read(self.node)
-        if may_read == self.is_hidden:
-            self.is_hidden = not may_read
-            if self.is_hidden:
-                self.items.queues.drop(self.id)
-            self.begin()
 
     def end(self) -> None:
         """Take itself from its node, or from where it waits for a node to be there again."""

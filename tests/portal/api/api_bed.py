@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import app as application
-from portal import config, handover, unix, worker_client
+from portal import config, handover, unix
 from portal.patient import SOCKET, HandedOver
 from protocols.answers import Answers
 from protocols.contract import Grant
@@ -44,9 +44,7 @@ class Bed:
         self.looper.start()
         self.answers = Answers(self.server.actions(), {})
         self.looper.run(self.server.start({"http": [handover.listen(folder, handover.STREAMS)]}, {}), 5)
-        self.looper.run(
-            self.answers.start(unix.listen(folder, worker_client.socket_name("mqtt"), socket.SOCK_STREAM)), 5
-        )
+        self.looper.run(self.answers.start(unix.listen_as(folder, "mqtt")), 5)
         self.app = application.create_app(self.settings)
         self.client = self.app.test_client()
 

@@ -47,6 +47,19 @@ def test_the_oldest_silent_socket_gives_way(start) -> None:
     member.value(STATE)
 
 
+def test_where_everybody_has_logged_in_the_newest_is_turned_away(start) -> None:
+    running = start(max_connections=2)
+    members = [running.client(), running.client("bob")]
+    with pytest.raises((Closed, Fault)):
+        running.client("bob")
+    assert hits(running, "max_connections") == 1
+    for member in members:
+        member.value(STATE)
+    members[0].close()
+    running.presence.wait_for(3)
+    running.client("bob").value(STATE)
+
+
 def test_an_address_has_its_share(start) -> None:
     running = start(max_connections_per_address=2)
     members = [running.client(), running.client()]

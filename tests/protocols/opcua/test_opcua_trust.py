@@ -99,7 +99,7 @@ def test_connections_say_how_they_are_secured(start, press) -> None:
 
     asyncio.run(visit())
     (info,) = seen
-    assert (info.security_policy, info.security_mode) == ("Aes256_Sha256_RsaPss", "SignAndEncrypt")
+    assert (info.security_policy, info.security_mode) == ("Aes256Sha256RsaPss", "SignAndEncrypt")
     assert (info.application_name, info.application_uri, info.values_read) == ("Press", URI, 1)
     assert info.bytes_in > 0 and info.messages_in > 2
 

@@ -144,7 +144,7 @@ def test_values_of_before_are_caught_up_with_where_they_are_newer_and_other(bed)
     mine = bed.hub.sent[0]
 
     def catch_up(topic: str, payload: bytes, time: datetime, since: datetime) -> None:
-        bed.folders.caught_up(Told(9, topic, payload, False, time.timestamp()), since.timestamp())
+        bed.folders.caught_up("ada", Told(9, topic, payload, False, time.timestamp()), since.timestamp())
 
     late, early = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
     catch_up("ada/x", b"2.0", late, NOW)
@@ -173,6 +173,16 @@ def test_a_topic_of_an_integration_that_has_never_logged_in_is_nobody_elses(bed)
     assert len(bed.hub.sent) == 1, "it is not published"
     bed.folders.heard(Told(9, "ada/b/c", b"3.0", False, NOW.timestamp()))
     assert node.value.Value.Value == 2.0
+
+
+def test_a_node_that_was_deleted_does_not_come_back_by_what_is_older_in_a_folder_above(bed):
+    bed.nodes.adopt(2, "ada/b")
+    told = Told(9, "ada/b/c", b"2.0", False, NOW.timestamp())
+    bed.folders.caught_up("ada", told, since=0.0)  # nothing was ever written in that folder
+    bed.folders.caught_up("ada/b", told, since=NOW.timestamp() + 1)
+    assert not bed.nodes.folders[2].nodes
+    bed.folders.caught_up("ada/b", told, since=NOW.timestamp() - 1)
+    assert set(bed.nodes.folders[2].nodes) == {"c"}
 
 
 def test_folders_whose_name_is_no_topic_are_left_alone(bed):
