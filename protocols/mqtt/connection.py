@@ -82,21 +82,24 @@ class Connection:
         self._broker.common.now = now
         self.can_go_on = False
         self.bytes_in += len(data)
-        hub = self._broker.hub
-        hub.waiting += len(data)
-        if hub.waiting > hub.most_waiting:
-            hub.settle_early()
-        size, noted = len(data), len(hub.heard)
         if len(data) >= _SIGN_OF_LIFE and self.client is not None:
             self._seen = now
+        hub = self._broker.hub
+        if hub.waiting > hub.most_waiting:
+            hub.settle_early()
+        used, noted = 0, len(hub.heard)
         behind = data
         while not self.closed:
             data, behind = self._inbox.add(behind)
             if data:
+                used += len(data)  # also what had arrived before a hold
+                hub.waiting += len(data)
                 self._take_in(data, now)
             if not behind:
                 break
-        if size > LONG:
+        if len(hub.heard) == noted:
+            hub.waiting -= used
+        elif used > LONG:
             hub.trim(noted)
         if self.client is None or self._unfinished.size or self._inbox.size > LARGE_PART:
             self._count_unfinished()

@@ -150,6 +150,21 @@ def test_what_came_with_a_long_run_does_not_keep_it(broker: Broker) -> None:
     assert [message.payload for message in broker.hub.history("b", 9)] == [b"1"] * 3
 
 
+def test_what_had_to_wait_for_a_slow_subscriber_is_not_kept_for_long(broker: Broker) -> None:
+    slow = wire.joined(broker, "slow").send(wire.subscribe(("#", 0)))
+    publisher = wire.joined(broker).connection
+    burst = wire.publish("a", b"12345") * 200_000
+    publisher.feed(burst, 0.0)
+    publisher.feed(burst[:500_000], 0.0)
+    assert publisher.held
+    slow.connection.outbox.take()
+    slow.connection.drained()
+    publisher.feed(b"", 0.0)
+    assert not publisher.held
+    held = {id(data): len(data) for data in broker.hub.heard[1::WIDTH]}
+    assert sum(held.values()) <= broker.hub.waiting < 10_000
+
+
 @pytest.mark.parametrize("qos", [0, 1])
 def test_of_large_messages_only_the_last_stay(broker: Broker, level: int, qos: int) -> None:
     peer = wire.joined(broker, level=level)
