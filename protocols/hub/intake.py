@@ -41,7 +41,7 @@ class Intake:
         self._large: dict[Entry, Large] = {}  # what is large of that
         self._is_listened = False  # to some of that
         self._untold: dict[Listener, list[Message]] = {}
-        self._nowhere = Entry("", 0)
+        self._nowhere = Entry("", 0, limits)
         self._number = 0
 
     def entry(self, topic: str) -> Entry:
@@ -145,13 +145,12 @@ class Intake:
 
     def _take_turn(self, heard: Heard, time: float, gathered: dict[Entry, list[Fields]]) -> None:
         """Gather the messages of a turn's runs, and take over at once what is not plain."""
-        most = self._limits.payload
         for entry, data, start, payload, end, packets, source in zip(*[iter(heard)] * WIDTH, strict=True):
             if not entry.room:  # more may have come than is looked at
                 self._number += 1
                 entry.lost = self._number
             entry.room = _EVERYTHING if entry.listeners else self._room
-            if type(source) is not int or (end - start) // packets > most:
+            if type(source) is not int or (end - start) // packets > entry.most:
                 self._keep_all(gathered)
                 self._take_single(entry, payloads(data, start, payload, end, packets), source, time)
                 continue
@@ -175,7 +174,7 @@ class Intake:
             self._number += 1
             message = (self._number, entry.topic, payload, source.retain, source.integration_id, time)
             self._tell(entry, [message], source.origin)
-            if len(payload) > self._limits.payload:
+            if len(payload) > entry.most:
                 self._entries.refuse(entry, self._number)
                 self._keeper.changed(entry)
             else:
