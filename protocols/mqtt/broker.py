@@ -108,7 +108,7 @@ class Broker:
             return
         if will.expiry is not None:
             message.expires_at = self.common.now + will.expiry
-        self.publish(message, source=Source(session.integration_id, message.retain, will.expiry))
+        self.publish(message, Source(session.integration_id, message.retain, will.expiry))
 
     # --- messages
 
@@ -130,19 +130,18 @@ class Broker:
 
     def publish_for_hub(self, topic: str, payload: bytes, qos: int, source: Source) -> None:
         """Publish what came in by another protocol, and was held to what can be kept."""
-        self.publish(Message(topic, payload, qos, source.retain), source=source)
+        self.publish(Message(topic, payload, qos, source.retain), source)
 
-    def publish(self, message: Message, origin: Session | None = None, source: Source | None = None) -> None:
-        """Keep a retained message, and send it to everybody who subscribes to its topic."""
+    def publish(self, message: Message, source: Source) -> None:
+        """Keep a retained message, and send it to everybody who subscribes to its topic, and the hub."""
         if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
             self.retained.keep(message)
-        self.route(message, self.subscriptions.route(message.topic), origin, source)
+        route = self.subscriptions.route(message.topic)
+        self.hub.hear(route.entry, message.payload, source)
+        self.route(message, route)
 
-    def route(
-        self, message: Message, route: Route, origin: Session | None = None, source: Source | None = None
-    ) -> None:
+    def route(self, message: Message, route: Route, origin: Session | None = None) -> None:
         """Send a message to the subscribers of its topic, each with its own QoS [MQTT-3.8.4-6] [MQTT5-3.8.4-8]."""
-        self.hub.hear(route.entry, message.payload, source or self._source(message, origin))
         if route.plain:
             self._route_plain(_alike(message, message.qos) if message.retain else message, route)
         if route.special or route.shares:
@@ -183,11 +182,6 @@ class Broker:
             identifiers = (subscription.identifier,) if subscription.identifier else ()
             retain = message.retain and subscription.retain_as_published
             _send(session, message, subscription.qos, identifiers, whole, retain=retain)
-
-    def _source(self, message: Message, origin: Session | None) -> Source:
-        """Return who has published a message, for the hub."""
-        integration_id = origin.integration_id if origin is not None else 0
-        return Source(integration_id, message.retain, self._expires_in(message))
 
     def _expires_in(self, message: Message) -> float | None:
         return None if message.expires_at is None else message.expires_at - self.common.now

@@ -325,6 +325,17 @@ def test_since_says_when_more_came_than_was_looked_at() -> None:
     assert ([message.payload for message in found], is_gone) == ([b"4", b"5"], True)
 
 
+def test_large_messages_leave_no_gap_in_a_history() -> None:
+    bed = Bed()
+    number = bed.hub.number
+    large = [b"%02d" % one * 12_500 for one in range(60)]
+    bed.run("a", b"0").run("a", *large)
+    found = bed.history("a")
+    assert 30 < len(found) < 60 and found == large[-len(found) :]
+    messages, is_gone = bed.hub.since(number, ["a"], 100)
+    assert is_gone and [message.payload for message in messages] == found
+
+
 def test_since_looks_at_so_many_topics_at_most() -> None:
     bed = Bed(matches=3)
     number = bed.hub.number

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from protocols.contract import Grant, Refused
+from protocols.hub.runs import WIDTH
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.keeping import NoKeeper, Stored
 from protocols.mqtt.limits import Limits
@@ -138,6 +139,50 @@ def test_of_a_long_run_only_what_is_wanted_stays(broker: Broker, level: int) -> 
     assert broker.hub.waiting < 10_000
     found = broker.hub.history("a", 1_000)
     assert [message.payload for message in found] == payloads[1_900:2_000]
+
+
+def test_what_came_with_a_long_run_does_not_keep_it(broker: Broker) -> None:
+    peer = wire.joined(broker)
+    for _ in range(3):
+        peer.send(*[wire.publish("a", b"%05d" % number) for number in range(9_000)], wire.publish("b", b"1"))
+    held = {id(data): len(data) for data in broker.hub.heard[1::WIDTH]}
+    assert sum(held.values()) <= broker.hub.waiting < 10_000
+    assert [message.payload for message in broker.hub.history("b", 9)] == [b"1"] * 3
+
+
+def test_what_had_to_wait_for_a_slow_subscriber_is_not_kept_for_long(broker: Broker) -> None:
+    slow = wire.joined(broker, "slow").send(wire.subscribe(("#", 0)))
+    publisher = wire.joined(broker).connection
+    burst = wire.publish("a", b"12345") * 200_000
+    publisher.feed(burst, 0.0)
+    publisher.feed(burst[:500_000], 0.0)
+    assert publisher.held
+    slow.connection.outbox.take()
+    slow.connection.drained()
+    publisher.feed(b"", 0.0)
+    assert not publisher.held
+    held = {id(data): len(data) for data in broker.hub.heard[1::WIDTH]}
+    assert sum(held.values()) <= broker.hub.waiting < 10_000
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_of_large_messages_only_the_last_stay(broker: Broker, level: int, qos: int) -> None:
+    peer = wire.joined(broker, level=level)
+    payloads = [b"%05d" % number * 5_000 for number in range(200)]
+    for payload in payloads:
+        peer.send(wire.publish("a", payload, qos, 1, level=level))
+    held = {id(data): len(data) for data in broker.hub.heard[1::WIDTH]}
+    assert sum(held.values()) <= broker.hub.waiting < 1_000_000
+    found = [message.payload for message in broker.hub.history("a", 1_000)]
+    assert len(found) > 30 and found == payloads[-len(found) :]
+
+
+def test_a_long_run_and_large_messages_on_a_new_topic_are_heard_whole(broker: Broker, ear: Ear) -> None:
+    peer = wire.joined(broker).send(*[wire.publish("a", b"%05d" % number) for number in range(9_000)])
+    for number in range(99):
+        peer.send(wire.publish("b", b"%05d" % number * 5_000))
+    heard = [payload for _, payload, *_ in told(broker, ear)]
+    assert heard == [b"%05d" % number for number in range(9_000)] + [b"%05d" % number * 5_000 for number in range(99)]
 
 
 # --- the other way
