@@ -6,13 +6,15 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from typing import Any
 
-from portal import activity, clock, fields
+from portal import activity, clock, db, fields
 from portal.attempt import Attempt
 from portal.credentials import Sealer
+from portal.onboarding import window
 from portal.onboarding.window import Stand
 from protocols.contract import Login
 from protocols.onboarding import Bounds, Knock, Offer, Request, Requests
@@ -29,18 +31,29 @@ class Doorman:
         self._key = os.urandom(32)
         self._lock = threading.Lock()
         self._requests = Requests(bounds, lambda: f"{part}.{secrets.token_urlsafe(9)}")
+        self._follower = window.Follower()
         self._promised: dict[tuple[str, str], float] = {}  # whose try is not counted as a guess yet: since when
         self.is_open = False
+
+    def look(self, revisions: Mapping[str, int]) -> None:
+        """Follow what these counters say has changed in the database."""
+        if (stand := self._follower.look(revisions)) is not None:
+            self.follow(stand)
+
+    def expire(self) -> None:
+        """Take away the window whose time is over; to be called by one part, with a thread of its own."""
+        with suppress(*db.Unavailable), db.connected():  # the watcher says so
+            window.expire(clock.now())
 
     def follow(self, stand: Stand) -> None:
         """Take over which window is open, and who is ignored for good."""
         with self._lock:
-            window = stand.window
-            if window is None:
+            opened = stand.window
+            if opened is None:
                 self._requests.follow(None, 0.0, stand.ignored)
             else:
-                self._requests.follow(window.id, window.closes_at.timestamp(), stand.ignored)
-            self.is_open = window is not None
+                self._requests.follow(opened.id, opened.closes_at.timestamp(), stand.ignored)
+            self.is_open = opened is not None
 
     def sweep(self) -> None:
         """Forget everything once the time of the window is over."""

@@ -25,7 +25,6 @@ from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
 from portal.models import Revision
-from portal.onboarding import window
 from protocols import parts, process, renewals
 from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
@@ -82,7 +81,6 @@ class Runtime:
         follows_certificate = self._is_main and settings.needs_certificate
         self._certificate = certificate.Keeper(settings) if follows_certificate else None
         self._switches = switches.Follower(settings)
-        self._window = window.Follower()
         self._last_alive = time.monotonic()
         self._following = True
 
@@ -177,7 +175,7 @@ class Runtime:
     def _start_jobs(self) -> None:
         if self._is_main:
             self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
-            self._jobs.add_job(self._expire, "interval", seconds=EXPIRE)
+            self._jobs.add_job(self._doorman.expire, "interval", seconds=EXPIRE)
             self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
         self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
         if self._certificate is not None:
@@ -217,18 +215,13 @@ class Runtime:
                 log.warning("credentials are followed again")
                 self._following = True
 
-    def _expire(self) -> None:
-        with suppress(*db.Unavailable), db.connected():  # the watcher says so
-            window.expire(clock.now())
-
     def _follow(self, revisions: Mapping[str, int]) -> None:
         """Take over what these counters say has changed."""
         if not self._gate.is_current(revisions):
             self._apply(self._gate.refresh())
         if (stand := self._switches.look(revisions)) is not None:
             self._servers.tell(lambda server: server.switch(stand))
-        if (standing := self._window.look(revisions)) is not None:
-            self._doorman.follow(standing)
+        self._doorman.look(revisions)
         if kicked := self._kicks.look(revisions):
             self._servers.tell(lambda server: server.kick(kicked, DISCONNECTED))
 

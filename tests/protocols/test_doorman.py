@@ -9,7 +9,7 @@ import pytest
 from portal import activity, clock, integrations
 from portal.gate import Gate
 from portal.guard import FIRST_WAIT, Guard, Rules
-from portal.models import Integration
+from portal.models import Integration, Revision
 from portal.onboarding import ignored, window
 from protocols import doorman
 from protocols.contract import Grant, Login, Refusal, Wait
@@ -142,6 +142,16 @@ def test_its_time_ends_the_window_without_the_database(opened):
     opened.doorman.sweep()
     assert not opened.doorman.is_open
     assert opened.listed() == []
+
+
+def test_the_job_takes_a_window_away_whose_time_is_over(opened):
+    opened.doorman.expire()
+    assert window.read().window is not None
+    opened.now += timedelta(minutes=10)
+    opened.doorman.expire()
+    assert window.read().window is None
+    opened.doorman.look(Revision.values_now())
+    assert not opened.doorman.is_open
 
 
 @pytest.mark.parametrize("username", ["x" * 129, "x" * 65_535, " press", "a\tb", "a\u202eb", "a\0b", "\ud800"])
