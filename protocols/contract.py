@@ -122,7 +122,7 @@ class Trouble:
     """What cannot be written at present, and since when (seconds since the epoch)."""
 
     file: str
-    fault: str
+    fault: str  # goes on after the file's name
     meanwhile: str  # what that means for clients
     since: int
 

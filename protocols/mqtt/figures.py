@@ -63,9 +63,13 @@ def usage(broker: Broker) -> list[Usage]:
         "queue_total_bytes": broker.common.pool.size,
         "retained_messages": broker.retained.count,
         "retained_bytes": broker.retained.size,
+        "unfinished_connects": broker.unfinished,
+        "unfinished_packets": broker.unfinished_packets,
+        "outbound_total_bytes": broker.flow.held,
     }
     exceeded = dict(broker.hits.counts)
     exceeded["outbound_bytes"] = broker.flow.dropped
+    exceeded["patience"] = broker.flow.given_up
     return [
         Usage(f"MQTT_{name.upper()}", used.get(name), getattr(broker.limits, name), exceeded.get(name, 0))
         for name in SETTINGS
@@ -93,4 +97,11 @@ SETTINGS = (
     "max_keep_alive",
     "receive_maximum",
     "topic_aliases",
+    "max_connect_packet",
+    "unfinished_connects",
+    "unfinished_packets",
+    "outbound_total_bytes",
+    "patience",
+    "subscription_characters",
+    "topic_levels",
 )

@@ -124,8 +124,12 @@ class MqttServer:
         """There is nothing to switch."""
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
-        """Return what pages ask of sessions without a connection."""
-        return {"stored_sessions": self._stored_sessions, "forget_session": self._forget_session}
+        """Return what pages ask: sessions without a connection, and what cannot be written."""
+        return {
+            "stored_sessions": self._stored_sessions,
+            "forget_session": self._forget_session,
+            "troubles": self._troubles,
+        }
 
     def link_actions(self) -> Mapping[str, Callable[..., object]]:
         """Nobody else asks anything."""
@@ -137,6 +141,11 @@ class MqttServer:
         ahead = time.time() - self._loop.time()
         shown = [asdict(figures.describe_stored(session, ahead)) for session in found[:limit]]
         return {"count": len(found), "shown": shown}
+
+    def _troubles(self) -> list[dict[str, object]]:
+        """Return what keeps the broker and the hub from writing."""
+        found = (self._broker.keeper.trouble, self._hub.trouble)
+        return [asdict(trouble) for trouble in found if trouble is not None]
 
     def _forget_session(self, integration_id: int, key: str) -> str:
         """End a session that has no connection; return its client identifier."""
@@ -237,6 +246,15 @@ class MqttServer:
         for client in dirty:
             client.flush()
 
+    def _share_out(self) -> None:
+        flow, total = self._broker.flow, self._limits.outbound_total_bytes
+        before = flow.held
+        flow.held = share_out(
+            [client.connection.outbox for client in self._clients], self._limits.outbound_bytes, total
+        )
+        if before <= total < flow.held:
+            self._broker.hits.add("outbound_total_bytes")
+
     def _sweep_later(self) -> None:
         self._sweep_timer = self._loop.call_later(self._limits.sweep_interval, self._sweep)
 
@@ -244,8 +262,7 @@ class MqttServer:
         now = self.now()
         for client in list(self._clients):
             client.check(now)
-        outboxes = [client.connection.outbox for client in self._clients]
-        share_out(outboxes, self._limits.outbound_bytes, self._limits.outbound_total_bytes)
+        self._share_out()
         self._broker.sweep(now)
         self._hub.sweep()
         self._strangers.forget()

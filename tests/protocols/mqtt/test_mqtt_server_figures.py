@@ -1,11 +1,12 @@
 """What a running server offers the portal: kicks, permissions, figures; and what clients are told at the end."""
 
 import time
+from dataclasses import asdict
 
 import mqtt_wire as wire
 import pytest
 
-from protocols.contract import Grant, Refused, Wait
+from protocols.contract import Grant, Refused, Trouble, Wait
 from protocols.mqtt.sessions import TAKEN_OVER
 
 
@@ -207,3 +208,33 @@ def test_a_subscription_that_is_not_permitted_any_more_is_told_as_that(start) ->
     assert muted() == (0,)
     running.do(lambda: running.server.permit({1: Grant(1, "ada")}))
     assert muted() == ()
+
+
+def test_slow_readers_that_hold_too_much_together_are_counted_once_for_each_time(start) -> None:
+    running = start(outbound_total_bytes=1_000_000, patience=0)
+    reader = running.client("stuck").send(wire.subscribe(("flood", 0)))
+    reader.receive()
+    writer = running.client("w", "bob")
+
+    def usage():
+        (one,) = [one for one in running.do(running.server.usage) if one.name == "MQTT_OUTBOUND_TOTAL_BYTES"]
+        return one
+
+    assert (usage().used, usage().exceeded) == (0, 0)
+    for _ in range(12):
+        writer.send(wire.publish("flood", bytes(1 << 20)))
+    eventually(lambda: usage().exceeded == 1 and usage().used > 1_000_000)
+    reader.close()
+    eventually(lambda: usage().used == 0)
+    assert usage().exceeded == 1
+
+
+def test_what_the_broker_and_the_hub_cannot_write_is_told(start) -> None:
+    running = start()
+    found = running.server.actions()["troubles"]
+    assert running.do(found) == []
+    broker = Trouble("mqtt.db", "cannot be written (disk is full)", "much is refused", 1_700_000_000)
+    hub = Trouble("hub.db", "cannot be written (disk is full)", "values are kept in memory only", 1_700_000_001)
+    running.server._broker.keeper.trouble = broker
+    running.server._hub._keeper.trouble = hub
+    assert running.do(found) == [asdict(broker), asdict(hub)]
