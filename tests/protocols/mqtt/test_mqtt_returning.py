@@ -5,6 +5,7 @@ import pytest
 from test_mqtt_durable import Keeper
 
 from protocols.contract import Grant
+from protocols.mqtt.keeping import EXPIRES_NEVER, Stored, StoredSession
 from protocols.mqtt.limits import Limits
 
 HOUR = {0x11: 3_600}
@@ -84,6 +85,13 @@ def test_a_session_that_is_to_last_shorter_than_before_ends_earlier() -> None:
     assert broker.sessions.stored == 1
     broker.sweep(10.0)
     assert broker.sessions.stored == 0
+
+
+def test_a_session_that_never_expires_does_not_after_a_restart_either() -> None:
+    broker = wire.broker()
+    broker.restore(Stored([StoredSession(Grant(1, "ada"), "d", 4, EXPIRES_NEVER, None)]), 0.0)
+    broker.sweep(1e10)
+    assert broker.sessions.stored == 1
 
 
 # --- its Will
