@@ -31,3 +31,12 @@ def test_values_expire_also_after_the_clock_was_set_back() -> None:
     bed.clock.now += 10
     bed.hub.sweep()
     assert used(bed, "HUB_BYTES") == full - 300
+
+
+def test_since_says_when_a_message_has_expired_that_no_sweep_has_found_yet() -> None:
+    bed = Bed().run("a", b"1")
+    number = bed.hub.number
+    bed.one("a", b"2", expires_in=10)
+    assert not bed.hub.since(number, ["a"], 9)[1]
+    bed.clock.now += 10
+    assert bed.hub.since(number, ["a"], 9) == ([], True)

@@ -1,4 +1,4 @@
-"""What is not acknowledged before it is committed, and what is refused while nothing can be stored."""
+"""What waits for its commit, and what is refused while nothing can be stored."""
 
 import mqtt_wire as wire
 import pytest
@@ -86,3 +86,18 @@ def test_what_a_durable_subscriber_should_get_is_refused(keeper: Keeper, subscri
         with pytest.raises(Refused, match="cannot be stored now"):
             broker.publish_for_hub("a", b"x", 1, Source(1))
     assert reader.received() == []
+
+
+def test_a_message_that_waits_for_its_commit_teaches_no_alias_to_those_that_overtake_it(keeper: Keeper) -> None:
+    broker = wire.broker(keeper=keeper)  # [MQTT5-3.3.2-7]
+    reader = wire.joined(broker, "d", clean=False, level=5, stated={**EXPIRY, 0x22: 5})
+    reader.send(wire.subscribe(("plant/#", 2), level=5))
+    keeper.commit()
+    assert heads(reader) == [0x90]
+    writer = wire.joined(broker, "w")
+    writer.send(wire.publish("plant/line1", b"slow", 2, 1), wire.publish("plant/line1", b"fast"))
+    [fast] = reader.received()
+    assert wire.message(fast)[:2] == ("plant/line1", b"\x03\x23\0\x01fast")
+    keeper.commit()
+    [slow] = reader.received()
+    assert wire.message(slow)[:2] == ("plant/line1", b"\0slow")
