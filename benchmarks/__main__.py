@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks import footprint, http, mqtt, opcua, pages, presence, processes, report, scale
+from benchmarks import beside, footprint, http, mqtt, opcua, pages, presence, processes, report, scale
 from benchmarks.report import Table
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
@@ -27,7 +28,10 @@ def main() -> None:
         machine = report.machine()
         print(f"# {part}\n", flush=True)
         chosen = {"only": options.only} if options.only else {}
-        tables = PARTS[part](quick=options.quick, **chosen)
+        if options.beside:
+            tables = beside.measure(options.beside.resolve(), quick=options.quick, **chosen)
+        else:
+            tables = PARTS[part](quick=options.quick, **chosen)
         text = "\n\n".join([machine, *(table.markdown() for table in tables)])
         print(f"{text}\n", flush=True)
         if options.write:
@@ -40,6 +44,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few and short measurements: they show no more than order")
     parser.add_argument("--write", action="store_true", help=f"also write the tables into {report.DOCUMENT.name}")
     parser.add_argument("--only", metavar="text", default="", help="of mqtt or opcua: rows whose name has this text")
+    parser.add_argument(
+        "--beside", metavar="folder", type=Path, help="of mqtt: another worktree of the product, instead of the peers"
+    )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
@@ -47,6 +54,8 @@ def _options() -> argparse.Namespace:
         parser.error("quick figures are not for the document")
     if options.only and (options.write or options.parts not in (["mqtt"], ["opcua"])):
         parser.error("--only is for the part mqtt or opcua, and not for the document")
+    if options.beside and (options.write or options.parts != ["mqtt"]):
+        parser.error("--beside is for the part mqtt, and not for the document")
     return options
 
 

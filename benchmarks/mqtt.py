@@ -22,22 +22,23 @@ def measure(*, quick: bool, only: str = "") -> list[Table]:
             both = found[:2][:: -1 if number % 2 else 1]
             for measurement in chosen:
                 for broker in both:
-                    broker.run(measurement.what, measurement.job, _options(measurement, seconds, quick=quick))
+                    broker.run(measurement.what, measurement.job, options(measurement, seconds, quick=quick))
         for measurement in chosen:
             for broker in found[2:]:
                 _run_slow(broker, measurement, min(seconds, 1.0))
     return [_figures(found, chosen, rounds, notes), _shares(found, chosen)]
 
 
-def _options(measurement: Measurement, seconds: float, *, quick: bool = False) -> dict[str, Any]:
-    options = dict(measurement.options)
+def options(measurement: Measurement, seconds: float, *, quick: bool = False) -> dict[str, Any]:
+    """Return what a measurement asks of the load."""
+    found = dict(measurement.options)
     if measurement.job == "round_trip":
-        options["messages"] = int(seconds * PACE)
+        found["messages"] = int(seconds * PACE)
     elif measurement.job == "connects":
-        options["clients"] = CONNECTS // SLOW if quick else CONNECTS
+        found["clients"] = CONNECTS // SLOW if quick else CONNECTS
     else:
-        options["seconds"] = seconds
-    return options
+        found["seconds"] = seconds
+    return found
 
 
 def _run_slow(broker: Broker, measurement: Measurement, seconds: float) -> None:
@@ -45,10 +46,10 @@ def _run_slow(broker: Broker, measurement: Measurement, seconds: float) -> None:
     if reason := measurement.without.get(broker.name):
         broker.failed[measurement.what] = reason
         return
-    options = _options(measurement, seconds, quick=True)
-    if "deliveries" in options:
-        options["deliveries"] = max(1, options["deliveries"] // SLOW)
-    broker.run(measurement.what, measurement.job, options)
+    wanted = options(measurement, seconds, quick=True)
+    if "deliveries" in wanted:
+        wanted["deliveries"] = max(1, wanted["deliveries"] // SLOW)
+    broker.run(measurement.what, measurement.job, wanted)
 
 
 def _figures(found: list[Broker], chosen: list[Measurement], rounds: int, notes: list[str]) -> Table:
@@ -57,14 +58,14 @@ def _figures(found: list[Broker], chosen: list[Measurement], rounds: int, notes:
     for measurement in chosen:
         for figure in measurement.figures:
             values = [_values(by_name.get(name), measurement, figure) for name in NAMES]
-            cells = [_cell(seen, figure) for seen in values]
+            cells = [cell(seen, figure) for seen in values]
             ratio = statistics.median(values[0]) / statistics.median(values[1]) if values[0] and values[1] else None
-            table.add(figure.what, figure.bound, *cells, _times(ratio), _met(figure, ratio))
+            table.add(figure.what, figure.bound, *cells, times(ratio), _met(figure, ratio))
     table.notes.append(
         f"Messages a second of {PAYLOAD} bytes where nothing else is said: median (lowest–highest) of {rounds} rounds; "
         f"aedes and amqtt once each. The ratio is Gatehouse's to Mosquitto's. {_lost(found)}"
     )
-    table.notes.extend([*notes, *_reasons(found)])
+    table.notes.extend([*notes, *reasons(found)])
     return table
 
 
@@ -72,13 +73,15 @@ def _values(broker: Broker | None, measurement: Measurement, figure: Figure) -> 
     return [figure.value(answer) for answer in broker.seen.get(measurement.what, [])] if broker is not None else []
 
 
-def _cell(values: list[float], figure: Figure) -> str:
+def cell(values: list[float], figure: Figure) -> str:
+    """Return what was seen of a figure."""
     if len(values) == 1:
         return f"{values[0]:,.0f}{figure.unit}"
     return spread(values, figure.unit) if values else "–"
 
 
-def _times(ratio: float | None) -> str:
+def times(ratio: float | None) -> str:
+    """Return a ratio."""
     return "–" if ratio is None else f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×"
 
 
@@ -86,7 +89,7 @@ def _met(figure: Figure, ratio: float | None) -> str:
     return met(ratio is not None and figure.is_met(ratio)) if figure.goal is not None else ""
 
 
-def _reasons(found: list[Broker]) -> list[str]:
+def reasons(found: list[Broker]) -> list[str]:
     """Say why a broker has no figure."""
     return [f"{broker.name}, {what}: {reason}." for broker in found for what, reason in broker.failed.items()]
 

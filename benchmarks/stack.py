@@ -104,6 +104,7 @@ class Gatehouse(Product):
     """The whole product as its Procfile starts it: web worker and protocols worker, with an empty database."""
 
     name = "Gatehouse"
+    root = ROOT  # the folder that it is started in
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         super().__init__()
@@ -132,7 +133,7 @@ class Gatehouse(Product):
 
     def launch(self) -> None:
         """Start it, and do not wait."""
-        self._launch([sys.executable, "-m", "gunicorn", "app:app"], cwd=ROOT, env=self.environ)
+        self._launch([sys.executable, "-m", "gunicorn", "app:app"], cwd=self.root, env=self.environ)
 
     def start(self) -> None:
         self.launch()

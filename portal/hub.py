@@ -132,7 +132,10 @@ def publish(caller: Caller, messages: Sequence[Outgoing], match: Sequence[int] |
 
 
 def delete(caller: Caller, topic: str, match: Sequence[int] | None = None) -> bool:
-    """Delete the value of a topic; return whether there was one.  For `match` see `publish`."""
+    """Delete the value of a topic; return whether there was one, or True if the caller may not read it.
+
+    For `match` see `publish`.
+    """
     return bool(_ask("http_delete", caller, topic, match))
 
 

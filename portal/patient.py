@@ -18,14 +18,13 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from portal import config
 from portal.handover import Away, Courier
+from portal.heads import Refusal, wanted
 from portal.waiting import Full, Waiting
 
 PATIENCE = 10  # seconds for a request to arrive
 PATIENCE_IN_THREAD = 20  # seconds from then on until the socket is shut
-MOST_HEAD = 64 * 1024
-MOST_BODY = 256 * 1024  # what the portal accepts; it refuses what is longer, and reads no more of it
-MOST_AT_ONCE = 16 * 1024 * 1024  # bytes of all connections together; beyond, none may have more than SMALL
-SMALL = 16 * 1024
+MOST_AT_ONCE = 16 * 1024 * 1024  # bytes that arrive, or have a thread or wait for one; beyond, none may add over SMALL
+SMALL = 4 * 1024
 RETRY_AFTER = 3  # seconds until the protocols worker is probably back, or others wait no more
 
 WAITED = "gatehouse.waited"  # in the environ: for how many seconds the request has waited so far
@@ -46,22 +45,24 @@ class HandedOver(BaseException):
     """The client's socket is another process's now: nothing is to be written to it here."""
 
 
-class Refusal(Exception):
-    """A request that no thread gets to see; says the status to answer with."""
-
-
 class Incoming(TConn):  # type: ignore[misc]
     """A connection, and what has arrived of its request."""
 
     arrived = b""
     wanted: int | None = None
-    request = b""  # that a thread works on, with whatever followed it
+    request = b""  # that a thread works on, or will, with whatever followed it
     is_closing = is_dropped = False
+    parser: Any
 
-    def renew(self) -> None:
-        """Forget the request that was parsed."""
-        self.initialized, self.parser = False, None
+    def begin(self) -> None:
+        """Have the request parsed."""
+        self.forget()
         self.init()
+        self.parser.unreader.unread(self.request)
+
+    def forget(self) -> None:
+        """Forget what was parsed, which takes more than what arrived."""
+        self.initialized, self.parser = False, None
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -99,8 +100,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         for conn, request in self.waiting.due(time.monotonic()):
             with self._guarded(conn):
                 self._forget(conn)
-                conn.renew()
                 self._run(conn, request)
+
+    def handle(self, conn: Any) -> Any:
+        """Work on a request, in a thread."""
+        conn.begin()
+        return super().handle(conn)
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, and wait for its first request."""
@@ -136,13 +141,15 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Keep or close the connection: without blocking, and without a thread for the start of a next request."""
-        self.running.pop(conn, None)
+        request = self._release(conn)
         raised = None if fs.cancelled() else fs.exception()
         with self._guarded(conn):
+            if isinstance(raised, Later | HandedOver):
+                raised.__traceback__ = None  # frames, in which the framework keeps the exception and all of the request
+                conn.forget()
             if isinstance(raised, Later):
-                self._put_off(conn, raised.seconds)
+                self._put_off(conn, request, raised.seconds)
                 return
-            conn.request = b""
             self.waits_since.pop(conn.sock, None)
             if isinstance(raised, HandedOver):
                 self._drop(conn)
@@ -150,7 +157,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             rest = b""
             if not fs.cancelled() and fs.result() and not (rest := conn.parser.unreader.take_buffered()):
                 super().finish_request(conn, fs)
+                conn.forget()
                 return
+            conn.forget()
             self._wait(conn)
             if conn.is_dropped:
                 return
@@ -187,25 +196,31 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             if conn.wanted and self.courier.wants(conn.arrived):
                 self._hand_over(conn)
                 return
+        if self.held > MOST_AT_ONCE and len(conn.arrived) > SMALL:
+            raise Refusal(BUSY)
         if conn.wanted and len(conn.arrived) >= conn.wanted:
             request = bytes(conn.arrived)
             self._forget(conn)
-            conn.init()
             self._run(conn, request)
-        elif self.held > MOST_AT_ONCE and len(conn.arrived) > SMALL:
-            raise Refusal("503 Service Unavailable")
 
     def _run(self, conn: Any, request: bytes) -> None:
         """Give a thread to a request, which arrived with whatever followed it."""
         conn.request = request
-        conn.parser.unreader.unread(request)
+        self.held += len(request)
         self.running[conn] = time.monotonic()
         self.enqueue_req(conn)
 
-    def _put_off(self, conn: Any, seconds: float) -> None:
+    def _release(self, conn: Any) -> bytes:
+        """Return the request that a thread is done with."""
+        self.running.pop(conn, None)
+        request: bytes = conn.request
+        conn.request = b""
+        self.held -= len(request)
+        return request
+
+    def _put_off(self, conn: Any, request: bytes, seconds: float) -> None:
         """Keep a request until it is to be run again; meanwhile only the client's leaving matters."""
         now = time.monotonic()
-        request, conn.request = conn.request, b""
         conn.sock.setblocking(False)
         try:
             self.waiting.add(conn, request, now + seconds)
@@ -264,21 +279,3 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         except Exception:
             self.log.exception("A connection failed")
             self._drop(conn)
-
-
-def wanted(data: bytes | bytearray, searched: int = 0) -> int | None:
-    """Return how many bytes to wait for, None while the head is incomplete; skip what was searched before."""
-    end = data.find(b"\r\n\r\n", max(searched - 3, 0))
-    if end < 0 and data[:1] == b"\x16":
-        raise Refusal("400 Bad Request")  # TLS: https:// fails here at once
-    if (len(data) if end < 0 else end) > MOST_HEAD:
-        raise Refusal("431 Request Header Fields Too Large")
-    if end < 0:
-        return None
-    head = bytes(data[:end]).lower()
-    if b"\r\ntransfer-encoding:" in head:
-        raise Refusal("411 Length Required")  # browsers say the length
-    length = head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0].strip()
-    if not length.isdigit():
-        return end + 4  # gunicorn refuses it, if there is one
-    return end + 4 + min(int(length.lstrip(b"0")[:9] or b"0"), MOST_BODY)

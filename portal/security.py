@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, abort, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -57,6 +57,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.before_request(_hold_to_utf8)
     csrf.init_app(app)
     app.after_request(_set_headers)
 
@@ -64,6 +65,15 @@ def init_app(app: Flask, settings: Settings) -> None:
 def headers() -> dict[str, str]:
     """Return what the response to this request has to say."""
     return HEADERS | {"Strict-Transport-Security": f"max-age={YEAR}"} if request.is_secure else HEADERS
+
+
+def _hold_to_utf8() -> None:
+    """Refuse an address that is not in UTF-8; the API does so by itself, to those who may come in."""
+    if not request.path.startswith(API):
+        try:
+            (request.environ["PATH_INFO"] + request.environ.get("QUERY_STRING", "")).encode("latin-1").decode()
+        except UnicodeDecodeError:
+            abort(400)
 
 
 def _set_headers(response: Response) -> Response:

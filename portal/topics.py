@@ -162,7 +162,8 @@ def publish(actor: Actor, topic: str, text: str, qos: str, *, retain: bool) -> N
     try:
         Topics.publish(topic, payload, int(qos), retain)
     except Refused as error:
-        raise FieldError(error.field or "form", f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+        field = "topic" if error.field.rpartition("/")[2] == "topic" else "form"
+        raise FieldError(field, f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
     how = f" with QoS {qos}{', retained' if retain else ''}"
     _record("topic.published", actor, topic, how)
 

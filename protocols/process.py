@@ -20,6 +20,7 @@ PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 LARGE_BLOCK = 8 * 1024 * 1024  # bytes
+KEPT = 2 * LARGE_BLOCK  # bytes free at the end of a heap, where a few messages of 1 MB come and go all the time
 
 
 def give_back_memory() -> None:
@@ -30,7 +31,7 @@ def give_back_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
-        mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
+        mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 def end_with_any_thread() -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 _SHOWN = 60  # characters of an untrusted topic that is repeated
+
+# Controls and non-characters: who gets one in a string may close the connection for it (5.0, 1.5.4), and some do.
+_PLANES = "".join(map(chr, (end for plane in range(17) for end in (plane << 16 | 0xFFFE, plane << 16 | 0xFFFF))))
+_UNCARRIED = re.compile(f"[\x01-\x1f\x7f-\x9f\ufdd0-\ufdef{_PLANES}]")
 
 
 def name_fault(name: str) -> str:
@@ -11,7 +17,14 @@ def name_fault(name: str) -> str:
         return "a topic name is empty"
     if "+" in name or "#" in name:  # [MQTT-3.3.2-2] [MQTT-4.7.1-1] [MQTT5-3.3.2-2] [MQTT5-4.7.0-1]
         return f"topic name {name[:_SHOWN]!r} contains a wildcard"
+    if not is_carried(name):
+        return f"topic name {name[:_SHOWN]!r} contains a control character or a non-character"
     return ""
+
+
+def is_carried(name: str) -> bool:
+    """Say whether no client closes its connection because of the characters of a topic name."""
+    return name.isprintable() or not _UNCARRIED.search(name)  # most are, and the first is quicker
 
 
 def filter_fault(topic_filter: str) -> str:

@@ -15,7 +15,7 @@ from portal import hub
 from portal.api import answers, bodies, sockets
 from portal.api.callers import caller
 from portal.api.described import EVENTS, LAST_EVENT_ID, MESSAGES, in_json, operation
-from portal.api.problems import Place, Problem, header, pointer
+from portal.api.problems import ROOM, Place, Problem, header, pointer
 from portal.api.schemas import StreamQuery
 from portal.hub import Outgoing
 from portal.worker_client import Refused
@@ -45,7 +45,7 @@ def me() -> ResponseReturnValue:
     "Publish messages",
     "One, or an array of up to 1,000: all of them or, if one cannot be published, none.",
     answers={200: ("They are published.", in_json("Published"), None)},
-    problems=(400, 403, 406, 413, 415, 422),
+    problems=(400, 403, 406, 413, 415, 422, 507),
     sample="""curl -u "$LOGIN" -H "Content-Type: application/json" "$URL/messages" \\
   -d '[{"topic": "demo/a", "value": 1, "qos": 1}, {"topic": "demo/b", "text": "hello", "retain": true}]'""",
     body=MESSAGES,
@@ -57,7 +57,7 @@ def publish() -> ResponseReturnValue:
     try:
         numbers = hub.publish(caller(), stated)
     except Refused as error:
-        raise Problem(422, str(error), _place(error.field, is_batch=is_batch)) from None
+        raise _problem(error, is_batch=is_batch) from None
     except hub.Forbidden as error:
         place = _place_of(error.topic, stated, is_batch=is_batch)
         raise Problem(403, f"your permissions do not open {error.topic[:60]!r}", place) from None
@@ -89,10 +89,12 @@ def follow(query: dict[str, Any]) -> ResponseReturnValue:
     sockets.follow(asking, query["filter"], int(after) if after else None)
 
 
-def _place(field: str, *, is_batch: bool) -> Place:
-    """Return the place of what the protocols worker calls messages/0/topic."""
-    tokens = field.split("/")[1:]
-    return pointer(*(tokens if is_batch else tokens[1:]))
+def _problem(error: Refused, *, is_batch: bool) -> Problem:
+    """Return what keeps a message from being published, about what the protocols worker calls messages/0/topic."""
+    tokens = error.field.split("/")[1:]
+    is_full = tokens[-1:] == [ROOM]
+    inside = tokens[:-1] if is_full else tokens
+    return Problem(507 if is_full else 422, str(error), pointer(*(inside if is_batch else inside[1:])))
 
 
 def _place_of(topic: str, stated: Sequence[Outgoing], *, is_batch: bool) -> Place:

@@ -22,6 +22,7 @@ DETAILS = {
     413: "the body is too large",
     500: "something went wrong here; it is in the log",
 }
+ROOM = "room"  # what the protocols worker names where nothing is wrong with a message but that it cannot be kept
 FIELDS = {"filters": "filter"}  # what the protocols worker calls otherwise
 
 Place = Mapping[str, str]  # of an input: {"parameter": name}, {"header": name}, or {"pointer": into the body}
@@ -105,8 +106,9 @@ def _refused(error: worker_client.Refused) -> Response:
             Problem(412, str(error), header("If-Match" if "If-Match" in request.headers else "If-None-Match"))
         )
     name = error.field.rpartition("/")[2]  # of messages/0/topic it is the topic
-    place = parameter(FIELDS.get(name, name)) if name else None
-    return answer(Problem(422 if place else 409, str(error), place))
+    if name == ROOM:
+        return answer(Problem(507, str(error)))
+    return answer(Problem(422, str(error), parameter(FIELDS.get(name, name))))
 
 
 def _away(error: Exception) -> Response:

@@ -12,6 +12,8 @@ USUAL = 100  # values of a page
 MOST_FILTERS = 100
 LONGEST_WAIT = 300  # seconds
 LONGEST_TOPIC = 65_535  # bytes
+# No wildcards, controls and non-characters; those of the higher planes are refused, too, and are not spelled here.
+TOPIC = r"^[^+#\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]+$"
 
 Json = dict[str, Any]
 
@@ -108,7 +110,11 @@ def ref(name: str) -> Json:
 
 
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-_TOPIC = {"type": "string", "pattern": "^[^+#\\u0000]+$", "description": "A topic name, without wildcards."}
+_TOPIC = {
+    "type": "string",
+    "pattern": TOPIC,
+    "description": "A topic name, without wildcards, control characters and non-characters.",
+}
 _PAYLOAD: Json = {
     "value": {"description": "The payload, where it is JSON: any JSON."},
     "text": {"type": "string", "description": "The payload, where it is other text."},

@@ -9,6 +9,7 @@ from flask import request
 from werkzeug.routing import BaseConverter
 
 from portal.api.problems import Problem, parameter
+from portal.api.schemas import TOPIC
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"  # what the framework puts in the place of bytes that are no UTF-8
 
@@ -28,7 +29,7 @@ class TopicConverter(BaseConverter):
 
 def schema_of(converter: BaseConverter) -> dict[str, Any]:
     """Return how a topic is described in the document."""
-    return {"type": "string", "minLength": 1, "pattern": "^[^+#\\u0000]+$"}
+    return {"type": "string", "minLength": 1, "pattern": TOPIC}
 
 
 def hold_to_utf8(topic: str) -> None:

@@ -83,10 +83,10 @@ class Api:
 
     def values(self, period: Period, prefix: str, limit: int, cursor: str | None) -> dict[str, object]:
         """Return a page of the values that the caller may read."""
-        after = self._cursors.open(cursor)
+        after = self._cursors.open(cursor, period.integration_id)
         found = self._hub.values(prefix, after, bounded(limit, self._limits.page), period.may_read)
         answer = page(self._rows, found.messages, found.cursor)
-        answer["cursor"] = self._cursors.seal(answer["cursor"])
+        answer["cursor"] = self._cursors.seal(answer["cursor"], period.integration_id)
         self._got(period, found.messages[: len(answer["values"])])
         return answer
 
@@ -97,17 +97,18 @@ class Api:
             self._hold_to(match, period, _writable(period, topic))
         size = sum(len(topic) + len(payload) for topic, payload, _, _ in wanted)
         period.add(Counts(messages_in=len(wanted), bytes_in=size), self._tally)
-        publish, own = self._hub.publish, period.integration_id
-        return [
-            publish(topic, payload, qos=qos, retain=retain, integration_id=own).number
-            for topic, payload, qos, retain in wanted
-        ]
+        published = self._hub.publish_all(wanted, integration_id=period.integration_id)
+        return [message.number for message in published]
 
     def delete(self, period: Period, topic: str, match: list[int] | None = None) -> bool:
-        """Delete the value of a topic; return whether there was one.  For `match` see `_hold_to`."""
+        """Delete the value of a topic; return whether there was one, to who may read it, and True to all others.
+
+        For `match` see `_hold_to`.
+        """
         self._hold_to(match, period, _writable(period, topic))
         period.add(Counts(messages_in=1, bytes_in=len(topic)), self._tally)
-        return self._hub.delete(topic, integration_id=period.integration_id)
+        was_there = self._hub.delete(topic, integration_id=period.integration_id)
+        return was_there or not period.may_read(topic)
 
     def history(self, period: Period, topic: str, limit: int) -> list[Row]:
         """Return the last values of a topic, the newest last."""

@@ -32,6 +32,11 @@ class Shell(asyncio.Protocol):
         self._transport = None
         self._server.lost(self)
 
+    def eof_received(self) -> None:
+        """Close once everything is written: a client that says no more may have left, or read a last answer."""
+        if self.stream is not None:
+            self.stream.conclude()
+
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
         if self._received > self._server.limits.unasked:

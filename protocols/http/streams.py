@@ -111,6 +111,9 @@ class Stream:
             self._written_at = now
             self._outlet.write(events.HEARTBEAT)
 
+    def conclude(self) -> None:
+        """There is no last answer."""
+
     def cut(self) -> None:
         """Close at once."""
         self.end()
@@ -194,8 +197,11 @@ class Poll:
 
     def sweep(self, now: float) -> None:
         """Answer that nothing has changed, once the time is over."""
-        if now < self._until:
-            return
+        if now >= self._until:
+            self.conclude()
+
+    def conclude(self) -> None:
+        """Answer that nothing has changed, now."""
         if self._number:
             self._finish(responses.unchanged(self._headers, self._number))
         else:

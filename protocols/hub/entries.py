@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from sys import getsizeof
 from weakref import WeakValueDictionary
 
-from protocols.hub.index import Index, key
+from protocols.hub.index import Index, key, topic_of
 from protocols.hub.limits import HubLimits
 from protocols.hub.messages import NUMBER, PAYLOAD, RETAIN, WHO, Fields, Listener, Message
 
 TOPIC_COST = 1_024  # bytes that a topic takes besides its value and twice its name, roughly
 MESSAGE_COST = 192  # bytes that a message in the history takes besides its payload
 _SHARE = 64  # a topic may have this part of all history
+_FOR_ONE = 4  # and this part of the bytes of all topics and values
 
 
 class Entry:
@@ -27,6 +29,7 @@ class Entry:
         "listeners",
         "lost",
         "messages",
+        "most",
         "past",
         "record",
         "room",
@@ -34,9 +37,12 @@ class Entry:
         "version",
     )
 
-    def __init__(self, topic: str, room: int) -> None:
+    def __init__(self, topic: str, room: int, limits: HubLimits) -> None:
         self.topic = topic
         self.cost = TOPIC_COST + 2 * getsizeof(topic)  # bytes; a name with an emoji takes four for each character
+        self.most = min(
+            limits.payload, limits.bytes // _FOR_ONE - self.cost
+        )  # bytes of a value; below 0 nothing is kept
         self.room = room  # how many messages of what was heard are still to be looked at; see `runs`
         self.messages: list[Fields] = []  # the newest last
         self.is_gone = False  # the newest message is no value: it has deleted it, has expired, or one was too large
@@ -86,6 +92,8 @@ class Entries:
         self.exceeded: Counter[str] = Counter()  # by the limit's name in `HubLimits`
         self.forgotten = 0  # messages up to this number may be missing of any topic
         self._evicted: list[Entry] = []
+        self._leaving: set[int] = set()  # integrations whose topics are let go of
+        self._looked_at = ""  # the last key that was looked at for these
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -98,7 +106,7 @@ class Entries:
         """Return the entry of a topic, of which nothing need be kept yet."""
         entry = self._entries.get(topic) or self._strays.get(topic)
         if entry is None:
-            entry = self._strays[topic] = Entry(topic, room)
+            entry = self._strays[topic] = Entry(topic, room, self._limits)
         return entry
 
     def newest(self) -> Iterator[Entry]:
@@ -124,7 +132,10 @@ class Entries:
 
     def refuse(self, entry: Entry, number: int) -> None:
         """Let go of the value of a topic whose next message, of this number, is too large to be kept."""
-        self.exceeded["payload"] += 1
+        self.exceeded["payload" if entry.most == self._limits.payload else "bytes"] += 1
+        if entry.most < 0:
+            self.forgotten = max(self.forgotten, number)
+            return
         self._place(entry)
         self._drop_expiring(entry)
         entry.is_gone = True
@@ -211,12 +222,25 @@ class Entries:
         self.history_bytes += size
 
     def forget(self, integration_ids: Collection[int]) -> None:
-        """Let go of the topics whose last message is one of these integrations'."""
-        for entry in [
-            one for one in self._entries.values() if one.messages and one.messages[-1][WHO] in integration_ids
-        ]:
-            del self._entries[entry.topic]
-            self._let_go(entry)
+        """Have `forget_some` let go of the topics whose last message is one of these integrations'."""
+        self._leaving.update(integration_ids)
+        self._looked_at = ""
+
+    def forget_some(self) -> bool:
+        """Look at some topics for what has to be let go of; say whether there are more to look at."""
+        if not self._leaving:
+            return False
+        keys = [*islice(self.index.walk(self._looked_at, behind=True), self._limits.turn)]
+        for topic in map(topic_of, keys):
+            entry = self._entries[topic]
+            if entry.messages and entry.messages[-1][WHO] in self._leaving:
+                del self._entries[topic]
+                self._let_go(entry)
+        if len(keys) < self._limits.turn:
+            self._leaving.clear()
+            return False
+        self._looked_at = keys[-1]
+        return True
 
     def _evict(self, limit: str) -> None:
         _, entry = self._entries.popitem(last=False)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import Protocol
 
 from protocols.contract import Usage
 from protocols.hub.intake import Intake
 from protocols.hub.keeping import Keeper, NoKeeper, Soon
 from protocols.hub.limits import HubLimits
-from protocols.hub.messages import Children, MayRead, Message, Page
+from protocols.hub.messages import Children, MayRead, Message, Page, Publication
 from protocols.hub.past import since
 from protocols.hub.runs import Source
 from protocols.hub.tree import Tree
@@ -24,26 +24,41 @@ class Route(Protocol):
     def __call__(self, topic: str, payload: bytes, qos: int, source: Source) -> object: ...
 
 
+class Hold(Protocol):
+    """Raises `Refused` unless all of these can be published now, in this order; see `Hub.publish_all`."""
+
+    def __call__(self, wanted: Sequence[Publication]) -> None: ...
+
+
 class Hub(Intake):
     """The last messages of each topic, and who listens to what; all calls are made on one loop."""
 
     def __init__(self, limits: HubLimits, clock: Callable[[], float], keeper: Keeper | None = None) -> None:
         super().__init__(limits, clock, keeper or NoKeeper())
         self._route: Route = self._hear_alone
+        self._hold: Hold = _hold_nothing
+        self._deleted: set[int] = set()
         self._tree = Tree(self._entries, limits.steps)
         self._number = self._entries.forgotten = int(clock() * _TICKS)
 
-    def connect(self, route: Route, wake: Callable[[], None]) -> None:
-        """Have messages go to everybody by `route`; `wake` asks for `settle` at the end of this turn of the loop."""
-        self._route, self.wake = route, wake
+    def connect(self, route: Route, hold: Hold, wake: Callable[[], None]) -> None:
+        """Have messages go to everybody by `route`, if `hold` lets them.
 
-    def start(self, soon: Soon) -> None:
-        """Take back what was kept, before anything is heard."""
+        `wake` asks for `settle` at the end of this turn of the loop.
+        """
+        self._route, self._hold, self.wake = route, hold, wake
+
+    def start(self, soon: Soon, integration_ids: Container[int]) -> None:
+        """Take back what was kept of the portal and these integrations, which are all, before anything is heard."""
         for message, expires_at, record in self._keeper.start(soon, self._entries.newest):
             entry = self.entry(message.topic)
             entry.record = record
-            self._entries.take(entry, [message], expires_at)
             self._number = max(self._number, message.number + _GAP)
+            is_known = not message.integration_id or message.integration_id in integration_ids
+            if not is_known or len(message.payload) > entry.most:  # deleted meanwhile, or the limits were others
+                self._keeper.dropped(entry)
+            else:
+                self._entries.take(entry, [message], expires_at)
         self._entries.keep_within()
         self._entries.forgotten = self._number
         for entry in self._entries.take_evicted():
@@ -74,9 +89,26 @@ class Hub(Intake):
         origin: object | None = None,
     ) -> Message:
         """Publish as an MQTT client does; every listener is told but `origin`."""
-        if topic[:1] in ("", "$"):
-            raise ValueError(f"{topic[:60]!r} is no topic of the hub")
+        (message,) = self.publish_all(((topic, payload, qos, retain),), integration_id=integration_id, origin=origin)
+        return message
+
+    def publish_all(
+        self, wanted: Sequence[Publication], *, integration_id: int = 0, origin: object | None = None
+    ) -> list[Message]:
+        """Publish several messages or, when one of them cannot be kept as it should, none.
+
+        That raises `Refused`, whose field says which, and what about it: messages/0/room, or messages/0/topic.
+        """
+        for topic, _, _, _ in wanted:
+            if topic[:1] in ("", "$"):
+                raise ValueError(f"{topic[:60]!r} is no topic of the hub")
+        self._hold(wanted)
         self._take_over()
+        return [self._publish(*one, integration_id, origin) for one in wanted]
+
+    def _publish(
+        self, topic: str, payload: bytes, qos: int, retain: bool, integration_id: int, origin: object | None
+    ) -> Message:
         self._route(topic, payload, qos, Source(integration_id, retain, None, origin))
         self._take_over()
         return Message(self._number, topic, payload, retain, integration_id, self._clock())
@@ -89,9 +121,24 @@ class Hub(Intake):
         return True
 
     def forget(self, integration_ids: Collection[int]) -> None:
-        """Let go of the values of integrations that are deleted: whoever gets their username begins without any."""
+        """Let go of the values of integrations that are deleted: whoever gets their username begins without any.
+
+        Of very many topics some are looked at in each turn of the loop.
+        """
         self._take_over()
+        self._deleted.update(integration_ids)
         self._entries.forget(integration_ids)
+        self.wake()
+
+    def is_deleted(self, integration_id: int) -> bool:
+        """Say whether an integration is deleted, whose messages may still be on their way."""
+        return integration_id in self._deleted
+
+    def settle(self) -> None:
+        """End a turn of the loop."""
+        super().settle()
+        if self._entries.forget_some():
+            self.wake()
         for entry in self._entries.take_evicted():
             self._keeper.dropped(entry)
 
@@ -160,6 +207,10 @@ class Hub(Intake):
             Usage(f"HUB_{name.upper()}", used.get(name), getattr(self._limits, name), entries.exceeded[name])
             for name in SETTINGS
         ]
+
+
+def _hold_nothing(wanted: Sequence[Publication]) -> None:
+    """Let everything be published."""
 
 
 # The limits that are settings, named HUB_ and this in capitals.

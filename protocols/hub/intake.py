@@ -7,14 +7,14 @@ messages come in a moment costs what its last hundred cost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable
 
 from protocols.hub.entries import Entries, Entry
 from protocols.hub.keeping import Keeper
 from protocols.hub.limits import HubLimits
 from protocols.hub.listening import Listening, is_exact
 from protocols.hub.messages import NUMBER, Fields, Listener, MayRead, Message
-from protocols.hub.runs import WIDTH, Heard, Picked, Source, pick, trim
+from protocols.hub.runs import FEW, LARGE, WIDTH, Heard, Large, Source, payloads, pick, trim
 
 _EVERYTHING = 1 << 62  # messages of a topic that somebody listens to
 
@@ -38,9 +38,10 @@ class Intake:
         self._listening = Listening()
         self._room = max(limits.history, 1)
         self._turns: list[tuple[Heard, float]] = []  # what was heard, and when
+        self._large: dict[Entry, Large] = {}  # what is large of that
         self._is_listened = False  # to some of that
         self._untold: dict[Listener, list[Message]] = {}
-        self._nowhere = Entry("", 0)
+        self._nowhere = Entry("", 0, limits)
         self._number = 0
 
     def entry(self, topic: str) -> Entry:
@@ -49,7 +50,7 @@ class Intake:
             return self._nowhere
         return self._entries.make(topic, self._room)
 
-    def hear(self, entry: Entry, payload: bytes, source: Source) -> None:
+    def hear(self, entry: Entry, payload: bytes, source: int | Source) -> None:
         """Note a message that is not one of a run."""
         if entry is self._nowhere:
             return
@@ -72,8 +73,20 @@ class Intake:
         self._take_over()
 
     def trim(self, begin: int) -> None:
-        """Let go of what arrived at once, but for what is wanted of it; `begin` is how long `heard` was before."""
-        self.waiting -= trim(self.heard, begin)
+        """Let go of much that arrived at once, but for what is wanted of it; `begin` is how long `heard` was before.
+
+        Of large messages, also of those that had come before on the same topic.
+        """
+        heard = self.heard
+        fresh = heard[begin : begin + (FEW + 1) * WIDTH]
+        if len(fresh) > FEW * WIDTH:
+            return
+        if self._listening:
+            self._find_listeners(fresh)  # to whom everything is told
+        if len(fresh) == WIDTH and (fresh[4] - fresh[2]) // fresh[5] >= LARGE:
+            self.waiting -= self._large.setdefault(fresh[0], Large()).add(heard, begin)
+        else:
+            self.waiting -= trim(heard, begin)
 
     def listen(self, filters: Collection[str], listener: Listener, may_read: MayRead) -> None:
         """Tell a listener from now on of what comes on these topics too, where it may read them.
@@ -120,53 +133,52 @@ class Intake:
         if not self._turns:
             return
         turns, self._turns = self._turns, []
+        self._large.clear()
         self.waiting, self._is_listened = 0, False
         gathered: dict[Entry, list[Fields]] = {}
-        most = self._limits.payload
-        for run in pick(turns):
-            entry, data, start, payload, end, packets, source, wanted, time = run
-            if not entry.room:  # more may have come than is looked at
-                self._number += 1
-                entry.lost = self._number
-            entry.room = _EVERYTHING if entry.listeners else self._room
-            if (end - start) // packets > most or not isinstance(source, int):
-                self._keep_all(gathered)
-                self._take_single(Picked._make(run))
-                continue
-            messages = gathered.get(entry)
-            if messages is None:
-                messages = gathered[entry] = []
-            if packets == 1:
-                self._number += 1
-                messages.append((self._number, entry.topic, data[payload:end], False, source, time))
-            else:
-                messages += self._messages(Picked._make(run), source)
-            if entry.listeners:
-                self._tell(entry, messages[-wanted:], None)
+        for heard, time in pick(turns):
+            self._take_turn(heard, time, gathered)
         self._keep_all(gathered)
         self._entries.keep_within()
         for entry in self._entries.take_evicted():
             self._keeper.dropped(entry)
 
-    def _messages(self, run: Picked, integration_id: int) -> Iterator[Fields]:
-        for payload in run.payloads():
-            self._number += 1
-            yield self._number, run.entry.topic, payload, False, integration_id, run.time
+    def _take_turn(self, heard: Heard, time: float, gathered: dict[Entry, list[Fields]]) -> None:
+        """Gather the messages of a turn's runs, and take over at once what is not plain."""
+        for entry, data, start, payload, end, packets, source in zip(*[iter(heard)] * WIDTH, strict=True):
+            if not entry.room:  # more may have come than is looked at
+                self._number += 1
+                entry.lost = self._number
+            entry.room = _EVERYTHING if entry.listeners else self._room
+            if type(source) is not int or (end - start) // packets > entry.most:
+                self._keep_all(gathered)
+                self._take_single(entry, payloads(data, start, payload, end, packets), source, time)
+                continue
+            if (messages := gathered.get(entry)) is None:
+                messages = gathered[entry] = []
+            if packets == 1:
+                self._number = number = self._number + 1
+                messages.append((number, entry.topic, data[payload:end], False, source, time))
+            else:
+                for body in payloads(data, start, payload, end, packets):
+                    self._number += 1
+                    messages.append((self._number, entry.topic, body, False, source, time))
+            if entry.listeners:
+                self._tell(entry, messages[-packets:], None)
 
-    def _take_single(self, run: Picked) -> None:
+    def _take_single(self, entry: Entry, bodies: Iterable[bytes], source: int | Source, time: float) -> None:
         """Take over what is not plain: too large, with a retain flag, or with an expiry."""
-        source = run.source
         if isinstance(source, int):
             source = Source(source)
-        for payload in run.payloads():
+        for payload in bodies:
             self._number += 1
-            message = (self._number, run.entry.topic, payload, source.retain, source.integration_id, run.time)
-            self._tell(run.entry, [message], source.origin)
-            if len(payload) > self._limits.payload:
-                self._entries.refuse(run.entry, self._number)
-                self._keeper.changed(run.entry)
+            message = (self._number, entry.topic, payload, source.retain, source.integration_id, time)
+            self._tell(entry, [message], source.origin)
+            if len(payload) > entry.most:
+                self._entries.refuse(entry, self._number)
+                self._keeper.changed(entry)
             else:
-                self._keep(run.entry, [message], None if source.expires_in is None else run.time + source.expires_in)
+                self._keep(entry, [message], None if source.expires_in is None else time + source.expires_in)
 
     def _keep_all(self, gathered: dict[Entry, list[Fields]]) -> None:
         """Keep what was gathered, in the order of the last messages."""

@@ -65,6 +65,7 @@ class StoreKeeper:
 
     def flush(self) -> None:
         """Hand the next batch to the store, unless one is under way or it took long."""
+        self._look_for_losses()
         self._rests -= 1
         if self._under_way is None and self._rests < 0 and (self._changed or self._gone):
             self._under_way = self._batch(_BATCH)
@@ -73,6 +74,7 @@ class StoreKeeper:
     def stop(self) -> None:
         """Write what is not written yet, and close the file; takes half a second at most."""
         self._take_back()
+        self._look_for_losses()
         self._store.stop(self._batch(sys.maxsize), 0.5)
 
     def _batch(self, room: int) -> Changes:
@@ -97,11 +99,9 @@ class StoreKeeper:
         self._under_way = None
         self._written.clear()
         self._rests = int(self._store.took * _REST)
-        self._look_for_losses()
 
     def _failed(self) -> None:
         self._take_back()
-        self._look_for_losses()
 
     def _take_back(self) -> None:
         """Have to write again what was under way, unless it was dropped since."""
@@ -114,7 +114,7 @@ class StoreKeeper:
         self._written.clear()
 
     def _look_for_losses(self) -> None:
-        """Write everything anew after the file was found damaged."""
+        """Write everything anew after the file was found damaged, or gone."""
         if self._recoveries != self._store.recoveries:
             self._recoveries = self._store.recoveries
             self._changed.update(dict.fromkeys(self._everything()))

@@ -49,7 +49,7 @@ class LinkedHub:
     def _publish(self, link: Link, messages: list[tuple[str, bytes, int, int]]) -> list[int]:
         """Publish (topic, payload, integration, mark) in their order; return their numbers.
 
-        That is 0 of what is no topic, or has to be stored and cannot be: what follows is published all the same.
+        That is 0 of what is no topic, nobody's any more, or cannot be stored; what follows is published all the same.
         """
         ear = self._ear(link)
         numbers = []
@@ -64,6 +64,8 @@ class LinkedHub:
     def _published(self, topic: str, payload: bytes, integration_id: int) -> int:
         if not is_publishable(topic):
             raise Refused("this is no topic")
+        if self._hub.is_deleted(integration_id):  # the other part has not heard of it yet
+            raise Refused("this integration is deleted")
         return self._hub.publish(topic, payload, qos=1, integration_id=integration_id).number
 
     def _listen(self, link: Link, filters: list[str]) -> None:

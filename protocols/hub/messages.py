@@ -24,6 +24,9 @@ class Message(NamedTuple):
         return self.retain and not self.payload
 
 
+# What is to be published: topic, payload, QoS, retain flag.
+Publication = tuple[str, bytes, int, bool]
+
 # A message as it is kept: the same fields in a plain tuple, which the garbage collector need not look into.
 Fields = tuple[int, str, bytes, bool, int, float]
 NUMBER: Final = 0

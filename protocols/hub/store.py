@@ -18,6 +18,7 @@ _log = logging.getLogger("protocols.hub")
 APPLICATION_ID = 0x47746875  # "Gthu"
 VERSION = 1
 _LONGEST_LOG = 8 << 20  # bytes
+_LOOK = 5.0  # seconds without a batch, after which the file is looked after
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Store(Writer[Changes]):
     """The file and the thread that writes it."""
 
     pragmas = ("synchronous = NORMAL", f"journal_size_limit = {_LONGEST_LOG}", "incremental_vacuum(1000)")
+    idle = _LOOK
     meanwhile = "last values are kept in memory only,"
 
     def __init__(self, path: Path) -> None:

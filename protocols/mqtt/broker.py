@@ -5,10 +5,11 @@ It is synchronous and deterministic, and knows neither sockets nor the clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from protocols.contract import Authenticate, Grant, Presence, Refused
 from protocols.hub.hub import Hub
+from protocols.hub.messages import Publication
 from protocols.hub.runs import Source
 from protocols.mqtt.backlog import QUEUED, Entry
 from protocols.mqtt.common import Common
@@ -107,30 +108,40 @@ class Broker:
             return
         if will.expiry is not None:
             message.expires_at = self.common.now + will.expiry
-        self.publish(message, source=Source(session.integration_id, message.retain, will.expiry))
+        self.publish(message, Source(session.integration_id, message.retain, will.expiry))
 
     # --- messages
 
-    def publish_for_hub(self, topic: str, payload: bytes, qos: int, source: Source) -> None:
-        """Publish what came in by another protocol; raise Refused when it cannot be kept as it should."""
-        message = Message(topic, payload, qos, source.retain)
-        if message.retain and not self.retained.accepts(message):
-            raise Refused("there is no room for another retained message")
-        if qos and not self.keeper.accepting and self.must_keep(message, self.subscriptions.route(topic)):
-            raise Refused("messages cannot be stored now")
-        self.publish(message, source=source)
+    def hold_for_hub(self, wanted: Sequence[Publication]) -> None:
+        """Raise Refused unless all that comes in by another protocol, in this order, can be kept as it should."""
+        places = [place for place, (_, _, _, retain) in enumerate(wanted) if retain]
+        if places and (found := self.retained.beyond(Message(*wanted[place]) for place in places)) is not None:
+            place, limit = places[found[0]], found[1]
+            if limit == "topic_levels":
+                most = self.limits.topic_levels
+                raise Refused(f"the topic of a retained message has {most} levels at most", f"messages/{place}/topic")
+            raise Refused("there is no room for another retained message", f"messages/{place}/room")
+        if self.keeper.accepting:
+            return
+        for place, one in enumerate(wanted):
+            message = Message(*one)
+            if message.qos and self.must_keep(message, self.subscriptions.route(message.topic)):
+                raise Refused("messages cannot be stored now", f"messages/{place}/room")
 
-    def publish(self, message: Message, origin: Session | None = None, source: Source | None = None) -> None:
-        """Keep a retained message, and send it to everybody who subscribes to its topic."""
+    def publish_for_hub(self, topic: str, payload: bytes, qos: int, source: Source) -> None:
+        """Publish what came in by another protocol, and was held to what can be kept."""
+        self.publish(Message(topic, payload, qos, source.retain), source)
+
+    def publish(self, message: Message, source: Source) -> None:
+        """Keep a retained message, and send it to everybody who subscribes to its topic, and the hub."""
         if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
             self.retained.keep(message)
-        self.route(message, self.subscriptions.route(message.topic), origin, source)
+        route = self.subscriptions.route(message.topic)
+        self.hub.hear(route.entry, message.payload, source)
+        self.route(message, route)
 
-    def route(
-        self, message: Message, route: Route, origin: Session | None = None, source: Source | None = None
-    ) -> None:
+    def route(self, message: Message, route: Route, origin: Session | None = None) -> None:
         """Send a message to the subscribers of its topic, each with its own QoS [MQTT-3.8.4-6] [MQTT5-3.8.4-8]."""
-        self.hub.hear(route.entry, message.payload, source or self._source(message, origin))
         if route.plain:
             self._route_plain(_alike(message, message.qos) if message.retain else message, route)
         if route.special or route.shares:
@@ -171,11 +182,6 @@ class Broker:
             identifiers = (subscription.identifier,) if subscription.identifier else ()
             retain = message.retain and subscription.retain_as_published
             _send(session, message, subscription.qos, identifiers, whole, retain=retain)
-
-    def _source(self, message: Message, origin: Session | None) -> Source:
-        """Return who has published a message, for the hub."""
-        integration_id = origin.integration_id if origin is not None else 0
-        return Source(integration_id, message.retain, self._expires_in(message))
 
     def _expires_in(self, message: Message) -> float | None:
         return None if message.expires_at is None else message.expires_at - self.common.now

@@ -36,6 +36,7 @@ class Connection:
         "_inbox",
         "_on_close",
         "_seen",
+        "_slow",
         "_unfinished",
         "_wake",
         "address",
@@ -74,6 +75,7 @@ class Connection:
         self._wake = wake
         self._on_close = on_close
         self._seen = now
+        self._slow: Outbox | None = None  # of somebody else, that the next packet has waited for
         self._inbox = Inbox()
         self._unfinished = Unfinished(broker)
 
@@ -82,21 +84,26 @@ class Connection:
         self._broker.common.now = now
         self.can_go_on = False
         self.bytes_in += len(data)
-        hub = self._broker.hub
-        hub.waiting += len(data)
-        if hub.waiting > hub.most_waiting:
-            hub.settle_early()
-        size, noted = len(data), len(hub.heard)
         if len(data) >= _SIGN_OF_LIFE and self.client is not None:
             self._seen = now
+        if self._slow is not None and not self.held and self._waits_on(self._slow) and not data:
+            return
+        hub = self._broker.hub
+        if hub.waiting > hub.most_waiting:
+            hub.settle_early()
+        used, noted = 0, len(hub.heard)
         behind = data
         while not self.closed:
             data, behind = self._inbox.add(behind)
             if data:
+                used += len(data)  # also what had arrived before a hold
+                hub.waiting += len(data)
                 self._take_in(data, now)
             if not behind:
                 break
-        if size > LONG:
+        if len(hub.heard) == noted:
+            hub.waiting -= used
+        elif used > LONG:
             hub.trim(noted)
         if self.client is None or self._unfinished.size or self._inbox.size > LARGE_PART:
             self._count_unfinished()
@@ -199,6 +206,7 @@ class Connection:
         """Let go of everything once the socket is closed: what refers to itself would wait for a full collection."""
         self.client = None
         self._inbox = Inbox()
+        self._slow = None
         self.outbox = Outbox(0, self._broker.flow, _nothing)
         self.gate = Gate(self.outbox, self._broker.keeper, _nothing)
         self._wake = _nothing
@@ -296,7 +304,16 @@ class Connection:
 
     def _hold(self, outbox: Outbox) -> None:
         self.held = True
+        self._slow = outbox if outbox is not self.outbox else None
         outbox.hold(self)
+
+    def _waits_on(self, slow: Outbox) -> bool:
+        """Hold the connection again, without a look at what has arrived, where others have been quicker."""
+        if slow in self._broker.flow.congested:
+            self._hold(slow)
+            return True
+        self._slow = None
+        return False
 
 
 def _nothing() -> None:

@@ -217,11 +217,11 @@ def frames(
             end = body + rest
         else:
             end = packet_end(data, position, limit, level)
+            while end and data[body - 1] > 127:
+                body += 1
         if not end or end > size:
             return
         start, position, count = position, end, 1
-        while data[body - 1] > 127:
-            body += 1
         if head == PUBLISH_QOS_0 and end - body > 1:
             length = end - start
             topic_end = body + 2 + (data[body] << 8 | data[body + 1])
@@ -229,10 +229,12 @@ def frames(
                 topic_end += 1
                 if topic_end > end or data[topic_end - 1]:  # has properties: none is like it
                     length = size
-            same = data[start:topic_end]
-            while position + length <= size and data.startswith(same, position):
-                position += length
-                count += 1
+            # Neighbours on other topics differ where these end, mostly: that is looked at before anything is copied.
+            if topic_end <= end <= size - length and data[topic_end - 1 + length] == data[topic_end - 1]:
+                same = data[start:topic_end]
+                while position + length <= size and data.startswith(same, position):
+                    position += length
+                    count += 1
         yield head, start, body, position, count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protocols.hub.runs import Source
 from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.decode import decode_publish
@@ -73,18 +74,27 @@ class Publisher:
         if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
             return slow
         if head == PUBLISH_QOS_0:
-            hub = self._hub
-            if not (heard := hub.heard):
-                hub.wake()
-            heard += (route.entry, data, start, at, end, count, self._integration_id)  # see `protocols.hub.runs`
             self._spread(route, data, start, body, end, count)
-        else:
-            qos = head >> 1 & 3
-            packet_id = data[name_end] << 8 | data[name_end + 1] if qos else 0
-            if qos and not packet_id:  # [MQTT-2.3.1-1] [MQTT5-2.2.1-3]
-                raise MalformedPacket("a packet identifier of 0")
-            self._take(Message(route.topic, data[at:end], qos, bool(head & 1)), packet_id, route)
+        elif not self._publish_one(head, data, name_end, at, end, route):
+            return None
+        hub = self._hub
+        if not (heard := hub.heard):
+            hub.wake()
+        heard += (route.entry, data, start, at, end, count, self._integration_id)  # see `protocols.hub.runs`
         return None
+
+    def _publish_one(self, head: int, data: bytes, name_end: int, at: int, end: int, route: Route) -> bool:
+        """Route a message with a QoS or a RETAIN flag; say whether it is still to be noted for the hub."""
+        qos = head >> 1 & 3
+        packet_id = data[name_end] << 8 | data[name_end + 1] if qos else 0
+        if qos and not packet_id:  # [MQTT-2.3.1-1] [MQTT5-2.2.1-3]
+            raise MalformedPacket("a packet identifier of 0")
+        message = Message(route.topic, data[at:end], qos, bool(head & 1))
+        is_routed = self._take(message, packet_id, route)
+        if is_routed and message.retain:
+            self._hear(message, route)
+            return False
+        return is_routed
 
     def _publish_with_properties(self, head: int, body: bytes, name: bytes) -> Outbox | None:
         """Route a message; or return the outbox that it waits for."""
@@ -100,8 +110,16 @@ class Publisher:
         message.topic = route.topic
         if packet.expiry is not None:
             message.expires_at = self._broker.common.now + packet.expiry
-        self._take(message, packet.packet_id, route)
+        if self._take(message, packet.packet_id, route):
+            self._hear(message, route, packet.expiry)
         return None
+
+    def _hear(self, message: Message, route: Route, expires_in: int | None = None) -> None:
+        """Tell the hub of a message whose payload it shares."""
+        source: int | Source = self._integration_id
+        if message.retain or expires_in is not None:
+            source = Source(self._integration_id, message.retain, expires_in)
+        self._hub.hear(route.entry, message.payload, source)
 
     # --- QoS 0, without properties
 
@@ -127,15 +145,17 @@ class Publisher:
 
     # --- everything else, one by one
 
-    def _take(self, message: Message, packet_id: int, route: Route) -> None:
-        """Route a message, and acknowledge it as its QoS asks for."""
+    def _take(self, message: Message, packet_id: int, route: Route) -> bool:
+        """Route a message, and acknowledge it as its QoS asks for; say whether it was routed."""
         # What follows an unanswered message is not taken either: that one is sent again, and comes first.
         if (self.unanswered or not self._keeper.accepting) and self._must_keep(message, packet_id, route):
             self._refuse(message.qos, packet_id)
-        elif message.qos:
-            self._acknowledged(message, packet_id, route)
-        elif not route.forbidden:
+            return False
+        if message.qos:
+            return self._acknowledged(message, packet_id, route)
+        if not route.forbidden:
             self._route(message, route)
+        return not route.forbidden
 
     def _refusal(self, message: Message, route: Route) -> int:
         """Return why a message of 5.0 is not taken, or SUCCESS; 3.1.1 has no answer for that."""
@@ -145,8 +165,8 @@ class Publisher:
             return QUOTA_EXCEEDED
         return SUCCESS
 
-    def _acknowledged(self, message: Message, packet_id: int, route: Route) -> None:
-        """Route a message once, and acknowledge it (4.3)."""
+    def _acknowledged(self, message: Message, packet_id: int, route: Route) -> bool:
+        """Route a message once, and acknowledge it (4.3); say whether it was routed."""
         qos, level = message.qos, self._level
         keeper, session = self._keeper, self._session
         if qos == 2 and level != LEVEL_3_1_1:
@@ -154,23 +174,24 @@ class Publisher:
         before = keeper.changes
         # Of a duplicate, the first one may not be committed yet.
         wait = qos == 2 and session.expiry > 0 and keeper.pending
-        reason = SUCCESS
+        reason, is_routed = SUCCESS, False
         if level != LEVEL_3_1_1 and packet_id not in session.received:
             reason = self._refusal(message, route)
         if reason == SUCCESS and (qos == 1 or session.receive_once(packet_id)):
             if route.is_empty:
                 reason = NO_MATCHING_SUBSCRIBERS
-            if not route.forbidden:  # for 3.1.1 dropped, but acknowledged all the same [MQTT-3.3.5-2]
+            is_routed = not route.forbidden  # for 3.1.1 dropped, but acknowledged all the same [MQTT-3.3.5-2]
+            if is_routed:
                 self._route(message, route)
         # Once what depends on it is committed [MQTT-4.3.2-2] [MQTT-4.3.3-2] [MQTT5-4.3.2-4] [MQTT5-4.3.3-8]
         answer = encode.puback if qos == 1 else encode.pubrec
         self._line.gate.send(answer(packet_id, reason, level=level), wait=wait or keeper.changes != before)
+        return is_routed
 
     def _route(self, message: Message, route: Route) -> None:
-        if message.retain:
-            self._broker.publish(message, self._session)
-        else:
-            self._broker.route(message, route, self._session)
+        if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
+            self._broker.retained.keep(message)
+        self._broker.route(message, route, self._session)
 
     def _check_window(self, packet_id: int) -> None:
         """Refuse more messages at once than CONNACK has told the client [MQTT5-3.3.4-7].

@@ -59,14 +59,25 @@ class Retained:
 
     def accepts(self, message: Message) -> bool:
         """Say whether a message can be kept in the place of its topic's old one, and count it if not."""
-        if not message.payload:
-            return True
-        old = self.get(message.topic)
-        more = _size(message) - (_size(old) if old is not None else 0)
-        limit = self._exceeded(message.topic, message.topic.count("/") + 1, more, count=0 if old is not None else 1)
-        if limit:
-            self._refuse(message, limit)
-        return not limit
+        return self.beyond((message,)) is None
+
+    def beyond(self, messages: Iterable[Message]) -> tuple[int, str] | None:
+        """Return which of these cannot be kept, if they come one after the other, and by what limit; count that one."""
+        count = size = 0
+        sizes: dict[str, int] = {}  # of the message that each topic has by then
+        for place, message in enumerate(messages):
+            topic = message.topic
+            if topic not in sizes:
+                old = self.get(topic)
+                sizes[topic] = _size(old) if old is not None else 0
+            had, needs = sizes[topic], _size(message) if message.payload else 0
+            count += bool(needs) - bool(had)
+            size += needs - had
+            if needs and (limit := self._exceeded(topic, topic.count("/") + 1, size, count=count)):
+                self._refuse(message, limit)
+                return place, limit
+            sizes[topic] = needs
+        return None
 
     def restore(self, message: Message) -> bool:
         """Take a message of a topic that has none; False when there is no room for it."""

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp
 
+from protocols.hub.runs import Source
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.packets import Message
 from release import VERSION
 
 _PREFIX = "$SYS/broker/"
 _VERSION = f"gatehouse version {VERSION}"
+_SERVER = Source(0, retain=True)
 _MINUTE = 60.0
 _SPANS = (1, 5, 15)  # minutes
 
@@ -153,7 +155,7 @@ class SysPublisher:
         """Publish what has changed."""
         self._due_at = now + self._interval
         for topic, payload in self._topics.changed(*read(self._broker), now):
-            self._broker.publish(Message(topic, payload, retain=True))
+            self._broker.publish(Message(topic, payload, retain=True), _SERVER)
 
 
 def read(broker: Broker) -> tuple[Ever, State]:

@@ -6,6 +6,7 @@ statements, however many records it has.
 
 from __future__ import annotations
 
+import os
 import queue
 import sqlite3
 import threading
@@ -36,6 +37,7 @@ class Writer(Generic[Work]):
     def __init__(self, file: RecordFile, thread: str) -> None:
         self._file = file
         self._db: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._is_known = False  # everything in the file was read
         self._jobs: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -97,7 +99,11 @@ class Writer(Generic[Work]):
 
     def _tidy(self) -> float | None:
         """Use a quiet moment; return when there is more to do, in seconds, or None."""
-        return None
+        try:
+            self._look_after_file()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+        return self.idle
 
     # --- the writer's thread
 
@@ -134,6 +140,7 @@ class Writer(Generic[Work]):
     def _try(self, work: Work) -> bool:
         """Commit a batch; say whether that worked."""
         try:
+            self._look_after_file()
             if self._db is None:
                 self._db = self._reopen()
             self._prepare(work).commit(self._db)
@@ -165,6 +172,26 @@ class Writer(Generic[Work]):
         self.recoveries += 1
         return self._connect()
 
+    def _look_after_file(self) -> None:
+        """Begin a new file if somebody has taken this one away: SQLite would write on where nobody finds it again."""
+        if self._db is None or self._identity() == self._opened:
+            return
+        self._db.close()
+        self._db = None
+        self._file.put_aside()
+        self._file.log.error("%s was deleted or replaced while it was in use: a new one is begun", self._file.name)
+        self._file.create()
+        self.recoveries += 1
+        self._db = self._connect()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells the file that is in the place from others."""
+        try:
+            found = os.stat(self._file.path)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _connect(self) -> sqlite3.Connection:
         db = self._file.connect("rw")
         try:
@@ -175,4 +202,5 @@ class Writer(Generic[Work]):
         except sqlite3.Error:
             db.close()
             raise
+        self._opened = self._identity()
         return db

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from benchmarks import processes
 from benchmarks.generator import receivers, wire
 from benchmarks.generator.clients import LoadError
 from benchmarks.generator.streams import AcknowledgedStream
@@ -86,3 +90,10 @@ def test_a_qos_2_publisher_releases_each_message_and_goes_on_after_its_end() -> 
 )
 def test_a_connack_is_recognised_in_parts_and_in_both_versions(data: bytes, end: int) -> None:
     assert wire.accepted(data) == end
+
+
+def test_a_helper_that_has_ended_has_used_nothing() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert processes.cpu_seconds([ended.pid]) == 0
+    assert processes.cpu_seconds([os.getpid(), ended.pid]) > 0

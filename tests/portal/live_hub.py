@@ -24,7 +24,7 @@ class LiveHub:
 
     def __init__(self, folder: Path) -> None:
         self.time = 1_700_000_000.0
-        self.hub = Hub(HubLimits(payload=LARGEST), lambda: self.time)
+        self.hub = Hub(HubLimits(payload=LARGEST, bytes=8 * LARGEST), lambda: self.time)
         limits = Limits()
         topics = Topics(self.hub, Rows(USERNAMES.__getitem__, limits.answer_bytes), limits)
         self._looper = Looper("hub")

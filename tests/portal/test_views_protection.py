@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 import pytest
@@ -39,6 +40,17 @@ def test_a_host_that_is_none_breaks_nothing(flask_app, ada, caplog, host, path):
         assert answer.status_code < 500, answer.text
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert not caplog.records
+
+
+@pytest.mark.parametrize("query", ["q=\xff", "\xff", "a=1&\xc3=2&b"])
+def test_an_address_that_is_no_utf8_is_no_request(flask_app, ada, stranger, caplog, query):
+    for path in {path for path in paths(flask_app, "GET") if not path.startswith("/api/")} | {"/nowhere"}:
+        for visitor in (ada, stranger):
+            for options in ({}, {"headers": HTMX}):
+                for raw in ({"QUERY_STRING": query}, {"PATH_INFO": f"{path}\xff"}):
+                    answer = visitor.client.get(path, environ_overrides=raw, **options)
+                    assert answer.status_code == 400, (path, raw)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_every_change_needs_the_token_of_its_page(flask_app, ada, turing):

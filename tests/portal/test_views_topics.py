@@ -261,8 +261,8 @@ def test_levels_that_are_empty_or_have_spaces_at_their_ends_can_be_seen(ada, liv
 
 
 def test_what_cannot_be_seen_is_spelled(ada, live_hub):
-    live_hub.publish("\u202eevil\x07", b"\xe2\x80\xae1")
-    assert names(ada.get("/topics")) == [r"\u202eevil\x07"] and r"\u202e1" in ada.get("/topics").text
+    live_hub.publish("\u202eevil", b"\xe2\x80\xae1")
+    assert names(ada.get("/topics")) == [r"\u202eevil"] and r"\u202e1" in ada.get("/topics").text
 
 
 def test_the_longest_topic_has_an_address_and_can_be_deleted(ada, live_hub):
@@ -325,6 +325,7 @@ def test_what_is_published_arrives_and_is_recorded(ada, live_hub):
         ({"topic": "$SYS/a"}, "topic", "Topics that begin with $ are the server"),
         ({"topic": "ä" * 32_768}, "topic", "A topic has at most 65,535 bytes, not 65,536."),
         ({"topic": "a\0b"}, "topic", "A topic cannot hold the character U+0000."),
+        ({"topic": "a\x01"}, "topic", r"Topic name 'a\x01' contains a control character or a non-character."),
         ({"qos": "3"}, "qos", "QoS is 0, 1 or 2."),
     ],
 )

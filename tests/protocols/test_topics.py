@@ -108,3 +108,15 @@ def test_ten_thousand_levels_take_no_recursion() -> None:
     deep = "/".join(["a"] * 10_000)
     assert matches(deep, deep) and covers(deep, deep) and matches("#", deep)
     assert not matches_below(deep, deep) and not filter_fault(deep + "/+/#")
+
+
+@pytest.mark.parametrize(
+    "character", ["\x01", "\t", "\n", "\x1f", "\x7f", "\x80", "\x9f", "\ufdd0", "\uffff", "\U0010fffe"]
+)
+def test_a_name_has_no_character_for_which_a_receiver_may_close_its_connection(character: str):
+    assert "control character" in name_fault(f"a/{character}b")
+
+
+@pytest.mark.parametrize("name", ["a b", "\xa0", "\u202e", "\ufeff", "\ue000", "\U0001f600", "\ufdcf", "\ufdf0", "/"])
+def test_a_name_may_have_all_others_whatever_they_look_like(name: str):
+    assert not name_fault(name)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from portal import handover, waiting
+from portal import handover, patient, waiting
 from tests.support import processes
 from tests.support.processes import wait_until
 from tests.support.stack import HOST, ROOT
@@ -52,6 +52,12 @@ class Web:
         with contextlib.suppress(OSError), self.connect():
             return True
         return False
+
+    def memory(self) -> int:
+        """Return the bytes of memory of the web worker."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        (worker,) = children.split()
+        return 4096 * int(Path(f"/proc/{worker}/statm").read_text().split()[1])
 
     def get(self, path: str, connection: HTTPConnection | None = None) -> Any:
         if connection is None:
@@ -175,6 +181,42 @@ def test_more_requests_than_may_wait_are_told_to_come_back(web: Web) -> None:
         assert answer.startswith(b"HTTP/1.1 503") and b"\r\nRetry-After: 3\r\n" in answer
         assert web.get("/now")
     wait_until(lambda: _waits(web), 5, "the room of those that left")
+
+
+def test_more_bytes_than_threads_can_take_are_told_to_come_back(web: Web) -> None:
+    body = b"x" * 200_000
+    head = b"POST /busy/%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+    count = patient.MOST_AT_ONCE // len(body) + 10
+    with contextlib.ExitStack() as opened:
+        clients = [opened.enter_context(web.connect()) for _ in range(count)]
+        for client in clients[:THREADS]:
+            client.sendall(head % (b"2.0", len(body)) + body)
+        for client in clients[THREADS:]:
+            client.sendall(head % (b"0.0", len(body)) + body)
+        small = opened.enter_context(web.connect())
+        small.sendall(get("/now"))
+        statuses = [client.recv(12) for client in clients]
+        assert 5 <= statuses.count(b"HTTP/1.1 503") <= 20 and statuses.count(b"HTTP/1.1 200") >= count - 20
+        answers(small, 1)
+    with web.connect() as client:
+        for _ in range(count):  # none of it is counted any more
+            client.sendall(head % (b"0.0", len(body)) + body)
+            answers(client, 1)
+
+
+def test_a_request_that_waits_takes_little_more_than_its_bytes(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    try:
+        wait_until(web.is_up, 20, "gunicorn to be ready")
+        request = get("/later/60.0", *[f"X-{number}: {'x' * 1_500}" for number in range(10)])
+        runs, before = web.get("/now")["runs"], web.memory()
+        with contextlib.ExitStack() as opened:
+            for _ in range(800):
+                opened.enter_context(web.connect()).sendall(request)
+            wait_until(lambda: web.get("/now")["runs"] == runs + 800, 20, "all of them to wait")
+            assert web.memory() - before < 2 * 800 * len(request)
+    finally:
+        processes.stop(web.process)
 
 
 def _waits(web: Web) -> bool:

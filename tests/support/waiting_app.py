@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from flask import Flask, request
 
 from portal import config, handover
@@ -27,6 +29,13 @@ def later(seconds: float) -> dict[str, object]:
 def now() -> dict[str, object]:
     """Say how often a request of `later` ran."""
     return {"runs": runs, "waited": request.environ[WAITED]}
+
+
+@app.post("/busy/<float:seconds>")
+def busy(seconds: float) -> dict[str, object]:
+    """Keep a thread for so long."""
+    time.sleep(seconds)
+    return {"body": len(request.get_data())}
 
 
 @app.get("/away/<ticket>")

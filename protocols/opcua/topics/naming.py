@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from asyncua import ua
 
+from protocols.topics import name_fault
+
 NAMESPACE_URI = "urn:gatehouse:topics"
 NAMESPACE = 3
 ROOT = ua.NodeId(1, NAMESPACE)  # Objects/Topics
@@ -27,7 +29,7 @@ def place(node_id: ua.NodeId) -> str | None:
     if node_id == NAMELESS:
         return ""
     text = node_id.Identifier
-    if not isinstance(text, str) or not text or text.startswith("$") or "\0" in text or "+" in text or "#" in text:
+    if not isinstance(text, str) or text.startswith("$") or "\0" in text or name_fault(text):
         return None
     try:
         return text if len(text.encode()) <= _MOST_BYTES else None

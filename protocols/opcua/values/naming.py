@@ -16,14 +16,15 @@ from asyncua import ua
 
 from protocols.opcua.values.errors import Refused
 from protocols.opcua.values.limits import ValueLimits
+from protocols.topics import is_carried
 
 NAMESPACE_URI = "urn:gatehouse:integrations"
 NAMESPACE = 2
 ROOT = ua.NodeId(1, NAMESPACE)  # Objects/Integrations
 METHOD = "publish"  # in each integration's own folder; what is below it are its arguments
 
-# Controls, halves of characters, and what makes a topic filter of a topic: a node's name is the end of its topic.
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff+#]")
+# Halves of characters, and what makes a topic filter of a topic: a node's name is the end of its topic.
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff+#]")
 
 
 def escape(username: str) -> str:
@@ -55,7 +56,7 @@ def is_reserved(name: str) -> bool:
 
 def check_name(name: str, limits: ValueLimits) -> str:
     """Return a name that a node can have; raise Refused for any other."""
-    if not name or len(name) > limits.name_bytes or _FORBIDDEN.search(name):
+    if not name or len(name) > limits.name_bytes or _FORBIDDEN.search(name) or not is_carried(name):
         raise Refused(
             ua.StatusCodes.BadNodeIdInvalid, "a name is empty, too long, or has characters that none may have"
         )

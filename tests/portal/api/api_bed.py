@@ -6,7 +6,7 @@ import base64
 import contextlib
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import app as application
 from portal import config, handover, unix
 from portal.patient import SOCKET, HandedOver
 from protocols.answers import Answers
-from protocols.contract import Grant
+from protocols.contract import Grant, Refused
 from protocols.http.server import HttpServer
 from protocols.hub.hub import Hub
 from protocols.hub.limits import HubLimits
+from protocols.hub.messages import Publication
 from protocols.hub.runs import Source
 from protocols.looper import Looper
 from tests.protocols.http.http_wire import Door, Recorder
@@ -35,7 +36,8 @@ class Bed:
         self.door.answers["ada lövelace"] = Grant(3, "ada lövelace")
         self.hub = Hub(HubLimits(), lambda: TIME)
         self.published: list[tuple[str, bytes, int, bool]] = []
-        self.hub.connect(self._route, lambda: self.looper.call(self.hub.settle))
+        self.full: set[str] = set()  # topics on which nothing can be kept
+        self.hub.connect(self._route, self._hold, lambda: self.looper.call(self.hub.settle))
         names = {1: "ada", 2: "bob"}
         self.server = HttpServer(
             authenticate=self.door, presence=Recorder(), hub=self.hub, names=lambda number: names.get(number, "")
@@ -47,6 +49,11 @@ class Bed:
         self.looper.run(self.answers.start(unix.listen_as(folder, "mqtt")), 5)
         self.app = application.create_app(self.settings)
         self.client = self.app.test_client()
+
+    def _hold(self, wanted: Sequence[Publication]) -> None:
+        for place, (topic, *_) in enumerate(wanted):
+            if topic in self.full:
+                raise Refused("there is no room", f"messages/{place}/room")
 
     def _route(self, topic: str, payload: bytes, qos: int, source: Source) -> None:
         """Be the broker."""

@@ -32,6 +32,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "unknown parameter": {"query_string": "colour=red"},
     "parameters out of bounds": {"query_string": "limit=0&wait=-1&qos=3"},
     "query that is no UTF-8": {"environ_overrides": {"QUERY_STRING": "prefix=%FF"}},
+    "query of bytes that are no UTF-8": {"environ_overrides": {"QUERY_STRING": "prefix=\xff"}},
     "body that is no JSON": {"data": b"{", "content_type": JSON},
     "message with a fault": {"data": b'{"topic": "+"}', "content_type": JSON},
     "body of another type": {"data": b"1", "content_type": "text/plain"},

@@ -36,6 +36,15 @@ def test_a_thousand_messages_are_a_batch_and_one_more_is_not(bed: Bed) -> None:
     assert len(bed.published) == 1000
 
 
+def test_where_one_cannot_be_kept_none_is_published_and_the_answer_says_which(bed: Bed) -> None:
+    bed.full.add("b")
+    batch = [{"topic": "a", "value": 1}, {"topic": "b", "value": 2}, {"topic": "c", "value": 3}]
+    assert "no room" in problem(bed.post(batch), 507, pointer="#/1")
+    assert "no room" in problem(bed.post(batch[1]), 507, pointer="#")
+    assert "no room" in problem(bed.put("/values/b", b"2"), 507)
+    assert not bed.published
+
+
 GOOD: dict[str, Any] = {"topic": "good", "value": 1}
 FAULTS: list[tuple[Any, str]] = [
     ([], ""),

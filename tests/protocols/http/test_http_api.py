@@ -10,6 +10,7 @@ from http_wire import ADDRESS, Door, Recorder, caller
 
 from protocols.contract import Grant, Login, Refusal, Refused, Wait
 from protocols.http.api import Api
+from protocols.http.cursors import FOR_ONE, MOST, Cursors
 from protocols.http.door import Door as HttpDoor
 from protocols.http.limits import Limits
 from protocols.http.messages import Rows
@@ -141,6 +142,13 @@ def test_topics_that_the_grant_does_not_open_are_forbidden(running) -> None:
     assert running.topics == {"secret": b"1", "bob/x": b"2"}
 
 
+def test_a_deletion_tells_nothing_of_a_topic_that_may_not_be_read(running) -> None:
+    running.ok("publish", [["all", b"1", 0, False]])
+    assert running.ok("delete", "all", username="bob") is True
+    assert running.topics == {}
+    assert running.ok("delete", "all", username="bob") is True, "as if there had been a value"
+
+
 def test_of_several_messages_all_are_published_or_none(running) -> None:
     good = ["bob/x", b"1", 0, False]
     assert running.ask("publish", [good, ["ada", b"2", 0, False]], username="bob") == {"forbidden": "ada"}
@@ -158,7 +166,9 @@ def test_of_several_messages_all_are_published_or_none(running) -> None:
         running.ask("publish", [good] * 1001)
 
 
-@pytest.mark.parametrize("topic", ["", "a/#", "+", "a\0", "x" * 65_536, "ä" * 40_000, "\ud800"])
+@pytest.mark.parametrize(
+    "topic", ["", "a/#", "+", "a\0", "a\n", "a\x7fb", "\ufffe", "x" * 65_536, "ä" * 40_000, "\ud800"]
+)
 def test_illegal_topics_are_refused_in_words(running, topic) -> None:
     for action, *arguments in (("get", topic), ("history", topic, 1), ("delete", topic)):
         with pytest.raises(Refused, match="topic"):
@@ -198,6 +208,41 @@ def test_a_cursor_tells_nothing_of_topics_that_may_not_be_read() -> None:
         padded = cursor + "=" * (-len(cursor) % 4)
         assert "secret" not in cursor and b"secret" not in urlsafe_b64decode(padded)
     assert len(seen) == 2 and len(set(seen)) == 2
+
+
+def test_a_cursor_fits_into_an_address_whatever_the_topic(running) -> None:
+    topics = sorted(f"{'ä' * count}{number}" for count in (1, 250, 30_000) for number in range(6))
+    running.ok("publish", [[topic, b"x", 0, False] for topic in topics])
+    seen, cursor = [], None
+    while True:
+        found = running.ok("values", "", 1, cursor)
+        seen += [row[1] for row in found["values"]]
+        if (cursor := found["cursor"]) is None:
+            break
+        assert len(cursor) < 1_000
+        for who in ("ada", "bob"):
+            running.ask("values", "", 1, None, username=who)
+    assert seen == topics
+
+
+def test_long_cursors_are_bounded_and_those_of_others_stay() -> None:
+    cursors = Cursors()
+    topics = ["x" * 60_000 + str(number) for number in range(FOR_ONE + 2)]
+    other = cursors.seal(topics[0], 2)
+    sealed = [cursors.seal(topic, 1) for topic in topics]
+    for first in sealed[:2]:
+        with pytest.raises(Refused) as refused:
+            cursors.open(first, 1)
+        assert refused.value.field == "cursor"
+    assert [cursors.open(one, 1) for one in sealed[2:]] == topics[2:]
+    assert cursors.open(other, 2) == topics[0]
+    with pytest.raises(Refused):
+        cursors.open(sealed[-1], 2)
+    for number in range(3, 3 + MOST):
+        cursors.seal(topics[0], number)
+    with pytest.raises(Refused):
+        cursors.open(other, 2)
+    assert len(cursors._remembered) == MOST == sum(map(len, cursors._own.values()))
 
 
 @pytest.mark.parametrize("cursor", ["open/secret-3", "%", "A" * 40, "\xe9"])

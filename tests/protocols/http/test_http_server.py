@@ -150,6 +150,20 @@ def test_a_long_poll_is_answered_and_closed(running: Running) -> None:
     wait_until(lambda: running.streams() == 0)
 
 
+@pytest.mark.parametrize(("known", "status"), [(True, b"304"), (False, b"404")])
+def test_a_long_poll_of_a_client_that_says_no_more_is_answered_with_what_is_known(
+    running: Running, known: bool, status: bytes
+) -> None:
+    if known:
+        running.publish("a", b"1")
+    number = running.on_loop(lambda: running.hub.number) if known else 0
+    client = running.poll(running.ticket("a"), "a", number, 30)
+    wait_until(lambda: running.streams() == 1)
+    client.shutdown(socket.SHUT_WR)
+    assert rest_of(client).startswith(b"HTTP/1.1 " + status)
+    wait_until(lambda: running.streams() == 0)
+
+
 def test_a_period_lasts_while_a_stream_is_open_and_a_while_longer(running: Running) -> None:
     client = running.stream(running.ticket("a"))
     read_until(client, b":\n\n")

@@ -177,14 +177,33 @@ def test_the_least_recently_updated_topics_go_first_and_are_counted() -> None:
 
 
 def test_bytes_are_bounded() -> None:
-    bed = Bed(bytes=5_000)
+    bed = Bed(bytes=65_536)
     for number in range(20):
-        bed.run(f"t{number}", bytes(300)).hub.settle()
+        bed.run(f"t{number}", bytes(5_000)).hub.settle()
     used, exceeded = _usage(bed, "HUB_BYTES")
     assert used is not None
-    assert used <= 5_000
+    assert used <= 65_536
     assert exceeded == 20 - len(bed.hub.values("", None, 99, anything).messages) > 0
     assert bed.hub.get("t19") is not None
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize(
+    ("topic", "payload"), [("large", bytes(20_000)), ("large", bytes(50_000)), ("x" * 20_000, b"1")], ids=len
+)
+def test_a_value_that_would_push_out_many_others_is_told_and_not_kept(single: bool, topic: str, payload: bytes) -> None:
+    bed, others = Bed(bytes=65_536), [f"small/{number}" for number in range(20)]
+    for other in others:
+        bed.run(other, b"1")
+    ear = bed.listen("#")
+    for _ in range(2):
+        bed.one(topic, payload, retain=True) if single else bed.run(topic, payload)
+        bed.hub.settle()
+    assert ear.told == [(topic, payload)] * 2
+    assert bed.hub.get(topic) is None
+    assert {message.topic for message in bed.hub.values("", None, 99, anything).messages} == set(others)
+    assert _usage(bed, "HUB_BYTES")[1] == 2 and not _usage(bed, "HUB_PAYLOAD")[1]
+    assert bed.hub.since(0, ["#"], 9)[1], "some of it is gone"
 
 
 @pytest.mark.parametrize("retain", [False, True])
@@ -306,6 +325,17 @@ def test_since_says_when_more_came_than_was_looked_at() -> None:
     assert ([message.payload for message in found], is_gone) == ([b"4", b"5"], True)
 
 
+def test_large_messages_leave_no_gap_in_a_history() -> None:
+    bed = Bed()
+    number = bed.hub.number
+    large = [b"%02d" % one * 12_500 for one in range(60)]
+    bed.run("a", b"0").run("a", *large)
+    found = bed.history("a")
+    assert 30 < len(found) < 60 and found == large[-len(found) :]
+    messages, is_gone = bed.hub.since(number, ["a"], 100)
+    assert is_gone and [message.payload for message in messages] == found
+
+
 def test_since_looks_at_so_many_topics_at_most() -> None:
     bed = Bed(matches=3)
     number = bed.hub.number
@@ -322,12 +352,34 @@ def test_since_looks_at_so_many_topics_at_most() -> None:
 def test_values_of_deleted_integrations_are_let_go_of() -> None:
     bed = Bed().run("a", b"1", who=1).run("b", b"2", who=2).run("c", b"3", who=1).run("c", b"4", who=2)
     bed.hub.forget({1})
+    bed.hub.settle()
     assert [message.topic for message in bed.hub.values("", None, 9, anything).messages] == ["b", "c"]
     assert bed.hub.get("a") is None and bed.hub.history("a", 9) == []
     bed.run("a", b"5", who=3)
     assert bed.hub.get("a").payload == b"5"
     used = {one.name: one.used for one in bed.hub.usage()}
     assert used["HUB_TOPICS"] == 3
+
+
+def test_of_many_topics_some_are_looked_at_in_each_turn_and_others_come_and_go_meanwhile() -> None:
+    bed = Bed(turn=10)
+    for number in range(95):
+        bed.run(f"t{number:02}", b"1", who=1 + number % 2)
+    bed.hub.settle()
+    bed.hub.forget({1})
+    turns = 0
+    while bed.woken:
+        bed.woken, before = 0, bed.hub.usage()[0].used
+        bed.hub.settle()
+        turns += 1
+        assert before - bed.hub.usage()[0].used <= 10
+        if turns == 3:
+            bed.hub.forget({3})
+            bed.run("t24", b"2", who=2).run("t00", b"3", who=3)
+            bed.hub.delete("t99")
+    assert turns > 9
+    kept = {message.topic: message.integration_id for message in bed.hub.values("", None, 99, anything).messages}
+    assert kept == {f"t{number:02}": 2 for number in range(95) if number % 2 or number == 24}
 
 
 def test_deleting_what_is_not_there_publishes_nothing() -> None:

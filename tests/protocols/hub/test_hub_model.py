@@ -167,7 +167,7 @@ class Both:
 @settings(max_examples=300, deadline=None)
 @given(
     limits=st.fixed_dictionaries(
-        {"topics": st.integers(1, 9), "bytes": st.sampled_from([1_000, 2_200, 99_999]), "history": st.integers(1, 4)}
+        {"topics": st.integers(1, 9), "bytes": st.sampled_from([4_600, 6_800, 99_999]), "history": st.integers(1, 4)}
     ),
     acts=st.lists(act, max_size=40),
 )

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from protocols.contract import Grant, Refused
+from protocols.hub.runs import WIDTH
 from protocols.mqtt.broker import Broker
-from protocols.mqtt.keeping import Stored
+from protocols.mqtt.keeping import NoKeeper, Stored
 from protocols.mqtt.limits import Limits
 from tests.protocols.hub.hub_bed import Ear, anything
 from tests.protocols.mqtt import mqtt_wire as wire
@@ -19,7 +20,7 @@ EXPIRY, ALIAS = 0x02, 0x23
 @pytest.fixture
 def broker() -> Broker:
     found = wire.broker()
-    found.hub.connect(found.publish_for_hub, lambda: None)
+    found.hub.connect(found.publish_for_hub, found.hold_for_hub, lambda: None)
     return found
 
 
@@ -140,6 +141,50 @@ def test_of_a_long_run_only_what_is_wanted_stays(broker: Broker, level: int) -> 
     assert [message.payload for message in found] == payloads[1_900:2_000]
 
 
+def test_what_came_with_a_long_run_does_not_keep_it(broker: Broker) -> None:
+    peer = wire.joined(broker)
+    for _ in range(3):
+        peer.send(*[wire.publish("a", b"%05d" % number) for number in range(9_000)], wire.publish("b", b"1"))
+    held = {id(data): len(data) for data in broker.hub.heard[1::WIDTH]}
+    assert sum(held.values()) <= broker.hub.waiting < 10_000
+    assert [message.payload for message in broker.hub.history("b", 9)] == [b"1"] * 3
+
+
+def test_what_had_to_wait_for_a_slow_subscriber_is_not_kept_for_long(broker: Broker) -> None:
+    slow = wire.joined(broker, "slow").send(wire.subscribe(("#", 0)))
+    publisher = wire.joined(broker).connection
+    burst = wire.publish("a", b"12345") * 200_000
+    publisher.feed(burst, 0.0)
+    publisher.feed(burst[:500_000], 0.0)
+    assert publisher.held
+    slow.connection.outbox.take()
+    slow.connection.drained()
+    publisher.feed(b"", 0.0)
+    assert not publisher.held
+    held = {id(data): len(data) for data in broker.hub.heard[1::WIDTH]}
+    assert sum(held.values()) <= broker.hub.waiting < 10_000
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_of_large_messages_only_the_last_stay(broker: Broker, level: int, qos: int) -> None:
+    peer = wire.joined(broker, level=level)
+    payloads = [b"%05d" % number * 5_000 for number in range(200)]
+    for payload in payloads:
+        peer.send(wire.publish("a", payload, qos, 1, level=level))
+    held = {id(data): len(data) for data in broker.hub.heard[1::WIDTH]}
+    assert sum(held.values()) <= broker.hub.waiting < 1_000_000
+    found = [message.payload for message in broker.hub.history("a", 1_000)]
+    assert len(found) > 30 and found == payloads[-len(found) :]
+
+
+def test_a_long_run_and_large_messages_on_a_new_topic_are_heard_whole(broker: Broker, ear: Ear) -> None:
+    peer = wire.joined(broker).send(*[wire.publish("a", b"%05d" % number) for number in range(9_000)])
+    for number in range(99):
+        peer.send(wire.publish("b", b"%05d" % number * 5_000))
+    heard = [payload for _, payload, *_ in told(broker, ear)]
+    assert heard == [b"%05d" % number for number in range(9_000)] + [b"%05d" % number * 5_000 for number in range(99)]
+
+
 # --- the other way
 
 
@@ -182,11 +227,58 @@ def test_the_hub_takes_over_what_the_broker_has_retained(broker: Broker) -> None
 
 
 def test_what_cannot_be_kept_is_refused() -> None:
-    broker = wire.broker(Limits(retained_messages=1))
-    broker.hub.connect(broker.publish_for_hub, lambda: None)
+    broker = joined_to_hub(Limits(retained_messages=1))
     broker.hub.publish("a", b"1", retain=True)
     with pytest.raises(Refused, match="no room for another retained message"):
         broker.hub.publish("b", b"1", retain=True)
     assert broker.hub.get("b") is None
     broker.hub.publish("a", b"2", retain=True)
     assert broker.hub.delete("a")
+
+
+def joined_to_hub(limits: Limits) -> Broker:
+    broker = wire.broker(limits)
+    broker.hub.connect(broker.publish_for_hub, broker.hold_for_hub, lambda: None)
+    return broker
+
+
+FULL = ("a", b"", 0, True), ("b", b"1", 1, True)  # what makes room, and what takes it
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fault"),
+    [
+        ([("x", b"1", 0, False), ("b", b"1", 1, True)], "messages/1/room"),
+        ([*FULL, ("c", b"1", 0, True)], "messages/2/room"),
+        ([("b", b"1", 0, True), FULL[0]], "messages/0/room"),
+        ([("a", b"2", 1, True), ("x", b"1", 0, False), ("a/" * 128, b"1", 1, True)], "messages/2/topic"),
+    ],
+)
+def test_of_several_of_which_one_cannot_be_retained_none_is_published(
+    wanted: list[tuple[str, bytes, int, bool]], fault: str
+) -> None:
+    broker = joined_to_hub(Limits(retained_messages=1, topic_levels=128))
+    broker.hub.publish("a", b"1", retain=True)
+    number = broker.hub.number
+    with pytest.raises(Refused) as refused:
+        broker.hub.publish_all(wanted)
+    assert refused.value.field == fault
+    assert broker.hub.number == number and broker.retained.names("#") == ["a"]
+
+
+def test_room_that_a_message_makes_is_there_for_those_behind_it() -> None:
+    broker = joined_to_hub(Limits(retained_messages=1))
+    broker.hub.publish("a", b"1", retain=True)
+    broker.hub.publish_all([*FULL, ("b", b"2", 0, True)])
+    assert broker.retained.names("#") == ["b"] and broker.retained.refused == 0
+
+
+def test_of_several_of_which_one_cannot_be_stored_none_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = joined_to_hub(Limits())
+    wire.joined(broker, clean=False).send(wire.subscribe(("d", 1))).connection.close("gone")
+    monkeypatch.setattr(NoKeeper, "accepting", False)
+    with pytest.raises(Refused) as refused:
+        broker.hub.publish_all([("a", b"1", 1, False), ("d", b"1", 0, False), ("d", b"1", 1, False)])
+    assert refused.value.field == "messages/2/room" and broker.hub.get("a") is None
+    broker.hub.publish_all([("a", b"1", 1, False), ("d", b"1", 0, False)])
+    assert broker.hub.get("a") is not None

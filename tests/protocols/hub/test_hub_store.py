@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.hub.keeper import StoreKeeper
+from protocols.hub.store import Store
 from tests.protocols.hub.hub_bed import START, Bed, anything
+from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,11 +28,11 @@ ROOT = Path(__file__).parents[3]
 class Kept(Bed):
     """A hub with its file; what the store's thread wants done is done when it is waited for."""
 
-    def __init__(self, path: Path, **limits: int) -> None:
+    def __init__(self, path: Path, integration_ids: Collection[int] = range(10), **limits: int) -> None:
         self.keeper = StoreKeeper(path)
         super().__init__(self.keeper, **limits)
         self._soon: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.hub.start(self._soon.put)
+        self.hub.start(self._soon.put, integration_ids)
 
     def turn(self, seconds: float = 10) -> None:
         self._soon.get(timeout=seconds)()
@@ -67,6 +69,25 @@ def test_values_come_back_with_all_that_belongs_to_them(path: Path) -> None:
     assert again.hub.since(bed.hub.number, ["#"], 9)[1], "what came between is not known"
     assert again.hub.publish("a/b", b"").number > max(one.number for one in before.values() if one)
     again.hub.stop()
+
+
+def test_values_of_integrations_that_were_deleted_meanwhile_are_gone(path: Path) -> None:
+    bed = Kept(path).run("a", b"1", who=1).run("b", b"2", who=2).run("c", b"3", who=0).run("d", b"4", who=1)
+    bed.hub.stop()
+    again = Kept(path, {2, 3})
+    assert again.all() == [("b", b"2", False, 2), ("c", b"3", False, 0)]
+    again.hub.stop()
+    assert [topic for topic, *_ in Kept(path).all()] == ["b", "c"], "also in the file"
+
+
+def test_a_value_that_is_too_large_by_now_is_let_go_of_at_a_start_and_no_other(path: Path) -> None:
+    bed = Kept(path).run("a", b"1").run("large", bytes(60_000)).run("b", b"2")
+    bed.hub.stop()
+    for _ in range(2):
+        again = Kept(path, bytes=65_536)
+        assert [topic for topic, *_ in again.all()] == ["a", "b"]
+        again.hub.stop()
+    assert [topic for topic, *_ in Kept(path).all()] == ["a", "b"]
 
 
 def test_numbers_grow_although_the_clock_was_set_back(path: Path) -> None:
@@ -161,6 +182,24 @@ def test_damage_while_it_runs_loses_nothing_that_is_in_memory(path: Path) -> Non
         bed.run("t0", b"new")
     bed.written()
     before = bed.all()
+    bed.hub.stop()
+    assert Kept(path).all() == before
+
+
+@pytest.mark.parametrize("is_quiet", [False, True])
+def test_a_file_that_is_deleted_is_written_anew(path: Path, monkeypatch: pytest.MonkeyPatch, is_quiet: bool) -> None:
+    monkeypatch.setattr(Store, "idle", 0.05)
+    bed = Kept(path).run("a", b"1").run("b", b"2").written()
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"hub.db{suffix}").unlink(missing_ok=True)
+    if is_quiet:
+        wait_until(lambda: bed.keeper._store.recoveries)
+    else:
+        bed.run("a", b"3").written()
+    bed.written()
+    before = bed.all()
+    with sqlite3.connect(path) as db:  # as a kill would leave it
+        assert db.execute("SELECT count(*) FROM record").fetchone() == (2,)
     bed.hub.stop()
     assert Kept(path).all() == before
 

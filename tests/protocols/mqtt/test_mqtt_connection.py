@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocols.mqtt import connection as connections
 from protocols.mqtt.client import KEEP_ALIVE_TIMED_OUT
 from protocols.mqtt.connection import NO_CONNECT
 from protocols.mqtt.limits import Limits
+from protocols.mqtt.packets import frames
 
 SMALL = Limits(outbound_bytes=4_000, inflight=2, queue_messages=8)
 
@@ -94,6 +96,24 @@ def test_a_burst_in_one_piece_is_held_too() -> None:
         found += more
         publisher.send()
     assert [wire.message(one)[1][0] for one in found] == list(range(200))
+
+
+def test_who_waits_beside_others_is_not_read_again_before_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(connections, "frames", lambda data, *rest: looks.append(len(data)) or frames(data, *rest))
+    broker = wire.broker(SMALL)
+    peer = listener(broker)
+    publishers = [wire.joined(broker, f"pub{number}") for number in range(20)]
+    for publisher in publishers:
+        flood(publisher, 20)
+    looks.clear()
+    found = []
+    while more := peer.received():
+        found += more
+        for publisher in publishers:
+            publisher.send()
+    assert len(found) == 400 and not any(publisher.connection.held for publisher in publishers)
+    assert len(looks) < 100, "most of those that are let go on find that others have been quicker"
 
 
 def test_nobody_waits_for_long_and_then_qos_0_is_dropped_and_counted() -> None:

@@ -139,7 +139,9 @@ def test_a_packet_that_is_not_allowed_is_refused_with_its_reason(what: str, data
 
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
-NAMES = st.text(st.characters(exclude_characters="\0+#", exclude_categories=["Cs"]), min_size=1, max_size=50)
+NAMES = st.text(
+    st.characters(exclude_characters="\0+#", exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=50
+)
 FORWARDED = st.fixed_dictionaries(
     {},
     optional={

@@ -297,6 +297,15 @@ def test_nothing_overtakes_what_a_client_of_3_1_1_sends_again(keeper: Keeper) ->
     assert [body for _, body in again.received()] == [b"\0\1", b"\0\2"]
 
 
+@pytest.mark.parametrize("level", [4, 5])
+def test_the_hub_hears_nothing_of_what_could_not_be_stored(keeper: Keeper, level: int) -> None:
+    broker = wire.broker(keeper=keeper)
+    full(broker, keeper)
+    writer = wire.joined(broker, "w", level=level).send(wire.publish("z", b"1", 1, 1, level=level))
+    writer.send(wire.publish("a", b"x", 1, 2, level=level), wire.publish("r", b"x", 1, 3, retain=True, level=level))
+    assert [message.topic for message in broker.hub.find("", None, 9).messages] == ["z"]
+
+
 def test_a_durable_session_takes_no_subscriptions_that_cannot_be_stored(keeper: Keeper) -> None:
     broker = wire.broker(keeper=keeper)
     keeper.accepting = False

@@ -111,8 +111,10 @@ def test_acknowledged_and_retained_messages_are_never_joined() -> None:
         assert len(cut(one * 3)) == 3
 
 
-def test_a_topic_that_begins_like_another_is_not_joined_with_it() -> None:
-    assert len(cut(wire.publish("ab", b"c") + wire.publish("a", b"bc"))) == 2
+@pytest.mark.parametrize(("topic", "other"), [("ab", "a"), ("a/x", "b/x"), ("a/x", "a/y")])
+def test_a_topic_that_begins_or_ends_like_another_is_not_joined_with_it(topic: str, other: str) -> None:
+    size = max(len(topic), len(other)) + 1
+    assert len(cut(b"".join(wire.publish(one, b"c" * (size - len(one))) for one in (topic, other)))) == 2
 
 
 PACKETS = st.lists(

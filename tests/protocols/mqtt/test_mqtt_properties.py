@@ -124,7 +124,7 @@ MESSAGE = st.fixed_dictionaries(
         0x01: st.integers(0, 1),
         0x02: st.integers(0, 0xFFFFFFFF),
         0x03: TEXT,
-        0x08: TEXT.filter(lambda text: text and not set("+#") & set(text)),
+        0x08: st.text(st.characters(exclude_characters="+#", exclude_categories=["Cs", "Cc", "Cn"]), min_size=1),
         0x09: st.binary(max_size=300),
         0x26: PAIRS,
     },

@@ -59,6 +59,16 @@ def test_a_refused_login_is_answered_then_closed_and_not_logged(start, caplog) -
     assert running.presence.events == []
 
 
+@pytest.mark.parametrize("retain", [False, True])
+def test_a_topic_for_which_subscribers_might_leave_closes_the_connection_of_who_publishes_it(start, retain) -> None:
+    running = start()
+    reader = running.client("reader").send(wire.subscribe(("#", 0)))
+    reader.receive()
+    assert running.client("writer").send(wire.publish("a/\x01", b"x", retain=retain)).at_end()
+    running.client("other").send(wire.publish("a/b", b"y"))
+    assert wire.message(reader.receive())[:2] == ("a/b", b"y")
+
+
 def test_presence_says_why_each_connection_ended(start) -> None:
     running = start()
     running.client("polite").send(wire.DISCONNECT).at_end()

@@ -91,6 +91,34 @@ def test_a_file_that_could_not_be_read_is_not_mixed_with_a_new_one(path: Path, o
     assert len(asides(path)) == 1
 
 
+@pytest.mark.parametrize("leave", [("",), ("", "-wal", "-shm")], ids=["the file", "all of it"])
+def test_a_file_that_is_deleted_while_it_is_written_is_begun_anew(
+    path: Path, leave: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    store = plain(path)
+    store.write({1: b"one"})
+    for suffix in leave:
+        path.with_name(path.name + suffix).unlink()
+    assert store.write({2: b"two"}) == "done"
+    assert store.store.recoveries == 1 and "deleted or replaced" in caplog.text
+    assert store.write({3: b"three"}) == "done"
+    assert store.store.recoveries == 1
+    store.stop()
+    assert plain(path).found == {2: sealed(2, b"two"), 3: sealed(3, b"three")}
+
+
+def test_a_file_that_is_replaced_is_put_aside_and_not_written_to(path: Path) -> None:
+    store, other = plain(path), path.with_name("other.db")
+    store.write({1: b"one"})
+    filled(other, 2)
+    content = other.read_bytes()
+    other.rename(path)
+    assert store.write({3: b"three"}) == "done"
+    store.stop()
+    assert plain(path).found == {3: sealed(3, b"three")}
+    assert [path.with_name(name).read_bytes() for name in asides(path)] == [content]
+
+
 def test_a_store_that_was_never_started_can_be_stopped(path: Path) -> None:
     filled(path, 3)
     store = Plain(record_file(path), "test-store")

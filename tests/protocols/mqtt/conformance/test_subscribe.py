@@ -6,6 +6,7 @@ from mqtt_bench import BOTH, Bench, kinds, refusal
 from mqtt_wire import packet, string
 
 from protocols.contract import Grant
+from protocols.hub.runs import Source
 from protocols.mqtt.packets import Message
 
 FORBIDDEN = {4: 0x80, 5: 0x87}
@@ -153,7 +154,7 @@ def test_leading_wildcards_match_no_topic_that_begins_with_a_dollar(level: int, 
     bench.broker.authenticate.answers["ada"] = Grant(1, "ada", subscribe=("#", "$x/#"))
     early = bench.client("early", level)
     assert early.subscribe((wanted, 0))[0].codes == (0,)
-    bench.broker.publish(Message("$x/x", b"x", retain=True))  # no client may
+    bench.broker.publish(Message("$x/x", b"x", retain=True), Source(0, retain=True))  # no client may
     late = bench.client("late", level).subscribe((wanted, 0))[1:]
     expected = ["$x/x"] * wanted.startswith("$")
     assert [seen.topic for seen in early.take()] == expected

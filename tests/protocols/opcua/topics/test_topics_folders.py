@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,38 +13,6 @@ from tests.support.processes import wait_until
 
 T = ua.VariantType
 MOMENT = datetime(2026, 11, 25, 12, tzinfo=UTC)
-SAME = [  # (what an OPC UA client writes, the payload, and what the node has when that is published)
-    (ua.Variant(True, T.Boolean), b"true"),
-    *((ua.Variant(5, one), b"5") for one in (T.SByte, T.Byte, T.Int16, T.UInt16, T.Int32, T.UInt32, T.Int64, T.UInt64)),
-    (ua.Variant(0.5, T.Float), b"0.5"),
-    (ua.Variant(21.5, T.Double), b"21.5"),
-    (ua.Variant("on", T.String), b'"on"'),
-    (ua.Variant(MOMENT, T.DateTime), b'"2026-11-25T12:00:00Z"'),
-    (ua.Variant(uuid.UUID(int=1), T.Guid), b'"00000000-0000-0000-0000-000000000001"'),
-    (ua.Variant(b"\x00\xff", T.ByteString), b"\x00\xff"),
-    (ua.Variant(ua.NodeId("x", 2), T.NodeId), b'"ns=2;s=x"'),
-    (ua.Variant(ua.LocalizedText("hallo", "de"), T.LocalizedText), b'{"Locale":"de","Text":"hallo"}'),
-    (ua.Variant(ua.QualifiedName("x", 2), T.QualifiedName), b'"2:x"'),
-    (ua.Variant([1, 2], T.Int32), b"[1,2]"),
-    (ua.Variant([[0.5, 1.0]], T.Double, [1, 2]), b"[[0.5,1.0]]"),
-]
-
-
-def test_each_type_goes_out_and_comes_in(main, mqtt, opcua):
-    other, client = mqtt("bob", "ada/#"), opcua("ada")
-    for value, payload in SAME:
-        name = f"ada/{value.VariantType.name}{'s' if value.is_array else ''}"
-        node = client.own(name)
-        node.write_value(value)
-        assert other.next() == (name, payload, False)
-        assert main.value(name) == payload
-        before = node.read_data_value().SourceTimestamp
-        other.publish(name, payload)
-        assert other.next() == (name, payload, False)
-        wait_until(lambda: node.read_data_value().SourceTimestamp != before, 5)  # noqa: B023
-        found = node.read_data_value().Value
-        assert (found.VariantType, found.Value) == (value.VariantType, value.Value)
-    assert other.messages.empty()
 
 
 @pytest.mark.parametrize(
@@ -169,7 +136,7 @@ def test_a_message_belongs_to_the_longest_username_that_its_topic_begins_with(ma
     assert long.value(long.own("a%2Fb/c")) == 1 and short.value(short.own("a/b/c")) == 3
 
 
-@pytest.mark.parametrize("name", ["publish", "publish/x", "", "x//y", "x/", "\x01", "x" * 2_000, "/".join("x" * 40)])
+@pytest.mark.parametrize("name", ["publish", "publish/x", "", "x//y", "x/", "x" * 2_000, "/".join("x" * 40)])
 def test_a_topic_that_no_node_can_have_makes_none(main, linked, mqtt, opcua, name: str):
     client, other = opcua("ada"), mqtt("bob")
     other.publish(f"ada/{name}", b"1")

@@ -122,7 +122,7 @@ def test_a_write_publishes_where_the_filters_allow_it(main, linked, mqtt, opcua)
     for topic, code in (("plant/a/b", "BadUserAccessDenied"), ("bob/x", "BadUserAccessDenied")):
         with pytest.raises(getattr(ua.uaerrors, code)):
             client.node(topic).write_value(1.0)
-    for topic in ("plant/+", "$SYS/x", "a\0b"):
+    for topic in ("plant/+", "$SYS/x", "a\0b", "plant/\x01", "plant/\x85", "plant/\ufffe"):
         with pytest.raises(ua.uaerrors.BadNodeIdUnknown):
             client.node(topic).write_value(1.0)
     with pytest.raises(ua.uaerrors.BadWriteNotSupported):

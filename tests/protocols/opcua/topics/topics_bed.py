@@ -50,7 +50,8 @@ class Main:
         self.hub = Hub(HubLimits(), time.time, StoreKeeper(self.folder / "hub.db"))
         self.server = MqttServer(hub=self.hub, authenticate=self.door, presence=Recorder(), limits=Limits())
         self.answers = Answers({}, LinkedHub(self.hub).actions())
-        self.looper.run(self.server.start({"tcp": [socket.create_server((HOST, self.port))]}, {}), 10)
+        grants = {one.integration_id: one for one in self.door.answers.values() if isinstance(one, Grant)}
+        self.looper.run(self.server.start({"tcp": [socket.create_server((HOST, self.port))]}, grants), 10)
         self.looper.run(self.answers.start(unix.listen(self.folder, NAME, socket.SOCK_STREAM)), 10)
         return self
 
@@ -85,10 +86,10 @@ def space(folder: Path, clock: Callable[[], Any], path: Path | None = None, **li
 class Mqtt:
     """A foreign MQTT client that remembers what it is told."""
 
-    def __init__(self, port: int, username: str = "ada", *filters: str) -> None:
+    def __init__(self, port: int, username: str = "ada", *filters: str, password: str = "right") -> None:  # noqa: S107
         self.messages: queue.Queue[tuple[str, bytes, bool]] = queue.Queue()
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-        self._client.username_pw_set(username, "right")
+        self._client.username_pw_set(username, password)
         self._client.on_message = self._heard
         subscribed: list[Any] = []
         self._client.on_subscribe = lambda *what: subscribed.append(what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.patient import MOST_BODY, MOST_HEAD, Refusal, wanted
+from portal.heads import MOST_BODY, MOST_HEAD, Refusal, wanted
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nContent-Length: %s\r\n\r\n"
