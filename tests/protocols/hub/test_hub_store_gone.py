@@ -36,6 +36,7 @@ def came_back(path: Path) -> list[str]:
 def test_values_of_deleted_integrations_do_not_come_back(path: Path) -> None:
     bed = Kept(path).run("a", b"1", who=1).run("b", b"2", who=2).written()
     bed.hub.forget({1})
+    bed.hub.settle()
     bed.written().hub.stop()
     assert (rows(path), came_back(path)) == (1, ["b"])
 

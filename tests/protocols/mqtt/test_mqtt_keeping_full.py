@@ -5,7 +5,6 @@ import pytest
 from test_mqtt_durable import EXPIRY, Keeper
 
 from protocols.contract import Refused
-from protocols.hub.runs import Source
 from protocols.mqtt.client import NOT_STORED
 
 
@@ -83,8 +82,9 @@ def test_what_a_durable_subscriber_should_get_is_refused(keeper: Keeper, subscri
         writer = wire.joined(broker, "w", level=5).send(wire.publish("a", b"x", 1, 1, level=5))
         assert [(head, body[:3]) for head, body in writer.received()] == [(0x40, b"\0\1\x97")]
     else:
-        with pytest.raises(Refused, match="cannot be stored now"):
-            broker.publish_for_hub("a", b"x", 1, Source(1))
+        with pytest.raises(Refused, match="cannot be stored now") as refused:
+            broker.hold_for_hub([("z", b"x", 1, False), ("a", b"x", 1, False)])
+        assert refused.value.field == "messages/1/room"
     assert reader.received() == []
 
 
