@@ -60,7 +60,7 @@ class Stored:
 
 
 class Keeper(Protocol):
-    """Records durable state.  `session.record`, `entry.record` and `subscription.record` are its own to use.
+    """Records durable state.  `session.record` and `entry.record` are its own to use.
 
     Each upsert comes after the change, each drop may come for what was never recorded.  A keeper reads what it needs
     from the objects at once, or when it writes, as long as a later change is recorded by a later call.

@@ -88,10 +88,7 @@ def _exceeded(session: Session, topic_filter: str, inner: str, limits: Limits) -
 
 def _add(broker: Broker, session: Session, wanted: Filter, identifier: int) -> Subscription:
     """Add a subscription, or replace the one with the same filter [MQTT-3.8.4-3] [MQTT5-3.8.4-3]."""
-    before = session.subscriptions.get(wanted.topic_filter)
     subscription = Subscription(wanted, identifier)
-    if before is not None:
-        subscription.record = before.record
     session.subscriptions[wanted.topic_filter] = subscription
     broker.subscriptions.add(session, subscription)
     if session.expiry:
