@@ -23,6 +23,7 @@ REFUSED = "login.refused"
 CUT = "connection.cut"
 BANNED = "ban.begun"
 RENEWED = "certificate.renewed"
+FORGOTTEN = "integration.session-forgotten"
 
 
 def record(

@@ -24,6 +24,15 @@ POOL = {"max_connections": 32, "stale_timeout": 600, "timeout": 10}
 
 database = peewee.DatabaseProxy()
 
+
+class Sqlite(PooledSqliteDatabase):  # type: ignore[misc]
+    """SQLite ends a transaction itself when the disk is full: rolling back once more would hide that error."""
+
+    def rollback(self) -> None:
+        if self.is_closed() or self.connection().in_transaction:
+            super().rollback()
+
+
 # What a database that is locked, read-only, full or out of reach raises.
 Unavailable = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError)
 
@@ -51,7 +60,7 @@ def _sqlite(path: str, synchronous: str) -> peewee.Database:
         "journal_size_limit": 16 * 1024 * 1024,
     }
     # The pool hands a connection from thread to thread, one at a time.
-    pool: peewee.Database = PooledSqliteDatabase(unquote(path[1:]), pragmas=pragmas, check_same_thread=False, **POOL)
+    pool: peewee.Database = Sqlite(unquote(path[1:]), pragmas=pragmas, check_same_thread=False, **POOL)
     return pool
 
 

@@ -30,6 +30,7 @@ WORDINGS = {
     "integration.note-changed": Wording("pencil", "plain", "changes", "note changed"),
     "integration.permissions-changed": Wording("signpost-split", "plain", "changes", "permissions changed, {detail}"),
     "integration.disconnected": Wording("scissors", "plain", "changes", "disconnected, {detail}"),
+    "integration.session-forgotten": Wording("trash3", "bad", "changes", "stored session forgotten, {detail}"),
     "integration.activated": Wording("unlock", "good", "changes", "activated"),
     "integration.deactivated": Wording("lock", "bad", "changes", "deactivated"),
     "integration.deleted": Wording("trash3", "bad", "changes", "deleted"),

@@ -99,6 +99,7 @@ class ConnectionInfo:
     dropped: int  # messages for it that were thrown away
     subscription_count: int
     subscriptions: tuple[tuple[str, int], ...]  # (topic filter, QoS) of the first hundred; of OPC UA (node id, 0)
+    muted: tuple[int, ...] = ()  # which of these get nothing, because they are not permitted any more
     application_name: str = ""  # this and what follows: of OPC UA
     application_uri: str = ""
     security_mode: str = ""  # "None", "Sign" or "SignAndEncrypt"
@@ -106,6 +107,30 @@ class ConnectionInfo:
     monitored_items: int = 0
     values_read: int = 0
     values_written: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInfo:
+    """What a server keeps for one client that is away; times are seconds since the epoch."""
+
+    key: str  # tells it from the others of its integration
+    client_id: str
+    since: int | None  # when it left; None where that was before the server started, and is not known
+    ends_at: int | None  # None where it is kept for ever
+    subscription_count: int
+    messages: int  # that wait for it
+    bytes: int  # of these, as the limits count them
+    dropped: int  # messages for it that were thrown away since the server started
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What cannot be written at present, and since when (seconds since the epoch)."""
+
+    file: str
+    fault: str  # goes on after the file's name
+    meanwhile: str  # what that means for clients
+    since: int
 
 
 @dataclass(frozen=True, slots=True)

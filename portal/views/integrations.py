@@ -8,7 +8,7 @@ from flask import Blueprint, flash, g, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal import clock, integrations, listing, presence, session
+from portal import clock, integrations, listing, presence, session, stored
 from portal.credentials import SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
@@ -143,6 +143,23 @@ def disconnect(id: int, connection_id: str) -> ResponseReturnValue:
     """Have one connection closed by the node that it is on."""
     integrations.disconnect(id, session.actor(), connection_id)
     return changed(integrations.by_id(id))
+
+
+@blueprint.get("/integrations/<int:id>/sessions/<key>/forget")
+def confirm_forget(id: int, key: str) -> ResponseReturnValue:
+    """Ask before a stored session is lost."""
+    integration = integrations.by_id(id)
+    kept = stored.of(integration)
+    found = next((one for one in kept.shown if one.key == key), None) if kept else None
+    return question("_confirm_forget.html", it=integration, key=key, kept=found)
+
+
+@blueprint.post("/integrations/<int:id>/sessions/<key>/forget")
+def forget_session(id: int, key: str) -> ResponseReturnValue:
+    """Forget a stored session."""
+    stored.forget(integrations.by_id(id), session.actor(), key)
+    flash("The stored session is forgotten.")
+    return redirect(url_for("integrations.detail", id=id), 303)
 
 
 @blueprint.post("/integrations/<int:id>/activate")

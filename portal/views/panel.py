@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import g
 
-from portal import activity, bans, chart, clock, opcua, presence, traffic, worker_client
+from portal import activity, bans, chart, clock, opcua, presence, stored, traffic, worker_client
 from portal.kinds import KINDS
 from portal.models import Activity, Ban, Connection, Integration
 
@@ -37,6 +37,7 @@ class Look:
     buckets: list[traffic.Bucket]
     ban: Ban | None
     nodes: opcua.Nodes | None = None  # the first ones; None where no server gave an answer
+    stored: stored.StoredSessions | None = None
 
     @property
     def shown(self) -> list[Connection]:
@@ -69,10 +70,13 @@ def look(integration: Integration) -> Look:
     figures = _figures(integration, connections)
     buckets = traffic.last_day(integration.id, now)
     ban = bans.of_username(integration.username, now)
-    nodes = opcua.nodes(integration, limit=SHOWN_NODES) if KINDS[integration.type].door == "opcua" else None
-    seen = (g.version, g.switches, newest and (newest.id, newest.count), figures, buckets, ban and ban.until, nodes)
+    door = KINDS[integration.type].door
+    nodes = opcua.nodes(integration, limit=SHOWN_NODES) if door == "opcua" else None
+    kept = stored.of(integration) if door == "mqtt" else None
+    happened = newest and (newest.id, newest.count)
+    seen = (g.version, g.switches, happened, figures, buckets, ban and ban.until, nodes, kept)
     version = blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest()
-    return Look(integration, now, version, connections, figures, buckets, ban, nodes)
+    return Look(integration, now, version, connections, figures, buckets, ban, nodes, kept)
 
 
 def _figures(integration: Integration, connections: list[Connection]) -> Figures | None:

@@ -136,7 +136,8 @@ def _running() -> dict[str, Any]:
     nodes.sort(key=lambda running: (running.machine, running.serves))
     machines = {running.machine for running in nodes}
     database = "SQLite" if db.is_sqlite() else "PostgreSQL"
-    return {"release": VERSION, "database": database, "nodes": nodes, "machines": len(machines)}
+    told = {"nodes": nodes, "machines": len(machines), "troubles": banners.now().troubles}
+    return {"release": VERSION, "database": database, **told}
 
 
 def _limits() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Sequence
 from typing import Protocol
 
-from protocols.contract import Usage
+from protocols.contract import Trouble, Usage
 from protocols.hub.intake import Intake
 from protocols.hub.keeping import Keeper, NoKeeper, Soon
 from protocols.hub.limits import HubLimits
@@ -197,6 +197,11 @@ class Hub(Intake):
         """Return what came after a message on the topics of these filters, in order; and whether some of it is gone."""
         self._take_over()
         return since(self._entries, number, filters, limit, self._limits.matches, self._clock())
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return what keeps values from being written, if anything does."""
+        return self._keeper.trouble
 
     def usage(self) -> list[Usage]:
         """Return the limits."""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from protocols.contract import Trouble
 from protocols.hub import records
 from protocols.hub.entries import Entry
 from protocols.hub.keeping import Kept, Soon
@@ -46,6 +47,11 @@ class StoreKeeper:
         self._number = max((number for number, _ in rows), default=0)
         self._store.start(soon, self._done, self._failed)
         return list(found.values())
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return what keeps it from writing, if anything does."""
+        return self._store.trouble
 
     @property
     def is_idle(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+from protocols.contract import Trouble
 from protocols.hub.entries import Entry
 from protocols.hub.messages import Message
 
@@ -24,6 +25,11 @@ class Keeper(Protocol):
 
     `Entry.record` is its own to use.
     """
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return what keeps it from writing, if anything does."""
+        ...
 
     def start(self, soon: Soon, everything: Callable[[], Iterable[Entry]]) -> Iterable[Kept]:
         """Return what was kept, in the order in which it came; called once.
@@ -51,6 +57,8 @@ class Keeper(Protocol):
 
 class NoKeeper:
     """Keeps nothing."""
+
+    trouble: Trouble | None = None
 
     def start(self, soon: Soon, everything: Callable[[], Iterable[Entry]]) -> Iterable[Kept]:
         """Return nothing."""

@@ -57,9 +57,14 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def size(self) -> int:
+        """Return the bytes of its entries, as the limits count them."""
+        return self._size
+
     def add(self, entry: Entry) -> str:
         """Append an entry, or return the name of the limit that keeps it out; an empty queue takes one of any size."""
-        size = _size(entry)
+        size = size_of(entry)
         if not self._pool.has_room(self._size, size):
             return "queue_total_bytes"
         if len(self._entries) >= self._max_messages:
@@ -71,7 +76,7 @@ class Backlog:
 
     def restore(self, entry: Entry) -> None:
         """Append an entry that had been let in before."""
-        self._append(entry, _size(entry))
+        self._append(entry, size_of(entry))
 
     def _append(self, entry: Entry, size: int) -> None:
         self._entries.append(entry)
@@ -99,7 +104,7 @@ class Backlog:
         return removed
 
     def _shrink(self, entry: Entry) -> None:
-        size = _size(entry)
+        size = size_of(entry)
         self._size -= size
         self._pool.size -= size
 
@@ -114,6 +119,7 @@ class Backlog:
         return len(self._entries) * 4 < self._max_messages and self._size * 4 < self._max_size
 
 
-def _size(entry: Entry) -> int:
+def size_of(entry: Entry) -> int:
+    """Return the bytes of a message, as the limits count them."""
     message = entry.message
     return len(message.payload) + len(message.properties) + len(message.topic) + _OVERHEAD

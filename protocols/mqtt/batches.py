@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from protocols.contract import Trouble
 from protocols.mqtt import records
 from protocols.mqtt.backlog import Entry
 from protocols.mqtt.loading import Held, Loaded
@@ -48,6 +49,10 @@ class Batches:
     @property
     def accepting(self) -> bool:
         return self._store.accepting
+
+    @property
+    def trouble(self) -> Trouble | None:
+        return self._store.trouble
 
     def _begin(self, soon: Soon, loaded: Loaded) -> None:
         """Go on from what was read, and write from now on."""

@@ -170,7 +170,7 @@ class Connection:
     def fail(self, error: MqttError) -> None:
         """Close the connection because of what the client sent."""
         if isinstance(error, PacketTooLarge):
-            self._broker.hits.add("max_packet")
+            self._broker.hits.add("max_packet" if self._is_known else "max_connect_packet")
         self.close(f"protocol error: {error}", gently=True, code=error.code, text=str(error))
 
     def close(self, reason: str, *, gently: bool = False, code: int | None = None, text: str = "") -> None:
@@ -227,8 +227,12 @@ class Connection:
     @property
     def _max_packet(self) -> int:
         limits = self._broker.limits
-        is_known = self.client is not None or self._admission is not None
-        return limits.max_packet if is_known else limits.max_connect_packet
+        return limits.max_packet if self._is_known else limits.max_connect_packet
+
+    @property
+    def _is_known(self) -> bool:
+        """Say whether its CONNECT has arrived."""
+        return self.client is not None or self._admission is not None
 
     def _use(self, data: bytes) -> int:
         """Act on the complete packets; return where the first one that was not used starts."""

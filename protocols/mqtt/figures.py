@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from itertools import islice
 
-from protocols.contract import ConnectionInfo, Usage
+from protocols.contract import ConnectionInfo, StoredInfo, Usage
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import Client
 from protocols.mqtt.connection import Connection
+from protocols.mqtt.session import Session
 
 _LISTED = 100  # subscriptions
 _SHOWN = 500  # characters of a topic filter
@@ -16,7 +18,7 @@ _SHOWN = 500  # characters of a topic filter
 def describe(client: Client, connection: Connection) -> ConnectionInfo:
     """Return what is known of an open connection."""
     session, counts = client.session, client.counts(connection.bytes_in)
-    filters = [(one.topic_filter[:_SHOWN], one.qos) for one in islice(session.subscriptions.values(), _LISTED)]
+    listed = list(islice(session.subscriptions.values(), _LISTED))
     return ConnectionInfo(
         client.presence_id,
         session.client_id.lstrip("\0")[:_SHOWN],
@@ -27,8 +29,30 @@ def describe(client: Client, connection: Connection) -> ConnectionInfo:
         queued=session.queued,
         dropped=session.dropped + connection.outbox.dropped,
         subscription_count=len(session.subscriptions),
-        subscriptions=tuple(filters),
+        subscriptions=tuple((one.topic_filter[:_SHOWN], one.qos) for one in listed),
+        muted=tuple(number for number, one in enumerate(listed) if one.muted),
     )
+
+
+def describe_stored(session: Session, ahead: float) -> StoredInfo:
+    """Return what is known of a session without a connection; the time of day is so far ahead of the loop's."""
+    messages, size = session.kept
+    left, ends = session.left_at, session.ends_at
+    return StoredInfo(
+        key_of(session),
+        session.client_id[:_SHOWN],
+        since=None if left is None else round(left + ahead),
+        ends_at=None if ends is None else round(ends + ahead),
+        subscription_count=len(session.subscriptions),
+        messages=messages,
+        bytes=size,
+        dropped=session.dropped,
+    )
+
+
+def key_of(session: Session) -> str:
+    """Return a short word for a client identifier, which may be long, and of any characters."""
+    return blake2b(session.client_id.encode(), digest_size=12).hexdigest()
 
 
 def usage(broker: Broker) -> list[Usage]:
@@ -39,9 +63,13 @@ def usage(broker: Broker) -> list[Usage]:
         "queue_total_bytes": broker.common.pool.size,
         "retained_messages": broker.retained.count,
         "retained_bytes": broker.retained.size,
+        "unfinished_connects": broker.unfinished,
+        "unfinished_packets": broker.unfinished_packets,
+        "outbound_total_bytes": broker.flow.held,
     }
     exceeded = dict(broker.hits.counts)
     exceeded["outbound_bytes"] = broker.flow.dropped
+    exceeded["patience"] = broker.flow.given_up
     return [
         Usage(f"MQTT_{name.upper()}", used.get(name), getattr(broker.limits, name), exceeded.get(name, 0))
         for name in SETTINGS
@@ -69,4 +97,11 @@ SETTINGS = (
     "max_keep_alive",
     "receive_maximum",
     "topic_aliases",
+    "max_connect_packet",
+    "unfinished_connects",
+    "unfinished_packets",
+    "outbound_total_bytes",
+    "patience",
+    "subscription_characters",
+    "topic_levels",
 )

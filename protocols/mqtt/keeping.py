@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from protocols.contract import Grant
+from protocols.contract import Grant, Trouble
 from protocols.mqtt.backlog import Entry
 from protocols.mqtt.packets import Filter, Message
 
@@ -60,7 +60,7 @@ class Stored:
 
 
 class Keeper(Protocol):
-    """Records durable state.  `session.record`, `entry.record` and `subscription.record` are its own to use.
+    """Records durable state.  `session.record` and `entry.record` are its own to use.
 
     Each upsert comes after the change, each drop may come for what was never recorded.  A keeper reads what it needs
     from the objects at once, or when it writes, as long as a later change is recorded by a later call.
@@ -72,6 +72,11 @@ class Keeper(Protocol):
     @property
     def accepting(self) -> bool:
         """Return False while nothing can be written: the engine then refuses new durable messages."""
+        ...
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return what keeps it from writing, if anything does."""
         ...
 
     def start(self, soon: Callable[[Callable[[], None]], object], now: float) -> Stored:
@@ -136,6 +141,7 @@ class NoKeeper:
     changes = 0
     pending = False
     accepting = True
+    trouble: Trouble | None = None
 
     def start(self, soon: Callable[[Callable[[], None]], object], now: float) -> Stored:
         """Return nothing."""

@@ -34,17 +34,17 @@ class Limits:
     max_keep_alive: int = 0  # that a client of 5.0 is told to keep at most; 0 for any
     receive_maximum: int = 1_000  # QoS 1 and 2 messages under way from a client of 5.0
     topic_aliases: int = 100  # that a client of 5.0 may define; it is sent as many at most
-
     max_connect_packet: int = 128 * KIB  # nothing larger is read before the login
     unfinished_connects: int = 16 * MIB  # of all clients together that are not let in yet
     unfinished_packets: int = 256 * MIB  # of all others together, in large packets that have arrived in part
     outbound_total_bytes: int = 512 * MIB  # what waits for all slow readers together, as far as they share none of it
-    longest_wait: float = 30.0  # that a login may be kept waiting for its answer
     patience: float = 1.0  # how long publishers wait for a subscriber that falls behind
-    uncommitted_answers: int = 1_000  # that wait for one client's messages to be stored, before it is not read
-    queue_reserve: int = 16 * KIB  # that each session's queue may have, even if all others have filled the total
     subscription_characters: int = 1024 * 1024  # of a session's filters together, before another long one
     topic_levels: int = 128  # of what is kept: filters and retained topics
+
+    longest_wait: float = 30.0  # that a login may be kept waiting for its answer
+    uncommitted_answers: int = 1_000  # that wait for one client's messages to be stored, before it is not read
+    queue_reserve: int = 16 * KIB  # that each session's queue may have, even if all others have filled the total
     sweep_interval: float = 0.5  # how often time-outs are looked for
     expiry_interval: float = 10.0  # how often expired messages are looked for
     sys_interval: float = 10.0  # how often $SYS topics are brought up to date

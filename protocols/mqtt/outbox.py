@@ -26,6 +26,8 @@ class Flow:
     def __init__(self) -> None:
         self.congested: dict[Outbox, float | None] = {}  # since when, once a sweep has seen it
         self.dropped = 0  # messages, ever
+        self.given_up = 0  # times that nobody waited any longer for one
+        self.held = 0  # bytes in all outboxes that are not small, when they were last looked at
 
     def relax(self, outbox: Outbox) -> None:
         """Note that an outbox has caught up, has stalled, or is closed."""
@@ -41,18 +43,21 @@ class Flow:
                 self.congested[outbox] = now
             elif now - since >= patience:
                 outbox.stalled = True
+                self.given_up += 1
                 self.relax(outbox)
 
 
-def share_out(outboxes: Sequence[Outbox], each: int, total: int) -> None:
+def share_out(outboxes: Sequence[Outbox], each: int, total: int) -> int:
     """Bound what waits to be written: each outbox by itself, and less each while they hold more than the total.
 
-    What an outbox holds already stays.
+    What an outbox holds already stays.  Returns how much they hold.
     """
     held = [outbox.size for outbox in outboxes if outbox.size > _SMALL]
-    limit = each if sum(held) <= total else max(total // len(held), _SMALL)
+    size = sum(held)
+    limit = each if size <= total else max(total // len(held), _SMALL)
     for outbox in outboxes:
         outbox.limit = limit
+    return size
 
 
 class Outbox:

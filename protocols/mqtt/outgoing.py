@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from protocols.mqtt import encode
-from protocols.mqtt.backlog import QUEUED, RELEASED, SENT, Backlog, Entry
+from protocols.mqtt.backlog import QUEUED, RELEASED, SENT, Backlog, Entry, size_of
 from protocols.mqtt.common import Common
 from protocols.mqtt.inflight import LARGE, Inflight
 from protocols.mqtt.line import Line
@@ -50,6 +50,12 @@ class Outgoing(Inflight):
     def queued(self) -> int:
         """Return how many messages wait."""
         return len(self._backlog) if self._backlog is not None else 0
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """Return how many messages there are for the client, sent and not acknowledged or not sent, and their bytes."""
+        size = sum(map(size_of, self._inflight.values())) + (self._backlog.size if self._backlog is not None else 0)
+        return len(self._inflight) + self.queued, size
 
     def attach(self, line: Line) -> None:
         """Go on over a new connection: resend in order, then send what waited [MQTT-4.4.0-1] [MQTT5-4.4.0-1]."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Subscription:
     """One subscription of one session."""
 
-    __slots__ = ("identifier", "muted", "no_local", "qos", "record", "retain_as_published", "topic_filter")
+    __slots__ = ("identifier", "muted", "no_local", "qos", "retain_as_published", "topic_filter")
 
     def __init__(self, wanted: Filter, identifier: int = 0) -> None:
         self.topic_filter = wanted.topic_filter
@@ -25,7 +25,6 @@ class Subscription:
         self.retain_as_published = wanted.retain_as_published
         self.identifier = identifier
         self.muted = False  # not permitted any more, and in no route
-        self.record = 0  # the keeper's
 
 
 class Target:

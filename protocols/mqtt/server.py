@@ -10,11 +10,13 @@ import asyncio
 import logging
 import secrets
 import socket
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 
-from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Refused, Traffic, Usage
 from protocols.hub.hub import Hub
 from protocols.hub.runs import Source
 from protocols.journal import Journal
@@ -35,6 +37,7 @@ _log = logging.getLogger("protocols.mqtt")
 
 DELETED = "integration deleted"
 
+_SHOWN = 120  # characters of a client identifier
 _STOP_PATIENCE = 1.5  # seconds for the transports to close
 
 
@@ -121,12 +124,37 @@ class MqttServer:
         """There is nothing to switch."""
 
     def actions(self) -> Mapping[str, Callable[..., object]]:
-        """Pages ask nothing else."""
-        return {}
+        """Return what pages ask: sessions without a connection, and what cannot be written."""
+        return {
+            "stored_sessions": self._stored_sessions,
+            "forget_session": self._forget_session,
+            "troubles": self._troubles,
+        }
 
     def link_actions(self) -> Mapping[str, Callable[..., object]]:
         """Nobody else asks anything."""
         return {}
+
+    def _stored_sessions(self, integration_id: int, limit: int) -> dict[str, object]:
+        """Return how many sessions without a connection an integration has, and those whose clients left last."""
+        found = self._broker.sessions.stored_of(integration_id)
+        ahead = time.time() - self._loop.time()
+        shown = [asdict(figures.describe_stored(session, ahead)) for session in found[:limit]]
+        return {"count": len(found), "shown": shown}
+
+    def _troubles(self) -> list[dict[str, object]]:
+        """Return what keeps the broker and the hub from writing."""
+        found = (self._broker.keeper.trouble, self._hub.trouble)
+        return [asdict(trouble) for trouble in found if trouble is not None]
+
+    def _forget_session(self, integration_id: int, key: str) -> str:
+        """End a session that has no connection; return its client identifier."""
+        self.now()
+        for session in self._broker.sessions.stored_of(integration_id):
+            if figures.key_of(session) == key:
+                self._broker.sessions.drop(session)
+                return session.client_id[:_SHOWN]
+        raise Refused("Its client is back, or the session has ended.")
 
     async def stop(self) -> None:
         """Stop accepting and close every connection; their Wills are published."""
@@ -218,6 +246,15 @@ class MqttServer:
         for client in dirty:
             client.flush()
 
+    def _share_out(self) -> None:
+        flow, total = self._broker.flow, self._limits.outbound_total_bytes
+        before = flow.held
+        flow.held = share_out(
+            [client.connection.outbox for client in self._clients], self._limits.outbound_bytes, total
+        )
+        if before <= total < flow.held:
+            self._broker.hits.add("outbound_total_bytes")
+
     def _sweep_later(self) -> None:
         self._sweep_timer = self._loop.call_later(self._limits.sweep_interval, self._sweep)
 
@@ -225,8 +262,7 @@ class MqttServer:
         now = self.now()
         for client in list(self._clients):
             client.check(now)
-        outboxes = [client.connection.outbox for client in self._clients]
-        share_out(outboxes, self._limits.outbound_bytes, self._limits.outbound_total_bytes)
+        self._share_out()
         self._broker.sweep(now)
         self._hub.sweep()
         self._strangers.forget()

@@ -29,6 +29,7 @@ class Session(Outgoing):
         "grant",
         "is_simple",
         "is_stored",
+        "left_at",
         "received",
         "record",
         "subscriptions",
@@ -43,6 +44,7 @@ class Session(Outgoing):
         self.is_simple = True  # is sent the same bytes as others of its level
         self.is_stored = False  # has no connection
         self.ends_at: float | None = None  # while there is no connection, and it does not last for ever
+        self.left_at: float | None = None  # when its last connection ended, if that is known
         self.alarm: Alarm | None = None  # when the broker looks at it next
         self.will: Will | None = None
         self.subscriptions: dict[str, Subscription] = {}

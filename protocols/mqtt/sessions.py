@@ -65,6 +65,10 @@ class Sessions:
         """Return how many sessions have no connection."""
         return self._stored.total()
 
+    def stored_of(self, integration_id: int) -> list[Session]:
+        """Return the sessions of an integration that have no connection; who left last comes first."""
+        return [session for session in reversed(self.of(integration_id)) if session.is_stored]
+
     # --- while a client comes in and goes
 
     def take_over(self, integration_id: int, client_id: str) -> None:
@@ -112,6 +116,7 @@ class Sessions:
             self.drop(session)
             return
         now, will = self._common.now, session.will
+        session.left_at = now
         session.ends_at = None if session.expiry == EXPIRES_NEVER else now + session.expiry
         if will is not None and will.delay:
             will.due_at = now + will.delay
@@ -224,6 +229,8 @@ class Sessions:
         session.will, session.ends_at = stored.will, stored.ends_at
         if session.ends_at is None and session.expiry != EXPIRES_NEVER:
             session.ends_at = now + session.expiry
+        if session.ends_at is not None:
+            session.left_at = session.ends_at - session.expiry
         if session.will is not None and session.will.due_at is None:
             session.will.due_at = now + session.will.delay
         session.restore(stored.entries)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from protocols.contract import Trouble
 from protocols.mqtt.checkpoint import Checkpointer
 from protocols.storage.batch import Batch
 from protocols.storage.file import IsWhole, RecordFile
@@ -61,11 +62,17 @@ class Store(Writer[Batch]):
         self._unchecked = 0  # bytes since the last checkpoint
         self._checkpointer = Checkpointer(self._file)
         self.is_short = False  # of room on the disk
+        self._shortage: Trouble | None = None
 
     @property
     def accepting(self) -> bool:
         """Say whether there is room for more than the changes of what is there."""
         return not self.is_failing and not self.is_short
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return what keeps it from being written as it should, if anything does."""
+        return self._trouble or self._shortage
 
     def start(self, soon: Soon, done: Callable[[], None], failed: Callable[[], None]) -> None:
         """Start writing; see `Writer`."""
@@ -91,9 +98,11 @@ class Store(Writer[Batch]):
         free = free_bytes(self._file.path.parent)
         if not self.is_short and free < _RESERVE:
             self.is_short = True
+            self._shortage = self._begun("has hardly any room left on its disk")
             _log.error("the disk of %s is nearly full: %s for now", self._file.name, _REFUSED)
         elif self.is_short and free >= _RESERVE + _MARGIN:
             self.is_short = False
+            self._shortage = None
             _log.warning("the disk of %s has room again", self._file.name)
 
     def _answered(self) -> None:

@@ -66,28 +66,29 @@ def _refusal(broker: Broker, session: Session, wanted: Filter) -> int:
         raise ProtocolViolation("a shared subscription with No Local")
     if not session.access.may_subscribe(inner):
         return NOT_AUTHORIZED
-    limits = broker.limits
-    is_new = wanted.topic_filter not in session.subscriptions
-    if inner.count("/") >= limits.topic_levels or (is_new and _has_enough(session, wanted.topic_filter, limits)):
-        broker.hits.add("subscriptions")
+    if exceeded := _exceeded(session, wanted.topic_filter, inner, broker.limits):
+        broker.hits.add(exceeded)
         return QUOTA_EXCEEDED
     return 0 if broker.keeper.accepting or not session.expiry else QUOTA_EXCEEDED
 
 
-def _has_enough(session: Session, topic_filter: str, limits: Limits) -> bool:
-    """Say whether a session may have no more subscriptions, or none as long as this one."""
+def _exceeded(session: Session, topic_filter: str, inner: str, limits: Limits) -> str:
+    """Return the name of the limit that keeps a session from subscribing to this, or ""."""
     held = session.subscriptions
+    if inner.count("/") >= limits.topic_levels:
+        return "topic_levels"
+    if topic_filter in held:
+        return ""
     if len(held) >= limits.subscriptions:
-        return True
-    return len(topic_filter) > _LONG and sum(map(len, held)) + len(topic_filter) > limits.subscription_characters
+        return "subscriptions"
+    if len(topic_filter) > _LONG and sum(map(len, held)) + len(topic_filter) > limits.subscription_characters:
+        return "subscription_characters"
+    return ""
 
 
 def _add(broker: Broker, session: Session, wanted: Filter, identifier: int) -> Subscription:
     """Add a subscription, or replace the one with the same filter [MQTT-3.8.4-3] [MQTT5-3.8.4-3]."""
-    before = session.subscriptions.get(wanted.topic_filter)
     subscription = Subscription(wanted, identifier)
-    if before is not None:
-        subscription.record = before.record
     session.subscriptions[wanted.topic_filter] = subscription
     broker.subscriptions.add(session, subscription)
     if session.expiry:

@@ -23,6 +23,7 @@ class Unfinished:
         broker.unfinished += size - self.size
         self.size = size
         if size and broker.unfinished > broker.limits.unfinished_connects:
+            broker.hits.add("unfinished_connects")
             raise ProtocolViolation("a CONNECT in parts, while too many others are unfinished")
 
     def let_in(self) -> None:
@@ -36,4 +37,5 @@ class Unfinished:
         broker.unfinished_packets += size - self.size
         self.size = size
         if size and broker.unfinished_packets > broker.limits.unfinished_packets:
+            broker.hits.add("unfinished_packets")
             raise QuotaExceeded("a large packet in parts, while too many others are unfinished")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import logging
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -15,6 +17,8 @@ IsWhole = Callable[[int, bytes], bool]
 
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _UNREADABLE = _DAMAGED | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_ERROR}  # a page or the table is missing
+_MOST_ASIDE = 3  # damaged files that are kept
+_ASIDE = re.compile(r"\.damaged-(\d{8}T\d{6}Z)(?:-(\d{1,9}))?(?:-wal)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,8 @@ class RecordFile:
     def put_aside(self) -> str:
         """Rename the file and what belongs to it; return its new name."""
         moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        suffix, number = f".damaged-{moment}", 1
-        while self.beside(suffix).exists() or self.beside(f"{suffix}-wal").exists():
-            number += 1
-            suffix = f".damaged-{moment}-{number}"
+        number = 1 + max((number for at, number in self._asides() if at == moment), default=0)
+        suffix = f".damaged-{moment}" if number == 1 else f".damaged-{moment}-{number}"
         log = self.beside("-wal")
         if log.exists() and not log.stat().st_size:
             log.unlink()
@@ -88,7 +90,23 @@ class RecordFile:
             if self.beside(part).exists():
                 self.beside(part).rename(self.beside(suffix + part))
         self.beside("-shm").unlink(missing_ok=True)
+        self._forget_old_ones()
         return self.beside(suffix).name
+
+    def _forget_old_ones(self) -> None:
+        """Delete the oldest of the files that were put aside, so that they never fill the disk."""
+        asides = self._asides()
+        for gone in sorted(asides)[:-_MOST_ASIDE]:
+            for part in asides[gone]:
+                part.unlink(missing_ok=True)
+
+    def _asides(self) -> dict[tuple[str, int], list[Path]]:
+        """Return the files that were put aside, each with its log, by their moment and number within that second."""
+        found: dict[tuple[str, int], list[Path]] = {}
+        for path in self.path.parent.glob(f"{glob.escape(self.name)}.damaged-*"):
+            if name := _ASIDE.fullmatch(path.name[len(self.name) :]):
+                found.setdefault((name[1], int(name[2] or 1)), []).append(path)
+        return found
 
 
 def is_damage(error: Exception) -> bool:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from protocols.contract import Trouble
 from protocols.storage import salvage
 from protocols.storage.batch import Batch
 from protocols.storage.file import RecordFile, Row, is_damage
@@ -43,9 +44,15 @@ class Writer(Generic[Work]):
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=thread, daemon=True)
         self.is_failing = False  # nothing can be written at present
+        self._trouble: Trouble | None = None
         self.recoveries = 0  # of a file that was closed, which may have lost records that were committed
         self.commits = 0
         self.took = 0.0  # seconds, for the last batch
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return what keeps it from being written as it should, if anything does."""
+        return self._trouble
 
     def open(self) -> list[Row]:
         """Return every record that is whole, by its number; nothing if the file is out of reach."""
@@ -149,6 +156,7 @@ class Writer(Generic[Work]):
             return False
         if self.is_failing:
             self.is_failing = False
+            self._trouble = None
             self._file.log.warning("%s can be written again", self._file.name)
         self.commits += 1
         self._committed()
@@ -157,10 +165,14 @@ class Writer(Generic[Work]):
     def _fail(self, error: sqlite3.Error | OSError) -> None:
         if not self.is_failing:
             self.is_failing = True
+            self._trouble = self._begun(f"cannot be written ({error})")
             self._file.log.error("%s cannot be written (%s): %s until it can", self._file.name, error, self.meanwhile)
         if self._db is not None and is_damage(error):
             self._db.close()
             self._db = None
+
+    def _begun(self, fault: str) -> Trouble:
+        return Trouble(self._file.name, fault, self.meanwhile.rstrip(","), round(time.time()))
 
     def _reopen(self) -> sqlite3.Connection:
         """Open the file again; one that could not be read at start is put aside, for its numbers are used anew."""

@@ -280,3 +280,17 @@ def test_the_data_folder_may_have_any_name(tmp_path, name):
     db.migrate(settings)
     db.database.close_all()
     assert (tmp_path / name / "gatehouse.db").exists()
+
+
+def test_a_full_disk_is_told_as_that(tmp_path):
+    db.init(settings_of(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/full.db"))
+    try:
+        with db.connected():
+            db.database.execute_sql("CREATE TABLE filling (data BLOB)")
+            db.database.execute_sql("PRAGMA max_page_count = 4")
+            with pytest.raises(pw.OperationalError, match="database or disk is full"), db.writing():
+                db.database.execute_sql("INSERT INTO filling VALUES (zeroblob(100000))")
+            with db.writing():
+                db.database.execute_sql("INSERT INTO filling VALUES ('small')")
+    finally:
+        db.database.close_all()

@@ -27,6 +27,21 @@ FIGURES = {
     "subscription_count": 102,
     "subscriptions": [["plant/<b>/#", 1], ["other/#", 0]],
 }
+STORED = {
+    "key": "ab12",
+    "client_id": "press-5<b>",
+    "since": 1_700_000_000,
+    "ends_at": 1_700_086_400,
+    "subscription_count": 4,
+    "messages": 10_000,
+    "bytes": 3_200_000,
+    "dropped": 3_000,
+}
+
+
+def asked_for_stored(integration) -> tuple:
+    """Return what is asked about clients that are away."""
+    return ("stored_sessions", integration.id, 50)
 
 
 @pytest.fixture
@@ -36,7 +51,8 @@ def answers(monkeypatch) -> dict:
     asked = []
 
     def ask(part: str, action: str, *args: object) -> object:
-        asked.append((action, *args))
+        if action != "troubles":  # which every page asks for
+            asked.append((action, *args))
         return given.get(action)
 
     monkeypatch.setattr(worker_client, "ask", ask)
@@ -71,7 +87,7 @@ def test_a_connection_is_shown_with_what_its_server_knows_of_it(ada, turing, con
     ):
         assert shown in text, shown
     assert "plant/&lt;b&gt;/#" in text and "and 100 more" in text
-    assert answers["asked"] == [("connections", turing.id, ["c1"])]
+    assert answers["asked"] == [("connections", turing.id, ["c1"]), asked_for_stored(turing)]
 
 
 def test_a_connection_by_opcua_is_told_in_its_own_words(ada, press, opcua_node, opcua_server):
@@ -144,7 +160,7 @@ def test_a_connection_on_another_node_is_shown_without_figures(ada, turing, conn
 
 def test_nobody_is_asked_for_an_integration_without_a_connection(ada, turing, node, answers):
     assert "No open connection." in ada.get(f"/integrations/{turing.id}").text
-    assert answers["asked"] == []
+    assert answers["asked"] == [asked_for_stored(turing)]
 
 
 def test_of_very_many_connections_the_newest_are_shown_and_nobody_is_asked(ada, turing, node, answers, monkeypatch):
@@ -160,7 +176,7 @@ def test_of_very_many_connections_the_newest_are_shown_and_nobody_is_asked(ada, 
     text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
     assert re.findall(r"client-\d", re.sub("<button.*?</button>", "", text)) == ["client-4", "client-3"]
     assert "The 2 newest are shown." in text and "Of so many connections no live figures" in text
-    assert answers["asked"] == []
+    assert answers["asked"] == [asked_for_stored(turing)]
 
 
 def panel_version(ada, turing) -> str:
@@ -190,6 +206,83 @@ def test_the_last_refused_login_is_shown(ada, turing, node):
     text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
     assert "Last refused login: <strong>integration is inactive</strong>, from 192.0.2.67" in text
     assert "wrong password" not in text
+
+
+# --- clients that are away
+
+
+def test_a_stored_session_is_shown_with_what_waits_for_its_client(ada, turing, node, answers):
+    answers["stored_sessions"] = {
+        "count": 52,
+        "shown": [STORED, {**STORED, "key": "c", "since": None, "ends_at": None}],
+    }
+    text = part(ada.get(f"/integrations/{turing.id}").text, "stored")
+    for shown in (
+        "Stored sessions <b>52</b>",
+        "press-5&lt;b&gt;",
+        "offline since <time",
+        "2023-11-14 22:13",
+        "expires <time",
+        "2023-11-15 22:13",
+        "4 subscriptions",
+        "10,000",
+        "3.2 MB",
+        "3,000",
+        "offline since before the server started",
+        "never expires",
+        "The 2 whose clients left last are shown.",
+        f'hx-get="/integrations/{turing.id}/sessions/ab12/forget"',
+    ):
+        assert shown in text, shown
+
+
+@pytest.mark.parametrize("answer", [None, {"count": 0, "shown": []}])
+def test_without_stored_sessions_nothing_is_said_of_them(ada, turing, node, answers, answer):
+    answers["stored_sessions"] = answer
+    assert "panel-stored" not in ada.get(f"/integrations/{turing.id}").text
+
+
+def test_a_poll_of_the_panel_is_answered_when_more_waits(ada, turing, node, answers):
+    answers["stored_sessions"] = {"count": 1, "shown": [STORED]}
+    path = f"/integrations/{turing.id}/panel?v={panel_version(ada, turing)}"
+    assert ada.get(path, headers=PANEL).status_code == 204
+    answers["stored_sessions"] = {"count": 1, "shown": [{**STORED, "dropped": 3_001}]}
+    assert "3,001" in ada.get(path, headers=PANEL).text
+
+
+def test_a_stored_session_is_forgotten_after_a_question(ada, turing, node, answers, monkeypatch):
+    answers["stored_sessions"] = {"count": 1, "shown": [STORED]}
+    path = f"/integrations/{turing.id}/sessions/ab12/forget"
+    question = ada.get(path, headers=HTMX).text
+    assert "press-5&lt;b&gt;" in question and "10,000 messages that wait for this client are gone" in question
+    had = []
+
+    def have(part: str, action: str, *args: object) -> object:
+        had.append((part, action, *args))
+        return "press-5"
+
+    monkeypatch.setattr(worker_client, "have", have)
+    assert ada.post(path).location == f"/integrations/{turing.id}"
+    assert had == [("mqtt", "forget_session", turing.id, "ab12")]
+    (row,) = Activity.select().where(Activity.kind == activity.FORGOTTEN)
+    assert (row.account, row.detail, row.username) == (ADA, "client press-5", "turing")
+
+
+def test_a_stored_session_that_is_gone_is_said(ada, turing, node, monkeypatch):
+    def have(part: str, action: str, *args: object) -> object:
+        raise worker_client.Refused("Its client is back, or the session has ended.")
+
+    monkeypatch.setattr(worker_client, "have", have)
+    answer = ada.post(f"/integrations/{turing.id}/sessions/ab12/forget")
+    assert answer.status_code == 409 and "Its client is back" in answer.text
+    assert not Activity.select().where(Activity.kind == activity.FORGOTTEN).count()
+
+
+def test_a_subscription_that_gets_nothing_any_more_is_marked(ada, turing, connected, answers):
+    answers["connections"] = [FIGURES | {"muted": [1]}]
+    text = part(ada.get(f"/integrations/{turing.id}").text, "connections")
+    first, second = re.findall(r"<li><code>.*?</li>", text)
+    assert "not allowed now" not in first and "not allowed now" in second
 
 
 # --- disconnecting

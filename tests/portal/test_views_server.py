@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from portal import clock, presence, worker_client
+from portal import clock, presence, troubles, worker_client
 from portal.limits import LIMITS
 from portal.presence import Connected, Heartbeat, Writer
 from portal.views.server import Used
@@ -149,6 +149,58 @@ def test_every_page_says_when_the_protocol_servers_are_not_running(ada, turing, 
     monkeypatch.setattr(clock, "now", lambda: later)
     for path in pages:
         assert ada.get(path).text.count(DOWN) == 1, path
+
+
+def trouble(since: int = 1_700_000_000) -> dict:
+    return {
+        "file": "mqtt.db",
+        "fault": "cannot be written (disk is full)",
+        "meanwhile": "much is refused",
+        "since": since,
+    }
+
+
+@pytest.fixture
+def troubled(flask_app, monkeypatch):
+    """Let the server say what it cannot write; each page asks."""
+    monkeypatch.setattr(troubles, "FRESH", 0.0)
+    monkeypatch.setattr(troubles, "PAUSE", 0.0)
+    flask_app.extensions["gatehouse_troubles"] = troubles.Troubles()  # logging in has asked already
+
+    def set_troubles(*found: dict) -> None:
+        monkeypatch.setattr(worker_client, "ask", lambda part, action, *_: found if action == "troubles" else None)
+
+    return set_troubles
+
+
+def test_every_page_says_that_the_store_cannot_be_written_until_it_can(ada, turing, node, opcua_node, troubled):
+    pages = ("/integrations", f"/integrations/{turing.id}", "/activity", "/server", "/topics")
+    troubled(trouble())
+    for path in pages:
+        text = ada.get(path).text
+        assert text.count("<strong>mqtt.db cannot be written (disk is full).</strong>") == 1, path
+        assert "Since <time" in text and "much is refused. It goes on by itself" in text, path
+        assert "Who is online" not in text
+    assert "<dt>mqtt.db</dt>" in ada.get("/server/now").text
+    version = re.search(r'id="banner"[^>]*data-version="([^"]+)"', ada.get("/server").text)[1]
+    assert ada.get(f"/banner?v={version}").status_code == 204
+    troubled(trouble(1_700_000_060))
+    assert ada.get(f"/banner?v={version}").status_code == 200
+    troubled()
+    assert ada.get("/banner?v=up").status_code == 204
+    for path in pages:
+        assert "mqtt.db cannot" not in ada.get(path).text, path
+    assert "<dt>mqtt.db</dt>" not in ada.get("/server/now").text
+
+
+@pytest.mark.parametrize("fresh", [[], ["opcua"]])
+def test_a_server_that_cannot_write_its_heartbeat_but_answers_is_not_called_down(ada, troubled, fresh):
+    for protocol in fresh:
+        presence.start_node(protocol, clock.now(), {protocol: 4840})
+    assert "not running" in ada.get("/server").text
+    troubled(trouble())
+    text = ada.get("/server").text
+    assert "not running" not in text and "Who is online cannot be told until then" in text
 
 
 def test_the_banner_is_asked_for_again_and_answered_when_it_changed(ada, node, opcua_node):

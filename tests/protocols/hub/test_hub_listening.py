@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from protocols.hub.listening import Listening
 from protocols.topics import matches
-from tests.protocols.hub.hub_bed import Ear, anything
+from tests.protocols.hub.hub_bed import Bed, Ear, anything
 
 level = st.sampled_from(["a", "b", "+", ""])
 filters = st.builds(
@@ -41,3 +41,12 @@ def test_the_tree_finds_what_matches(acts: list[tuple[bool, int, list[str]]], to
         listening.remove(ear)
     assert not listening
     assert not listening._root.children
+
+
+def test_a_topic_is_not_told_any_more_to_who_goes_on_listening_to_others() -> None:
+    bed = Bed()
+    ear = bed.listen("a", "b")
+    bed.run("a", b"1").run("b", b"2").hub.settle()
+    bed.hub.unlisten(ear, ["a"])
+    bed.run("a", b"3").run("b", b"4").hub.settle()
+    assert ear.told == [("a", b"1"), ("b", b"2"), ("b", b"4")]

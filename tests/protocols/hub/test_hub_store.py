@@ -214,13 +214,17 @@ def test_a_full_disk_goes_on_in_memory_and_is_written_later(path: Path, caplog: 
     bed.hub.sweep()
     bed.turn()
     assert bed.keeper._store.is_failing
+    trouble = bed.hub.trouble
+    assert trouble is not None and trouble.file == "hub.db"
+    assert trouble.fault == "cannot be written (database or disk is full)"
+    assert trouble.meanwhile == "last values are kept in memory only"
     assert [topic for topic, *_ in bed.all()] == ["a", "b"]
     db.execute("PRAGMA max_page_count = 1000000").fetchall()
     bed.hub.delete("b")
     bed.run("c", b"3")
     with caplog.at_level(logging.WARNING):
         before = bed.written().all()
-    assert "can be written again" in caplog.text
+    assert "can be written again" in caplog.text and bed.hub.trouble is None
     bed.hub.stop()
     assert Kept(path).all() == before
 

@@ -241,7 +241,8 @@ def test_a_subscriber_that_never_reads_holds_a_bounded_number_of_bytes(start, tr
 
     size, dropped = running.do(held)
     assert size <= 512 * KIB and dropped > 50, "what is read at once may be added at once"
-    assert exceeded(running) == {"MQTT_OUTBOUND_BYTES": dropped}
+    counted = exceeded(running)
+    assert counted.pop("MQTT_PATIENCE") >= 1 and counted == {"MQTT_OUTBOUND_BYTES": dropped}
 
 
 def test_many_half_connects_over_websocket_are_bounded_together(start) -> None:

@@ -248,7 +248,7 @@ def test_readers_that_fall_behind_together_get_less_room_each() -> None:
     outboxes = [Outbox(1_000_000, flow, lambda: None) for _ in range(10)]
     for outbox in outboxes[:8]:
         outbox.offer(bytes(500_000), 1)
-    share_out(outboxes, 1_000_000, 2_400_000)
+    assert share_out(outboxes, 1_000_000, 2_400_000) == 4_000_000
     assert {outbox.limit for outbox in outboxes} == {300_000}
     assert not outboxes[0].offer(b"more", 1) and outboxes[9].offer(b"more", 1)
     for outbox in outboxes[:6]:
@@ -299,3 +299,46 @@ def test_a_client_of_3_1_1_without_room_reaches_those_who_listen() -> None:
     )
     assert len(watcher.received()) == 2
     assert broker.retained.get("b") is None
+
+
+def test_each_limit_of_subscriptions_is_counted_under_its_own_name() -> None:
+    broker = wire.broker(Limits(subscriptions=2, topic_levels=3, subscription_characters=600))
+    peer = wire.joined(broker)
+    peer.send(wire.subscribe(("a/b/c/d", 0), ("$share/g/a/b/c/d", 0)))
+    assert exceeded(broker) == {"MQTT_TOPIC_LEVELS": 2}
+    peer.send(wire.subscribe(("a" * 400, 0), ("b" * 400, 0)))
+    assert exceeded(broker) == {"MQTT_TOPIC_LEVELS": 2, "MQTT_SUBSCRIPTION_CHARACTERS": 1}
+    peer.send(wire.subscribe(("b", 0), ("c", 0)))
+    assert exceeded(broker)["MQTT_SUBSCRIPTIONS"] == 1
+
+
+def test_what_is_too_much_before_a_login_is_counted() -> None:
+    broker = wire.broker(Limits(max_connect_packet=1_000, unfinished_connects=1_500))
+    assert wire.Peer(broker).send(wire.connect("c" * 2_000)).closed
+    assert exceeded(broker) == {"MQTT_MAX_CONNECT_PACKET": 1}
+    first, second = (wire.Peer(broker).send(wire.connect(name * 900)[:-1]) for name in "ab")
+    assert second.closed and not first.closed
+    assert exceeded(broker) == {"MQTT_MAX_CONNECT_PACKET": 1, "MQTT_UNFINISHED_CONNECTS": 1}
+    (used,) = [usage.used for usage in figures.usage(broker) if usage.name == "MQTT_UNFINISHED_CONNECTS"]
+    assert 900 < used < 1_000
+
+
+def test_what_is_too_much_after_a_login_is_counted() -> None:
+    broker = wire.broker(Limits(unfinished_packets=250_000, max_packet=300_000))
+    first, second = (wire.joined(broker, name) for name in ("c1", "c2"))
+    for peer in (first, second):
+        peer.send(wire.publish("a", bytes(200_000))[:150_000])
+    assert exceeded(broker) == {"MQTT_UNFINISHED_PACKETS": 1}
+    wire.joined(broker, "c3").send(wire.publish("a", bytes(400_000)))
+    assert exceeded(broker) == {"MQTT_UNFINISHED_PACKETS": 1, "MQTT_MAX_PACKET": 1}
+
+
+def test_a_slow_reader_whom_nobody_waits_for_any_longer_is_counted() -> None:
+    broker = wire.broker(Limits(patience=1.0))
+    outbox = Outbox(100, broker.flow, lambda: None)
+    outbox.offer(bytes(50), 1)
+    for now in (0.0, 0.5):
+        broker.sweep(now)
+    assert exceeded(broker) == {}
+    broker.sweep(1.0)
+    assert exceeded(broker) == {"MQTT_PATIENCE": 1}

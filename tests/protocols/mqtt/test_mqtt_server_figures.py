@@ -1,11 +1,12 @@
 """What a running server offers the portal: kicks, permissions, figures; and what clients are told at the end."""
 
 import time
+from dataclasses import asdict
 
 import mqtt_wire as wire
 import pytest
 
-from protocols.contract import Grant, Wait
+from protocols.contract import Grant, Refused, Trouble, Wait
 from protocols.mqtt.sessions import TAKEN_OVER
 
 
@@ -150,3 +151,90 @@ def test_one_publisher_reaches_clients_of_both_versions_with_the_right_bytes(sta
     running.client("w", "bob", level=level).send(*[wire.publish("a/b", payload, level=level) for payload in sent])
     assert [wire.message(old.receive()) for _ in sent] == [("a/b", payload, 0, 0) for payload in sent]
     assert [wire.message(new.receive()) for _ in sent] == [("a/b", b"\0" + payload, 0, 0) for payload in sent]
+
+
+def test_what_is_kept_for_a_client_that_is_away_is_told_and_can_be_forgotten(start) -> None:
+    running = start(queue_messages=3)
+    actions = running.server.actions()
+    stored, forget = actions["stored_sessions"], actions["forget_session"]
+    assert running.do(lambda: stored(1, 50)) == {"count": 0, "shown": []}
+    away = running.client("press", clean=False).send(wire.subscribe(("#", 1), ("a", 1)))
+    away.receive()
+    assert running.do(lambda: stored(1, 50))["count"] == 0, "it has a connection"
+    away.send(wire.DISCONNECT)
+    eventually(lambda: running.do(lambda: stored(1, 50))["count"] == 1)
+    writer = running.client("w", "bob")
+    for number in range(5):
+        writer.send(wire.publish("a", b"x" * 1000, 1, number + 1))
+        assert writer.receive()[0] == 0x40, "what is dropped is acknowledged all the same"
+    (one,) = running.do(lambda: stored(1, 50))["shown"]
+    assert (one["client_id"], one["subscription_count"], one["ends_at"]) == ("press", 2, None)
+    assert (one["messages"], one["dropped"]) == (3, 2)
+    assert 3_000 <= one["bytes"] <= 4_000
+    assert abs(one["since"] - time.time()) < 60
+    assert running.do(lambda: stored(2, 50))["count"] == 0, "bob's integration has none"
+    with pytest.raises(Refused):
+        running.do(lambda: forget(2, one["key"]))
+    assert running.do(lambda: forget(1, one["key"])) == "press"
+    assert running.do(lambda: stored(1, 50))["count"] == 0
+    with pytest.raises(Refused):
+        running.do(lambda: forget(1, one["key"]))
+    back = running.socket(wire.connect("press", clean=False))
+    assert back.receive() == (0x20, b"\0\0"), "no session is present"
+
+
+def test_the_clients_that_left_last_are_told_first_with_the_end_of_their_sessions(start) -> None:
+    running = start()
+    stored = running.server.actions()["stored_sessions"]
+    for count, name in enumerate(("first", "second", "third"), 1):
+        running.client(name, level=5, stated={0x11: 600}).send(wire.DISCONNECT)
+        eventually(lambda count=count: running.do(lambda: stored(1, 2))["count"] == count)
+    shown = running.do(lambda: stored(1, 2))["shown"]
+    assert [one["client_id"] for one in shown] == ["third", "second"]
+    assert all(one["ends_at"] - one["since"] in (599, 600, 601) for one in shown)
+
+
+def test_a_subscription_that_is_not_permitted_any_more_is_told_as_that(start) -> None:
+    running = start()
+    client = running.client().send(wire.subscribe(("#", 1), ("x/1", 1)))
+    client.receive()
+
+    def muted() -> tuple[int, ...]:
+        (info,) = running.do(lambda: running.server.connections(1))
+        return info.muted
+
+    assert muted() == ()
+    running.do(lambda: running.server.permit({1: Grant(1, "ada", ("#",), ("x/#",))}))
+    assert muted() == (0,)
+    running.do(lambda: running.server.permit({1: Grant(1, "ada")}))
+    assert muted() == ()
+
+
+def test_slow_readers_that_hold_too_much_together_are_counted_once_for_each_time(start) -> None:
+    running = start(outbound_total_bytes=1_000_000, patience=0)
+    reader = running.client("stuck").send(wire.subscribe(("flood", 0)))
+    reader.receive()
+    writer = running.client("w", "bob")
+
+    def usage():
+        (one,) = [one for one in running.do(running.server.usage) if one.name == "MQTT_OUTBOUND_TOTAL_BYTES"]
+        return one
+
+    assert (usage().used, usage().exceeded) == (0, 0)
+    for _ in range(12):
+        writer.send(wire.publish("flood", bytes(1 << 20)))
+    eventually(lambda: usage().exceeded == 1 and usage().used > 1_000_000)
+    reader.close()
+    eventually(lambda: usage().used == 0)
+    assert usage().exceeded == 1
+
+
+def test_what_the_broker_and_the_hub_cannot_write_is_told(start) -> None:
+    running = start()
+    found = running.server.actions()["troubles"]
+    assert running.do(found) == []
+    broker = Trouble("mqtt.db", "cannot be written (disk is full)", "much is refused", 1_700_000_000)
+    hub = Trouble("hub.db", "cannot be written (disk is full)", "values are kept in memory only", 1_700_000_001)
+    running.server._broker.keeper.trouble = broker
+    running.server._hub._keeper.trouble = hub
+    assert running.do(found) == [asdict(broker), asdict(hub)]

@@ -65,6 +65,8 @@ def test_before_the_disk_is_full_nothing_more_is_taken(
     free = 10 << 20
     assert store.write({2: b"two"}, (1,)) == "done", "what is there can still change"
     assert not store.store.accepting
+    trouble = store.store.trouble
+    assert trouble is not None and trouble.fault == "has hardly any room left on its disk"
     free = 18 << 20
     assert store.write({3: b"three"}) == "done"
     assert not store.store.accepting, "it does not change its mind with each message"
@@ -73,6 +75,7 @@ def test_before_the_disk_is_full_nothing_more_is_taken(
     while not store.store.accepting:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    assert store.store.trouble is None
     said = [record.getMessage() for record in caplog.records]
     assert said == [
         "the disk of mqtt.db is nearly full: messages for durable sessions and retained ones are refused for now",

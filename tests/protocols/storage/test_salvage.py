@@ -236,3 +236,22 @@ def test_a_kill_while_a_damaged_file_is_replaced_loses_nothing(
     assert 500 < len(found) < 2000
     assert found.items() <= before.items()
     assert not path.with_name("records.db.new").exists()
+
+
+def test_the_newest_three_damaged_files_are_kept_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    file = record_file(tmp_path / "records.db")
+    for number in range(12):  # within one second, too
+        file.path.write_text(f"damaged {number}")
+        file.beside("-wal").write_text(f"log {number}")
+        last = file.put_aside()
+    other = tmp_path / "records.db.damaged-by-me"
+    other.write_text("somebody's own")
+    older = tmp_path / "records.db.damaged-20200101T000000Z"
+    older.write_text("old")
+    file.path.write_text("damaged 12")
+    last = file.put_aside()
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found.pop(other.name) == "somebody's own"
+    assert found[last] == "damaged 12"
+    expected = [f"damaged {number}" for number in (10, 11, 12)] + ["log 10", "log 11"]
+    assert sorted(found.values()) == sorted(expected)
