@@ -54,6 +54,10 @@
     setTimeout(() => added.remove(), added.classList.contains("bad") ? 10000 : 5000);
   }
 
+  document.addEventListener("htmx:oobAfterSwap", (event) => {
+    if (event.detail.target.id === "notices") fadeAway(event.detail.target.lastElementChild);
+  });
+
   const notice = (text, bad) => fadeAway(line(text, bad));
 
   let offline = null;
