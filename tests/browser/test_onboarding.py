@@ -175,3 +175,14 @@ def test_on_a_phone_nothing_scrolls_sideways_and_everything_can_be_read(visitor,
         expect(request(phone, long).first).to_contain_text("Another client knocks with this username")
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         assert phone.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 480, 600, 700, 1440])
+def test_the_menu_of_a_request_lies_inside_the_screen(visitor, stack: Stack, width):
+    page = visitor.page(viewport={"width": width, "height": 800})
+    open_box(page)
+    with knock(stack, "press-1"):
+        request(page, "press-1").locator("summary.icon-button").click()
+        box = request(page, "press-1").locator(".menu-list").bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= width, box
+    assert box["width"] >= 180, box
