@@ -131,6 +131,25 @@
     else document.querySelector("#panel [data-close], [data-shut]")?.click();
   }
 
+  // --- Choosing several: a box for all of them, and a button that says how many they are -----------------------------
+
+  function tellChosen() {
+    for (const button of document.querySelectorAll("[data-chosen]")) {
+      const picks = [...button.form.querySelectorAll(`[name="${button.dataset.chosen}"]`)];
+      const chosen = picks.filter((pick) => pick.checked).length;
+      const all = button.form.querySelector("[data-all]");
+      all.checked = chosen === picks.length;
+      all.indeterminate = chosen > 0 && !all.checked;
+      button.textContent = chosen ? `Approve ${chosen} chosen` : "Approve the chosen ones";
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    const { form, checked, dataset } = event.target;
+    if (dataset.all) for (const pick of form.querySelectorAll(`[name="${dataset.all}"]`)) pick.checked = checked;
+    tellChosen();
+  });
+
   // --- After each swap --------------------------------------------------------------------------------------------------
 
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -138,6 +157,7 @@
     if (target.id === "dialog") dialog.showModal();
     tellTimes();
     tellSpans();
+    tellChosen();
     if (isPoll(requestConfig.elt)) return;
     const focus = document.querySelector(`#${CSS.escape(target.id)} [data-focus]`);
     if (focus) { focus.focus(); if (focus.matches("input")) focus.select(); }
@@ -148,5 +168,10 @@
     }
   });
 
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open) event.target.querySelector(".menu-list")?.scrollIntoView({ block: "nearest" });
+  }, true);
+
   showTheme();
+  tellChosen();
 })();

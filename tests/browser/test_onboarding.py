@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -101,7 +102,8 @@ def test_several_are_chosen_and_let_in_while_others_come(page: Page, stack: Stac
         with knock(stack, "press-3"):
             expect(request(page, "press-3")).to_be_visible()
             expect(request(page, "press-1").get_by_role("checkbox")).to_be_checked()
-            box.get_by_role("button", name="Approve the chosen ones").click()
+            expect(box.get_by_label("Choose all")).not_to_be_checked()
+            box.get_by_role("button", name="Approve 2 chosen").click()
             expect(said(page)).to_contain_text("2 clients are let in.")
             expect(page.locator("li.request")).to_have_count(1)
     assert records.usernames() == {"press-1", "press-2"}
@@ -186,3 +188,39 @@ def test_the_menu_of_a_request_lies_inside_the_screen(visitor, stack: Stack, wid
         box = request(page, "press-1").locator(".menu-list").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= width, box
     assert box["width"] >= 180, box
+
+
+def test_many_requests_scroll_in_an_area_of_their_own_and_no_newcomer_moves_what_is_there(page: Page, stack: Stack):
+    open_box(page)
+    with ExitStack() as clients:
+        for number in range(12):
+            clients.enter_context(knock(stack, f"press-{number:02}"))
+        expect(page.locator("li.request")).to_have_count(12)
+        area = page.locator("#requests")
+        assert area.bounding_box()["height"] <= 0.6 * 900 + 1
+        assert area.evaluate("area => area.scrollHeight > area.clientHeight")
+        first = page.locator("li.request").first
+        before = first.bounding_box()
+        clients.enter_context(knock(stack, "newcomer"))
+        expect(request(page, "newcomer")).to_have_count(1)
+        assert first.bounding_box() == before
+        expect(request(page, "newcomer")).not_to_be_in_viewport()
+        page.get_by_role("link", name="Show the newest").click()
+        expect(request(page, "newcomer")).to_be_in_viewport()
+        expect(page.get_by_role("button", name="Approve the chosen ones")).to_be_in_viewport()
+        request(page, "newcomer").locator("summary.icon-button").click()
+        expect(request(page, "newcomer").get_by_role("button", name="Ban 127.0.0.1")).to_be_in_viewport(ratio=1)
+
+
+def test_a_box_chooses_all_that_are_there_and_none_that_come_later(page: Page, stack: Stack, records: Records):
+    box = open_box(page)
+    with knock(stack, "press-1"), knock(stack, "press-2"):
+        expect(page.locator("li.request")).to_have_count(2)
+        box.get_by_label("Choose all").check()
+        expect(box.get_by_role("button", name="Approve 2 chosen")).to_be_visible()
+        with knock(stack, "press-3"):
+            expect(request(page, "press-3").get_by_role("checkbox")).not_to_be_checked()
+            expect(box.get_by_label("Choose all")).not_to_be_checked()
+            box.get_by_role("button", name="Approve 2 chosen").click()
+            expect(said(page)).to_contain_text("2 clients are let in.")
+    assert records.usernames() == {"press-1", "press-2"}
