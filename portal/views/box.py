@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 from portal import clock
+from portal.attempt import origin_of
+from portal.kinds import KINDS
 from portal.onboarding import ignored, requests, window
-from portal.onboarding.requests import Found, Offer
+from portal.onboarding.requests import Found, Offer, Request
 from portal.views.current import settings
 
 
@@ -22,6 +25,7 @@ def context(said: str = "", *, bad: bool = False) -> dict[str, Any]:
     return {
         "window": opened,
         "found": found,
+        "rivals": {one.id: rivals(one, found.requests) for one in found.requests if one.is_rival},
         "seconds_left": _seconds(opened.closes_at, now) if opened is not None else 0,
         "seconds_open": _seconds(opened.closes_at, opened.opened_at) if opened is not None else 0,
         "minutes": window.MINUTES,
@@ -30,6 +34,21 @@ def context(said: str = "", *, bad: bool = False) -> dict[str, Any]:
         "said_bad": bad,
         "onboarding_version": blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest(),
     }
+
+
+def rivals(request: Request, requests: Iterable[Request]) -> list[str]:
+    """Return in which other ways the username of a request is asked for, in words.
+
+    The passwords are not known here: two requests that come in the same way from the same place differ by them.
+    """
+    others = [other for other in requests if other.username == request.username and other.id != request.id]
+    return list(dict.fromkeys(_difference(request, other) for other in others))
+
+
+def _difference(request: Request, other: Request) -> str:
+    place = f"from {other.address}" if origin_of(other.address) != origin_of(request.address) else ""
+    way = f"over {KINDS[other.protocol].label}" if other.protocol != request.protocol else ""
+    return " ".join(filter(None, [way, place])) or "with another password"
 
 
 def offers(now: datetime) -> dict[int, Offer]:

@@ -174,7 +174,7 @@ def test_on_a_phone_nothing_scrolls_sideways_and_everything_can_be_read(visitor,
         knock(stack, long, "another"),
     ):
         expect(request(phone, long)).to_have_count(2)
-        expect(request(phone, long).first).to_contain_text("Another client knocks with this username")
+        expect(request(phone, long).first).to_contain_text("The same username also comes with another password.")
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         assert phone.evaluate(CONTRAST) == []
 

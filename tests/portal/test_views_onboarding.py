@@ -116,11 +116,34 @@ def test_markup_and_text_from_right_to_left_are_harmless(ada, opened):
     assert '<bdi class="mono">&lt;script&gt;alert(1)&lt;/script&gt;</bdi>' in text
 
 
-def test_rivals_are_warned_of(ada, opened):
+def rivals(ada) -> list[str]:
+    return re.findall(r"The same username also comes (.*?)\. Only one", ada.get("/onboarding/box").text)
+
+
+def test_rivals_are_warned_of_and_it_is_said_by_what_they_differ(ada, opened):
     opened.knock()
-    assert "Another client knocks with this username" not in ada.get("/onboarding/box").text
-    opened.knock(password="another", address="198.51.100.1")
-    assert ada.get("/onboarding/box").text.count("Another client knocks with this username") == 2
+    assert rivals(ada) == []
+    opened.knock(password="another")
+    assert rivals(ada) == ["with another password"] * 2
+    opened.knock(address="198.51.100.1")
+    assert rivals(ada) == [
+        "with another password; from 198.51.100.1",
+        "with another password; from 198.51.100.1",
+        "from 192.0.2.1",
+    ]
+
+
+def test_rivals_over_another_protocol_are_told_of_as_such(ada, opened):
+    opened.knock()
+    opened.knock(protocol="http")
+    opened.knock(protocol="opcua", address="198.51.100.1")
+    assert rivals(ada)[0] == "over HTTP; over OPC UA from 198.51.100.1"
+
+
+def test_of_many_rivals_three_are_told_of(ada, opened):
+    for number in range(1, 7):
+        opened.knock(address=f"192.0.2.{number}")
+    assert rivals(ada)[0] == "from 192.0.2.2; from 192.0.2.3; from 192.0.2.4; and in 2 more ways"
 
 
 @WAYS
