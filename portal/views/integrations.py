@@ -24,6 +24,8 @@ from portal.worker_client import Refused
 
 blueprint = Blueprint("integrations", __name__)
 
+NOT_OFFERED = "This password is not offered any more."
+
 
 @blueprint.before_request
 @login_required  # type: ignore[untyped-decorator]
@@ -38,7 +40,7 @@ def _begin() -> None:
     counters = Revision.values_now()
     g.version = f"{counters['integrations']}.{counters['presence']}.{nodes}.{g.banners.version}"
     if g.offers:
-        g.version += f".{','.join(f'{offer.id}{offer.is_clear:d}' for offer in g.offers.values())}"
+        g.version += f".{','.join(f'{offer.id}{offer.is_clear:d}{offer.tries}' for offer in g.offers.values())}"
     g.switches = counters["switches"]
 
 
@@ -189,6 +191,16 @@ def reveal(id: int) -> ResponseReturnValue:
     return answer(integration, shown=password)
 
 
+@blueprint.get("/integrations/<int:id>/accept/<offer>")
+def confirm_accept(id: int, offer: str) -> ResponseReturnValue:
+    """Ask before an integration is given the password that somebody tried."""
+    integration = integrations.by_id(id)
+    offered = g.offers.get(id)
+    if offered is None or offered.id != offer:
+        raise Refused(NOT_OFFERED)
+    return question("_confirm_accept.html", it=integration, offer=offered)
+
+
 @blueprint.post("/integrations/<int:id>/accept/<offer>")
 def accept(id: int, offer: str) -> ResponseReturnValue:
     """Give an integration the password that its client comes with."""
@@ -197,7 +209,7 @@ def accept(id: int, offer: str) -> ResponseReturnValue:
     except NotOpen as error:
         raise Refused(str(error)) from None
     if found is None:
-        raise Refused("This password is not offered any more.")
+        raise Refused(NOT_OFFERED)
     g.offers.pop(id, None)
     return changed(found)
 

@@ -144,12 +144,23 @@ def test_the_countdown_runs_and_every_page_says_that_it_is_open(page: Page, stac
     expect(box).to_have_count(0)
 
 
-def test_a_row_offers_the_new_password_of_its_client(page: Page, stack: Stack, records: Records, turing: dict):
+def test_the_other_password_of_a_row_is_accepted_after_a_question_that_keeps_the_old_one_at_hand(
+    page: Page, stack: Stack, records: Records, turing: dict
+):
     open_box(page)
     assert connack(stack.mqtt_port, turing["username"], "a new one") == 4
     offered = row(page, turing).locator(".offered")
-    expect(offered).to_contain_text("Comes with another password from 127.0.0.1.")
-    offered.get_by_role("button", name="Accept the new password").click()
+    expect(offered).to_contain_text("Somebody tried another password:")
+    offered.get_by_role("link", name="Accept the other password").click()
+    dialog = page.get_by_role("dialog", name=f"Give {turing['username']} another password?")
+    expect(dialog).to_contain_text("The client that has the old password is locked out.")
+    expect(dialog.get_by_role("link", name="Keep the old one")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    assert records.password(turing) == turing["password"]
+    offered.get_by_role("link", name="Accept the other password").click()
+    dialog.get_by_role("button", name="Accept the new one").click()
+    expect(page.locator("#panel")).to_be_visible()
     expect(offered).to_have_count(0)
     assert records.password(turing) == "a new one"
 
