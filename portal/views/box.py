@@ -12,6 +12,7 @@ from portal.attempt import origin_of
 from portal.kinds import KINDS
 from portal.onboarding import ignored, requests, window
 from portal.onboarding.requests import Found, Offer, Request
+from portal.views import listeners
 from portal.views.current import settings
 
 
@@ -26,6 +27,7 @@ def context(said: str = "", *, bad: bool = False) -> dict[str, Any]:
         "window": opened,
         "found": found,
         "rivals": {one.id: rivals(one, found.requests) for one in found.requests if one.is_rival},
+        "ways": listeners.ways(),
         "seconds_left": _seconds(opened.closes_at, now) if opened is not None else 0,
         "seconds_open": _seconds(opened.closes_at, opened.opened_at) if opened is not None else 0,
         "minutes": window.MINUTES,

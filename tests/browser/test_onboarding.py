@@ -165,6 +165,14 @@ def test_the_other_password_of_a_row_is_accepted_after_a_question_that_keeps_the
     assert records.password(turing) == "a new one"
 
 
+def test_the_address_to_connect_to_is_copied_while_nobody_knocks(page: Page, stack: Stack):
+    box = open_box(page)
+    address = f"mqtt://127.0.0.1:{stack.mqtt_port}"
+    box.get_by_role("button", name=f"Copy {address}", exact=True).click()
+    expect(said(page)).to_contain_text("Copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == address
+
+
 def test_without_scripts_a_client_is_let_in_too(plain: Page, stack: Stack, records: Records):
     open_box(plain)
     with knock(stack, "press-4") as client:

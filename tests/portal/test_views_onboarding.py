@@ -116,6 +116,14 @@ def test_markup_and_text_from_right_to_left_are_harmless(ada, opened):
     assert '<bdi class="mono">&lt;script&gt;alert(1)&lt;/script&gt;</bdi>' in text
 
 
+def test_while_nobody_knocks_it_says_where_to_connect_to(ada, opened):
+    text = ada.get("/onboarding/box").text
+    for address in ("mqtt://localhost:1883", "opc.tcp://localhost:4840", "http://localhost/api/v1"):
+        assert f'data-copy-text="{address}"' in text, address
+    opened.knock()
+    assert "data-copy-text" not in ada.get("/onboarding/box").text
+
+
 def rivals(ada) -> list[str]:
     return re.findall(r"The same username also comes (.*?)\. Only one", ada.get("/onboarding/box").text)
 
