@@ -112,7 +112,7 @@ def test_several_are_chosen_and_let_in_while_others_come(page: Page, stack: Stac
 def test_a_client_is_ignored_for_good_from_the_menu_and_that_is_undone(page: Page, stack: Stack):
     box = open_box(page)
     with knock(stack, NASTY):
-        request(page, NASTY).locator("summary").click()
+        request(page, NASTY).locator("summary.icon-button").click()
         page.get_by_role("button", name="Ignore for good").click()
         expect(said(page)).to_contain_text(f"{NASTY} is ignored for good.")
     box.get_by_role("link", name="1 client is ignored for good").click()
@@ -123,7 +123,7 @@ def test_a_client_is_ignored_for_good_from_the_menu_and_that_is_undone(page: Pag
 def test_an_open_menu_and_the_focus_survive_what_comes(page: Page, stack: Stack):
     open_box(page)
     with knock(stack, "press-1"):
-        request(page, "press-1").locator("summary").click()
+        request(page, "press-1").locator("summary.icon-button").click()
         button = request(page, "press-1").get_by_role("button", name="Approve press-1")
         button.focus()
         with knock(stack, "press-2"):
@@ -243,3 +243,20 @@ def test_a_box_chooses_all_that_are_there_and_none_that_come_later(page: Page, s
             box.get_by_role("button", name="Approve 2 chosen").click()
             expect(said(page)).to_contain_text("2 clients are let in.")
     assert records.usernames() == {"press-1", "press-2"}
+
+
+def test_a_client_id_and_a_will_topic_that_are_cut_can_be_seen_whole_by_the_keyboard(page: Page, stack: Stack):
+    open_box(page)
+    client_id, topic = "c" * 90 + "-end", "w/" * 60 + "end"
+    with knock(stack, "press-1", "made-up", "-i", client_id, "--will-topic", topic, "--will-payload", "x"):
+        for whole in (client_id, topic):
+            cut = request(page, "press-1").locator("details.cut", has_text=whole[:50])
+            summary = cut.locator("summary")
+            expect(summary).to_have_attribute("title", whole)
+            expect(cut.get_by_text(whole, exact=True)).to_be_hidden()
+            summary.focus()
+            page.keyboard.press("Enter")
+            expect(cut.get_by_text(whole, exact=True)).to_be_visible()
+        with knock(stack, "press-2"):
+            expect(request(page, "press-2")).to_be_visible()
+            expect(request(page, "press-1").get_by_text(topic, exact=True)).to_be_visible()
