@@ -9,9 +9,12 @@ from argon2 import PasswordHasher
 
 import app as application
 from portal import accounts, clock, db, integrations, presence, worker_client
+from portal.integrations import Actor
 from portal.models import Account, Integration
+from portal.onboarding import window
 from portal.presence import Writer
 from tests.portal.guesser import Door
+from tests.portal.knocking import Doors
 from tests.portal.live_hub import LiveHub
 from tests.portal.opcua_server import OpcUaServer
 from tests.portal.visitor import ADA, PASSWORD, Visitor
@@ -88,3 +91,18 @@ def live_hub(flask_app, monkeypatch) -> Iterator[LiveHub]:
 @pytest.fixture
 def door() -> Door:
     return Door()
+
+
+@pytest.fixture
+def doors(flask_app, sealer, monkeypatch) -> Doors:
+    """The parts of the protocols worker at which clients knock."""
+    made = Doors(sealer)
+    monkeypatch.setattr("portal.worker_client.have", made.have)
+    return made
+
+
+@pytest.fixture
+def opened(doors) -> Doors:
+    """These, while a window is open."""
+    window.open_one(Actor("grace@example.com", "192.0.2.8"))
+    return doors
