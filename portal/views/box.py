@@ -29,7 +29,7 @@ def context(said: str = "", *, bad: bool = False) -> dict[str, Any]:
         "found": found,
         "rivals": {one.id: rivals(one, found.requests) for one in found.requests if one.is_rival},
         "others": others,
-        "ways": listeners.ways(),
+        "addresses": listeners.ways(),
         "seconds_left": _seconds(opened.closes_at, now) if opened is not None else 0,
         "seconds_open": _seconds(opened.closes_at, opened.opened_at) if opened is not None else 0,
         "minutes": window.MINUTES,
