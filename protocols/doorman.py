@@ -17,7 +17,8 @@ from portal.credentials import Sealer
 from portal.onboarding import window
 from portal.onboarding.window import Stand
 from protocols.contract import Login
-from protocols.onboarding import Bounds, Knock, Offer, Request, Requests
+from protocols.knocks import Knock, Offer, Request
+from protocols.onboarding import Bounds, Requests
 
 MOST_PROMISED = 10_000
 PROMISE = 5.0  # seconds after which a client that was taken for one that knocks has left
