@@ -7,9 +7,9 @@ waiting, and a password comes as a digest, to tell it from another, and is seale
 - One try of a request may wait at the door at a time, the newest one: what asks on for it shows that it is there, so
   that nobody has to say when its client has left.
 - Each address may have so many requests, and so many usernames in a window, whatever has become of their requests; and
-  all together may have so many.  When there are too many, the address that has most of them gives one up: of those that
-  were shown for long enough, or of all where the newcomer's address has less than half as many, the one whose client
-  has been least patient.  If there is none, the newcomer is counted only.
+  all together may have so many.  When there are too many, an address with far more than the newcomer's gives one up;
+  else that address itself, or one with more than it has, of the less patient half of all, if it was shown for long
+  enough.  It is the one whose client has been least patient.  If there is none, the newcomer is counted only.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ GONE = 1.5  # seconds without a look, after which a client that waited has left
 SAME = 0.5  # seconds between the beginnings of two tries that are taken for one
 SHOWN = 5.0  # seconds that a request is shown at least
 SETTLES = 5.0  # seconds in which an approval is known everywhere
+CROWD = 8  # requests that an address may have in any case without being the first to give one up
 FULL = 0.25  # seconds between two searches for what could give way
 MOST_DISMISSED = 1_000
 MOST_OFFERS = 100
@@ -162,18 +163,31 @@ class Requests:
         """Make room for a request from this address."""
         if len(self._by_id) < self._bounds.requests:
             return True
-        requests_of, most = self._origins.requests_of, self._origins.most_requests()
-        own = requests_of(origin)
-        asking = [one for one in self._by_id.values() if one.approved_at is None]
-        crowd = [one for one in asking if requests_of(one.knock.origin) == most]
-        if most <= 2 * (own + 1):
-            crowd = [one for one in crowd if not 0 <= now - one.first_at <= SHOWN]
-        if not crowd:
+        own = self._origins.requests_of(origin)
+        may_go = self._crowd(own) or self._shown(origin, own, now)
+        if not may_go:
             self._full_until, self._full_from = now + FULL, own
             return False
-        self._drop(min(crowd, key=lambda one: (one.patience, one.first_at)))
+        self._drop(may_go[0])
         self.more += 1
         return True
+
+    def _crowd(self, own: int) -> list[Request]:
+        """Return the requests of the address that has most, if it has far more than one with so many of its own."""
+        most = self._origins.most_requests()
+        if most <= max(CROWD, 2 * (own + 1)):
+            return []
+        return [one for one in self._least_patient_first() if self._origins.requests_of(one.knock.origin) == most]
+
+    def _shown(self, origin: str, own: int, now: float) -> list[Request]:
+        """Return who of the less patient half is shown for long enough, from this address and those that have more."""
+        asking = self._least_patient_first()
+        shown = [one for one in asking[: (len(asking) + 1) // 2] if not 0 <= now - one.first_at <= SHOWN]
+        return [one for one in shown if one.knock.origin == origin or self._origins.requests_of(one.knock.origin) > own]
+
+    def _least_patient_first(self) -> list[Request]:
+        asking = [one for one in self._by_id.values() if one.approved_at is None]
+        return sorted(asking, key=lambda one: (one.patience, one.first_at))
 
     def _drop(self, request: Request) -> None:
         del self._by_id[request.id], self._by_key[request.knock.key]

@@ -193,8 +193,8 @@ def test_of_too_many_the_least_patient_gives_way(door: Door) -> None:
 
 
 def test_an_address_that_fills_the_list_and_retries_makes_room_for_a_newcomer_at_once() -> None:
-    door = Door(per_address=5)
-    crowd = [knock(str(number), origin=origin) for origin in ("x", "y") for number in range(5)]
+    door = Door(requests=20, per_address=10)
+    crowd = [knock(str(number), origin=origin) for origin in ("x", "y") for number in range(10)]
     for at in (T, T + 3):
         for one in crowd:
             door.ask(one, at, at + LOOK)
@@ -203,16 +203,28 @@ def test_an_address_that_fills_the_list_and_retries_makes_room_for_a_newcomer_at
     for one in crowd:
         door.ask(one, T + 7, T + 7 + LOOK)
     assert "honest" in door.names(T + 8), "and is not pushed out by those that have more"
-    assert len(door.names(T + 8)) == 10
+    assert len(door.names(T + 8)) == 20
 
 
 def test_a_crowd_that_finds_no_room_does_not_take_the_turn_of_others() -> None:
-    door = Door(per_address=10)
-    for number in range(10):
-        door.ask(knock(str(number), origin="x" if number < 5 else "y"), T, T + LOOK)
+    door = Door(requests=20, per_address=15)
+    for number in range(20):
+        door.ask(knock(str(number), origin="x" if number < 10 else "y"), T, T + LOOK)
     assert door.ask(knock("more", origin="x"), T + 1, T + 1 + LOOK) is None
     assert door.requests.is_hopeless(knock("more", origin="y").place, T + 1 + LOOK)
     assert door.ask(knock("honest"), T + 1, T + 1 + LOOK) is not None
+
+
+def test_a_flood_from_many_addresses_pushes_out_neither_a_room_behind_one_router_nor_the_patient() -> None:
+    door = Door(per_address=8, requests=20)
+    room = [knock(f"press-{number}") for number in range(8)]
+    for at in (T, T + 5, T + 10):
+        for one in room:
+            door.ask(one, at, at + LOOK)
+    for number in range(100):
+        at = T + 11 + number / 10
+        door.ask(knock(f"flood-{number}", origin=f"x{number}"), at, at + LOOK)
+    assert {one.knock.username for one in door.requests.listed(at)} > {one.username for one in room}
 
 
 def test_an_address_has_so_many_usernames_whatever_has_become_of_their_requests() -> None:
