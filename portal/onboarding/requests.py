@@ -188,7 +188,7 @@ def _record_dismissal(request: Request, actor: Actor, *, for_good: bool) -> None
     window.held(clock.now())
     if for_good:
         client_id = "" if request.client_id_varies else request.client_id
-        ignored.add(actor, request.protocol, request.username, client_id, request.address)
+        ignored.add(actor, request.protocol, request.username, client_id, told(request))
         return
     with writing():
         _record(DISMISSED, request, actor)

@@ -304,7 +304,7 @@ def test_who_is_ignored_stays_away_until_the_next_window(opened, settings, actor
 
 
 def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, settings, actor):
-    opened.knock()
+    opened.knock(will_topic="a/will")
     requests.dismiss([only(settings).id], actor, settings, for_good=True)
     window.close(actor)
     window.open_one(actor)
@@ -312,6 +312,8 @@ def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, setting
     assert requests.find(settings).requests == ()
     (row,) = ignored.everybody()
     assert (row.protocol, row.username, row.client_id, row.ignored_by) == ("mqtt", "press", "client-1", actor.name)
+    told = Activity.get(Activity.kind == "onboarding.ignored-for-good").detail
+    assert told == "client client-1 from 192.0.2.1, 1 try, Will on a/will"
     assert ignored.forget(row.id, GRACE).username == "press"
     opened.knock()
     assert only(settings).username == "press"
@@ -321,10 +323,12 @@ def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, setting
 
 
 def test_a_client_that_makes_up_client_ids_is_ignored_whatever_it_is_called(database, actor):
-    ignored.add(actor, "mqtt", "press", "c1", "192.0.2.1")
-    ignored.add(actor, "mqtt", "press", "c2", "192.0.2.1")
-    ignored.add(actor, "http", "press", "c2", "192.0.2.1")
+    ignored.add(actor, "mqtt", "press", "c1", "from here")
+    ignored.add(actor, "mqtt", "press", "c2", "from here")
+    ignored.add(actor, "http", "press", "c2", "from here")
     assert {(row.protocol, row.client_id) for row in IgnoredClient.select()} == {("mqtt", ""), ("http", "c2")}
+    told = [row.detail for row in Activity.select().order_by(Activity.id)]
+    assert told == ["from here", "from here, by any client id", "from here"]
 
 
 def test_not_too_many_are_ignored_for_good(database, actor, monkeypatch):
