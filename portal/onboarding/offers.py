@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from portal.attempt import origin_of
-from portal.models import Integration, KnownLogin
+from portal.models import Integration, KnownLogin, tuples
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,4 @@ def _known(integration_ids: Iterable[int]) -> set[tuple[int, str]]:
         .join(Integration, on=(Integration.username == KnownLogin.username))
         .where(Integration.id.in_(list(integration_ids)))
     )
-    return {(int(id), str(origin)) for id, origin in query.tuples()}
+    return {(int(id), str(origin)) for id, origin in tuples(query)}

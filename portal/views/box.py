@@ -8,7 +8,8 @@ from typing import Any
 
 from portal import clock
 from portal.onboarding import ignored, requests, window
-from portal.onboarding.requests import Found, Offer
+from portal.onboarding.offers import Offer
+from portal.onboarding.requests import Found
 from portal.views.current import settings
 
 
