@@ -5,7 +5,8 @@ waiting, and a password comes as a digest, to tell it from another, and is seale
 
 - Repeated tries with the same credentials from the same address are one request.
 - One try of a request may wait at the door at a time, the newest one: what asks on for it shows that it is there, so
-  that nobody has to say when its client has left.
+  that nobody has to say when its client has left.  If too many wait, an address with far more than the newcomer's gives
+  a place up.
 - Each address may have so many requests, and so many usernames in a window, whatever has become of their requests; and
   all together may have so many.  When there are too many, an address with far more than the newcomer's gives one up;
   else that address itself, or one with more than it has, of the less patient half of all, if it was shown for long
@@ -136,10 +137,20 @@ class Requests:
             return False
         if request.id not in self._held and len(self._held) >= self._bounds.held:
             self._held = {one.id: one for one in self._held.values() if _is_there(one, now)}
-            if len(self._held) >= self._bounds.held:
+            if len(self._held) >= self._bounds.held and not self._give_up_place(request.knock.origin):
                 return False
         self._held[request.id] = request
         request.looked_at = now
+        return True
+
+    def _give_up_place(self, origin: str) -> bool:
+        """Take a place at the door from an address that has far more than this one."""
+        places = Counter(one.knock.origin for one in self._held.values())
+        other, most = max(places.items(), key=lambda item: item[1], default=(origin, 0))
+        if most <= 2 * (places[origin] + 1):
+            return False
+        crowd = [one for one in self._held.values() if one.knock.origin == other]
+        del self._held[min(crowd, key=lambda one: one.patience).id]
         return True
 
     def _find(self, knock: Knock, now: float, seal: Seal) -> Request | None:

@@ -132,7 +132,8 @@ def test_the_setting_bounds_it_for_every_protocol() -> None:
     assert door.ask(knock(), T, T + 1) == 0
 
 
-def test_no_more_wait_than_may_and_who_leaves_makes_room(door: Door) -> None:
+def test_no_more_wait_than_may_and_who_leaves_makes_room() -> None:
+    door = Door(per_address=9)
     for number in range(4):
         assert door.ask(knock(str(number)), T, T + LOOK)
     assert door.ask(knock("late"), T, T + LOOK) == 0, "it is a request all the same"
@@ -140,7 +141,17 @@ def test_no_more_wait_than_may_and_who_leaves_makes_room(door: Door) -> None:
     for number in range(3):
         assert door.ask(knock(str(number)), T, T + 1)
     assert door.ask(knock("late"), T + GONE, T + GONE + LOOK), "the fourth has not been asked about for so long"
-    assert door.ask(knock("later", origin="x"), T + GONE, T + GONE + LOOK) == 0
+    assert door.ask(knock("later"), T + GONE, T + GONE + LOOK) == 0
+
+
+def test_an_address_that_takes_all_places_at_the_door_gives_one_up_for_another() -> None:
+    door = Door(held=4, per_address=10)
+    crowd = [knock(str(number)) for number in range(6)]
+    assert [door.ask(one, T, T + LOOK) for one in crowd] == [LOOK] * 4 + [0.0] * 2
+    other = [knock(str(number), origin="192.0.2.2") for number in range(2)]
+    assert [door.ask(one, T + 1, T + 1 + LOOK) for one in other] == [LOOK, 0.0], "nor may it have all of them"
+    assert sorted(door.ask(one, T, T + 1.2) for one in crowd[:4]) == [0.0, LOOK, LOOK, LOOK]
+    assert door.ask(other[0], T + 1, T + 1.2) == LOOK
 
 
 def test_of_a_request_the_newest_try_waits(door: Door) -> None:
