@@ -42,7 +42,7 @@ WORDINGS = {
     "onboarding.ignored": Wording("person-x", "plain", "changes", "onboarding request ignored: {detail}"),
     "onboarding.ignored-for-good": Wording("person-x", "bad", "changes", "ignored for good: {detail}"),
     "onboarding.heard-again": Wording("person-plus", "plain", "changes", "not ignored any more: {detail}"),
-    "onboarding.password-accepted": Wording("key", "good", "changes", "new password of its client accepted"),
+    "onboarding.password-accepted": Wording("key", "good", "changes", "new password accepted: {detail}"),
     "switch.on": Wording("toggle-on", "plain", "changes", "switched on: {detail}"),
     "switch.off": Wording("toggle-off", "plain", "changes", "switched off: {detail}"),
     "certificate.renewed": Wording("arrow-repeat", "plain", "changes", "server certificate renewed, {detail}"),

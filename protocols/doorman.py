@@ -17,7 +17,8 @@ from portal.credentials import Sealer
 from portal.onboarding import window
 from portal.onboarding.window import Stand
 from protocols.contract import Login
-from protocols.onboarding import Bounds, Knock, Offer, Request, Requests
+from protocols.knocks import Knock, Offer, Request
+from protocols.onboarding import Bounds, Requests
 
 MOST_PROMISED = 10_000
 PROMISE = 5.0  # seconds after which a client that was taken for one that knocks has left
@@ -153,13 +154,13 @@ class Doorman:
             found = [self._requests.get(id, _now()) for id in ids]
             return [_row(one) | {"sealed": one.sealed} for one in found if one is not None]
 
-    def offered(self, integration_id: int, id: str) -> bytes:
-        """Return the sealed password that is offered for an integration; b"" if it is not there any more."""
+    def offered(self, integration_id: int, id: str) -> dict[str, object] | None:
+        """Return what is offered for an integration, with the sealed password; None if it is not there any more."""
         with self._lock:
             for offer in self._requests.offers(_now()):
                 if offer.integration_id == integration_id and offer.id == id:
-                    return offer.sealed
-            return b""
+                    return _offer_row(offer) | {"sealed": offer.sealed}
+            return None
 
     def _locked(self, act: Callable[[Any], object]) -> Callable[[Any], object]:
         def locked(argument: Any) -> object:
@@ -211,6 +212,7 @@ def _offer_row(offer: Offer) -> dict[str, object]:
         "address": offer.knock.address,
         "client_id": offer.knock.client_id,
         "tries": offer.tries,
+        "first_at": offer.first_at,
         "last_at": offer.last_at,
         "is_clear": bool(offer.sealed),
     }

@@ -55,7 +55,7 @@ class Frames:
         except (msgpack.FormatError, msgpack.StackError) as error:  # without a text
             raise ValueError(f"no msgpack ({type(error).__name__})") from None
         self._used = self._unpacker.tell()
-        if not self.held and self._arrived > LONGEST:  # it may have grown
+        if not self.held:  # its room may have grown, and goes on holding what has passed: passwords, too
             self._unpacker, self._arrived, self._used = _unpacker(), 0, 0
         if not isinstance(frame, list):
             raise ValueError(f"a frame is a list, not {type(frame).__name__}")

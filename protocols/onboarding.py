@@ -5,9 +5,12 @@ waiting, and a password comes as a digest, to tell it from another, and is seale
 
 - Repeated tries with the same credentials from the same address are one request.
 - One try of a request may wait at the door at a time, the newest one: what asks on for it shows that it is there, so
-  that nobody has to say when its client has left.
-- Each address may have so many requests, and all together so many.  When there are too many, one that is shown for long
-  enough, and whose client has been least patient, gives way; if there is none, the newcomer is counted only.
+  that nobody has to say when its client has left.  If too many wait, an address with far more than the newcomer's gives
+  a place up.
+- Each address may have so many requests, and so many usernames in a window, whatever has become of their requests; and
+  all together may have so many.  When there are too many, an address with far more than the newcomer's gives one up;
+  else that address itself, or one with more than it has, of the less patient half of all, if it was shown for long
+  enough.  It is the one whose client has been least patient.  If there is none, the newcomer is counted only.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from protocols.knocks import Knock, Offer, Request
+from protocols.origins import Origins
 
 LOOKS = {"http": 0.5}  # seconds between two looks whether a client that waits may come in
 LOOK = 0.05
@@ -24,6 +29,7 @@ GONE = 1.5  # seconds without a look, after which a client that waited has left
 SAME = 0.5  # seconds between the beginnings of two tries that are taken for one
 SHOWN = 5.0  # seconds that a request is shown at least
 SETTLES = 5.0  # seconds in which an approval is known everywhere
+CROWD = 8  # requests that an address may have in any case without being the first to give one up
 FULL = 0.25  # seconds between two searches for what could give way
 MOST_DISMISSED = 1_000
 MOST_OFFERS = 100
@@ -42,61 +48,6 @@ class Bounds:
     per_address: int = 32
 
 
-class Knock(NamedTuple):
-    """A login with an unknown username, or with a password that its integration does not have."""
-
-    protocol: str
-    username: str
-    digest: bytes  # of the password
-    origin: str  # what the address is counted as
-    address: str
-    client_id: str
-    will_topic: str = ""
-    name: str = ""  # what the client says that it is called
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return self.protocol, self.username, self.digest.hex(), self.origin
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        return self.protocol, self.username, self.origin
-
-
-@dataclass(slots=True)
-class Request:
-    """A client that asks to come in."""
-
-    id: str
-    knock: Knock  # the last one
-    sealed: bytes
-    first_at: float
-    last_at: float
-    tries: int = 0
-    since: float = 0.0  # when the try that may wait began
-    looked_at: float = 0.0
-    client_id_varies: bool = False
-    approved_at: float | None = None
-
-    @property
-    def patience(self) -> float:
-        return max(self.last_at, self.looked_at) - self.first_at
-
-
-@dataclass(slots=True)
-class Offer:
-    """A password that a known client came with instead of its own."""
-
-    id: str
-    integration_id: int
-    digest: bytes
-    sealed: bytes  # b"" once there was another one: nobody can tell which is the client's
-    knock: Knock
-    first_at: float
-    last_at: float
-    tries: int = 0
-
-
 class Requests:
     """Keeps requests while a window is open, and decides who may wait."""
 
@@ -109,11 +60,12 @@ class Requests:
         self._by_key: dict[tuple[str, ...], Request] = {}
         self._by_id: dict[str, Request] = {}
         self._offers: OrderedDict[int, Offer] = OrderedDict()
-        self._dismissed: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-        self._crowd: Counter[str] = Counter()  # requests of each origin
+        self._dismissed: OrderedDict[tuple[str, ...], None] = OrderedDict()  # a place, or a key where it has rivals
+        self._origins = Origins(bounds.per_address)
         self._places: Counter[tuple[str, str, str]] = Counter()  # requests by `Knock.place`
         self._held: dict[str, Request] = {}
         self._full_until = 0.0
+        self._full_from = 0  # how many requests an address has, from which on there is no room until then
         self.more = 0  # tries that were counted only
 
     # --- the window
@@ -138,25 +90,28 @@ class Requests:
         return False
 
     def _clear(self) -> None:
-        for kept in (self._by_key, self._by_id, self._offers, self._dismissed, self._crowd, self._places, self._held):
+        for kept in (self._by_key, self._by_id, self._offers, self._dismissed, self._places, self._held):
             kept.clear()
+        self._origins.clear()
         self._full_until, self.more = 0.0, 0
 
     # --- a login
 
     def is_hopeless(self, place: tuple[str, str, str], now: float) -> bool:
         """Tell at once whether there is neither a request of this client nor room for one; floods ask no more."""
-        if place in self._places:
-            return False
-        return now < self._full_until or self._crowd[place[2]] >= self._bounds.per_address
+        return place not in self._places and not self._has_room(place, now)
 
     def takes(self, knock: Knock, now: float) -> bool:
         """Tell whether there is, or may be, a request of this client."""
-        if not self.is_open(now) or self._is_ignored(knock) or knock.place in self._dismissed:
+        if not self.is_open(now) or self._is_ignored(knock) or self._is_dismissed(knock):
             return False
-        if knock.key in self._by_key:
-            return True
-        return self._crowd[knock.origin] < self._bounds.per_address and now >= self._full_until
+        return knock.key in self._by_key or self._has_room(knock.place, now)
+
+    def _has_room(self, place: tuple[str, str, str], now: float) -> bool:
+        *name, origin = place
+        if now < self._full_until and self._origins.requests_of(origin) >= self._full_from:
+            return False
+        return self._origins.may_ask(origin, tuple(name))
 
     def knock(self, knock: Knock, now: float, waited: float, seal: Seal) -> float | None:
         """Note a try; return for how long it may wait on, 0 if it may not, and None if there is no request of it."""
@@ -182,10 +137,20 @@ class Requests:
             return False
         if request.id not in self._held and len(self._held) >= self._bounds.held:
             self._held = {one.id: one for one in self._held.values() if _is_there(one, now)}
-            if len(self._held) >= self._bounds.held:
+            if len(self._held) >= self._bounds.held and not self._give_up_place(request.knock.origin):
                 return False
         self._held[request.id] = request
         request.looked_at = now
+        return True
+
+    def _give_up_place(self, origin: str) -> bool:
+        """Take a place at the door from an address that has far more than this one."""
+        places = Counter(one.knock.origin for one in self._held.values())
+        other, most = max(places.items(), key=lambda item: item[1], default=(origin, 0))
+        if most <= 2 * (places[origin] + 1):
+            return False
+        crowd = [one for one in self._held.values() if one.knock.origin == other]
+        del self._held[min(crowd, key=lambda one: one.patience).id]
         return True
 
     def _find(self, knock: Knock, now: float, seal: Seal) -> Request | None:
@@ -196,25 +161,44 @@ class Requests:
             if request.approved_at is None or 0 <= now - request.approved_at < SETTLES:
                 return request
             self._drop(request)  # it was let in, and its integration is no more
-        if not is_taken or not self._make_room(now):
-            self.more += self.is_open(now) and knock.place not in self._dismissed and not self._is_ignored(knock)
+        if not is_taken or not self._make_room(knock.origin, now):
+            self.more += self.is_open(now) and not self._is_dismissed(knock) and not self._is_ignored(knock)
             return None
         request = Request(self._new_id(), knock, seal(), now, now)
         self._by_key[knock.key] = self._by_id[request.id] = request
-        self._crowd[knock.origin] += 1
+        self._origins.came(knock.origin, knock.place[:2])
         self._places[knock.place] += 1
         return request
 
-    def _make_room(self, now: float) -> bool:
+    def _make_room(self, origin: str, now: float) -> bool:
+        """Make room for a request from this address."""
         if len(self._by_id) < self._bounds.requests:
             return True
-        may_go = [one for one in self._by_id.values() if now - one.last_at > SHOWN or now < one.last_at]
+        own = self._origins.requests_of(origin)
+        may_go = self._crowd(own) or self._shown(origin, own, now)
         if not may_go:
-            self._full_until = now + FULL
+            self._full_until, self._full_from = now + FULL, own
             return False
-        self._drop(min(may_go, key=lambda one: (one.patience, one.first_at)))
+        self._drop(may_go[0])
         self.more += 1
         return True
+
+    def _crowd(self, own: int) -> list[Request]:
+        """Return the requests of the address that has most, if it has far more than one with so many of its own."""
+        most = self._origins.most_requests()
+        if most <= max(CROWD, 2 * (own + 1)):
+            return []
+        return [one for one in self._least_patient_first() if self._origins.requests_of(one.knock.origin) == most]
+
+    def _shown(self, origin: str, own: int, now: float) -> list[Request]:
+        """Return who of the less patient half is shown for long enough, from this address and those that have more."""
+        asking = self._least_patient_first()
+        shown = [one for one in asking[: (len(asking) + 1) // 2] if not 0 <= now - one.first_at <= SHOWN]
+        return [one for one in shown if one.knock.origin == origin or self._origins.requests_of(one.knock.origin) > own]
+
+    def _least_patient_first(self) -> list[Request]:
+        asking = [one for one in self._by_id.values() if one.approved_at is None]
+        return sorted(asking, key=lambda one: (one.patience, one.first_at))
 
     def _drop(self, request: Request) -> None:
         del self._by_id[request.id], self._by_key[request.knock.key]
@@ -223,23 +207,22 @@ class Requests:
             del self._places[request.knock.place]
         self._held.pop(request.id, None)
         if request.approved_at is None:
-            self._leave(request)
-
-    def _leave(self, request: Request) -> None:
-        """Give the place of a request among those of its address to another."""
-        self._crowd[request.knock.origin] -= 1
-        if not self._crowd[request.knock.origin]:
-            del self._crowd[request.knock.origin]
+            self._origins.left(request.knock.origin)
 
     def _is_ignored(self, knock: Knock) -> bool:
         protocol, username = knock.protocol, knock.username
         return (protocol, username, "") in self._ignored or (protocol, username, knock.client_id) in self._ignored
 
+    def _is_dismissed(self, knock: Knock) -> bool:
+        if self._origins.is_banned(knock.origin):
+            return True
+        return knock.place in self._dismissed or knock.key in self._dismissed
+
     # --- a known client with another password
 
     def offer(self, integration_id: int, knock: Knock, now: float, seal: Seal) -> None:
         """Note a password that an integration does not have; of several none can be accepted."""
-        if not self.is_open(now) or knock.place in self._dismissed:
+        if not self.is_open(now) or self._is_dismissed(knock):
             return
         offer = self._offers.get(integration_id)
         if offer is None:
@@ -286,7 +269,8 @@ class Requests:
         for id in ids:
             if (request := self.get(id, now)) is not None:
                 request.approved_at = now
-                self._leave(request)
+                self._origins.left(request.knock.origin)
+                self._origins.let_in(request.knock.origin, request.knock.place[:2])
 
     def dismiss(self, ids: Iterable[str], now: float) -> None:
         """Have no more of these clients in this window; whoever waits is refused."""
@@ -295,18 +279,20 @@ class Requests:
                 self._dismiss(request)
 
     def dismiss_origin(self, origin: str) -> None:
-        """Have no more of the requests that came from an address."""
+        """Have no more of what comes from an address in this window."""
+        self._origins.ban(origin)
         for request in [one for one in self._by_id.values() if one.knock.origin == origin]:
-            self._dismiss(request)
+            self._drop(request)
         for offer in [one for one in self._offers.values() if one.knock.origin == origin]:
             del self._offers[offer.integration_id]
 
     def _dismiss(self, request: Request) -> None:
-        self._dismissed[request.knock.place] = None
+        """Forget a client whatever password it comes with; among rivals behind one router, by its password."""
+        place = request.knock.place
+        self._dismissed[place if self._places[place] == 1 else request.knock.key] = None
         if len(self._dismissed) > MOST_DISMISSED:
             self._dismissed.popitem(last=False)
-        for other in [one for one in self._by_id.values() if one.knock.place == request.knock.place]:
-            self._drop(other)
+        self._drop(request)
 
 
 def _is_there(request: Request, now: float) -> bool:

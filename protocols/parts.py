@@ -142,6 +142,7 @@ def make_mqtt(tools: Tools, hub: Hub) -> Server:
         limits=Limits(**dict[str, Any](settings.limits_of("mqtt"))),
         keeper=StoreKeeper(settings.data_dir / "mqtt.db", synchronous=settings.mqtt_sync),
         tls=tools.certificate.current if tools.certificate is not None else None,
+        invites=tools.invites,
     )
 
 

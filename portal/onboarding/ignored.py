@@ -26,8 +26,11 @@ def count() -> int:
     return int(IgnoredClient.select().count())
 
 
-def add(actor: Actor, protocol: str, username: str, client_id: str, address: str) -> None:
-    """Ignore a client from now on; one that is known by another client id makes up a new one each time."""
+def add(actor: Actor, protocol: str, username: str, client_id: str, told: str) -> None:
+    """Ignore a client from now on; one that is known by another client id makes up a new one each time.
+
+    `told` is what activity says of it.
+    """
     now = clock.now()
     with writing():
         Revision.bump(ONBOARDING)
@@ -42,7 +45,7 @@ def add(actor: Actor, protocol: str, username: str, client_id: str, address: str
         too_old = newest_first.offset(MOST).limit(1).scalar()
         if too_old is not None:
             IgnoredClient.delete().where(IgnoredClient.id <= too_old).execute()
-        _record(IGNORED, actor, protocol, username, _told(client_id, address))
+        _record(IGNORED, actor, protocol, username, told if client_id else f"{told}, by any client id")
 
 
 def forget(ignored_id: int, actor: Actor) -> IgnoredClient:
@@ -53,7 +56,13 @@ def forget(ignored_id: int, actor: Actor) -> IgnoredClient:
         if found is None:
             raise NotIgnored("this client is not ignored any more")
         found.delete_instance()
-        _record(HEARD, actor, found.protocol, found.username, _told(found.client_id, ""))
+        _record(
+            HEARD,
+            actor,
+            found.protocol,
+            found.username,
+            f"client {found.client_id}" if found.client_id else "any client id",
+        )
     return found
 
 
@@ -79,8 +88,3 @@ def _record(kind: str, actor: Actor, protocol: str, username: str, detail: str) 
         address=actor.address,
         detail=detail,
     )
-
-
-def _told(client_id: str, address: str) -> str:
-    parts = [f"client {client_id}" if client_id else "any client id", f"from {address}" if address else ""]
-    return " ".join(part for part in parts if part)

@@ -19,15 +19,19 @@ from portal.credentials import Sealer
 from portal.db import writing
 from portal.fields import FieldError
 from portal.integrations import Actor
-from portal.kinds import KINDS
+from portal.kinds import KINDS, protocol
 from portal.models import Integration, Revision
-from portal.onboarding import ignored, window
-from portal.worker_client import MQTT, OPCUA, Refused
+from portal.onboarding import ignored, offers, window
+from portal.onboarding.offers import Offer
+from portal.onboarding.window import NotOpen
+from portal.worker_client import MQTT, OPCUA, Refused, Silent
 
 APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
 ACCEPTED = "onboarding.password-accepted"
 WILLS = ("/__agentInfo__", "/__clientInfo__")  # how the topics end that VRPC agents and clients have their Wills on
 BAN_HOURS = 24
+SILENT = "its server does not answer, and what knocks there is not decided on. Try again."
+DECIDED = "it was decided on already, and its client is let in."
 ONLINE = "It is online with its own password. To give it another one all the same, change it in the list."
 
 
@@ -61,19 +65,6 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """A password that a known client comes with instead of its own."""
-
-    id: str
-    integration_id: int
-    address: str
-    client_id: str
-    tries: int
-    last_at: datetime
-    is_clear: bool  # there was one only, which can be accepted
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """What the parts that answered know."""
 
@@ -89,7 +80,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of approving one request: an integration, or why there is none."""
+    """What came of approving one request: an integration, or why there is none.
+
+    Of a part that does not answer nobody knows whose the requests are: it is told by the name of its protocol.
+    """
 
     username: str
     integration: Integration | None
@@ -99,7 +93,7 @@ class Outcome:
 def find(settings: Settings) -> Found:
     """Return the requests, the oldest first, and the passwords that are offered."""
     rows: list[dict[str, Any]] = []
-    offers: list[Offer] = []
+    offered: list[dict[str, Any]] = []
     silent: list[str] = []
     more = 0
     for part in parts(settings):
@@ -108,14 +102,14 @@ def find(settings: Settings) -> Found:
             silent.append(part)
             continue
         rows += found["requests"]
-        offers += [Offer(**_timed(row, "last_at")) for row in found["offers"]]
+        offered += found["offers"]
         more += found["more"]
     taken = _taken(row["username"] for row in rows)  # decided on a moment ago
     rows = [row for row in rows if row["username"] not in taken]
     names = Counter(row["username"] for row in rows)
     requests = [_request(row, is_rival=names[row["username"]] > 1) for row in rows]
     requests.sort(key=lambda one: one.first_at)  # so that no row moves when another comes
-    return Found(tuple(requests), more, tuple(offers), tuple(silent))
+    return Found(tuple(requests), more, tuple(offers.of(offered)), tuple(silent))
 
 
 def parts(settings: Settings) -> list[str]:
@@ -124,17 +118,31 @@ def parts(settings: Settings) -> list[str]:
 
 
 def approve(ids: Collection[str], actor: Actor, sealer: Sealer, settings: Settings) -> list[Outcome]:
-    """Make integrations of these requests; those that are gone are left out.  Raises `NotOpen` and `Silent`."""
-    outcomes = []
+    """Make integrations of these requests; those that are gone are left out.
+
+    Raises `NotOpen`, and `Silent` if no part answers that is asked.  If some do, or the window closes in between, what
+    came of each is returned.
+    """
+    window.held(clock.now())
+    outcomes: list[Outcome] = []
+    silent: list[Outcome] = []
     for part, own in _by_part(ids, settings):
-        for row in worker_client.have(part, "onboarding_sealed", own):
+        try:
+            rows = worker_client.have(part, "onboarding_sealed", own)
+        except Silent:
+            silent.append(Outcome(protocol(part), None, SILENT))
+            continue
+        for row in rows:
             sealed = row.pop("sealed")
             outcomes.append(_approve(_request(row), sealed, actor, sealer))
         worker_client.ask(part, "onboarding_approved", own)
-    return outcomes
+    if silent and not outcomes:
+        raise Silent
+    return outcomes + silent
 
 
 def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> Outcome:
+    password = sealer.open(sealed)
     try:
         with writing():
             Revision.hold(window.ONBOARDING)
@@ -144,17 +152,27 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> O
                 sealer,
                 request.type,
                 username=request.username,
-                password=sealer.open(sealed),
+                password=password,
                 note=_note(request.name),
             )
             _record(APPROVED, request, actor, made)
     except FieldError as error:
-        return Outcome(request.username, None, error.message)
+        fault = DECIDED if _is_in(request.username, password, sealer) else error.message
+        return Outcome(request.username, None, fault)
+    except NotOpen as error:
+        return Outcome(request.username, None, str(error))
     return Outcome(request.username, made)
+
+
+def _is_in(username: str, password: str, sealer: Sealer) -> bool:
+    """Tell whether these credentials are those of an integration."""
+    found = Integration.get_or_none(Integration.username == username)
+    return found is not None and sealer.open(found.sealed_password) == password
 
 
 def dismiss(ids: Collection[str], actor: Actor, settings: Settings, *, for_good: bool = False) -> list[Request]:
     """Have no more of these clients while this window is open, or for good.  Raises `NotOpen` and `Silent`."""
+    window.held(clock.now())
     dismissed = []
     for part, own in _by_part(ids, settings):
         for row in worker_client.have(part, "onboarding_sealed", own):
@@ -170,7 +188,7 @@ def _record_dismissal(request: Request, actor: Actor, *, for_good: bool) -> None
     window.held(clock.now())
     if for_good:
         client_id = "" if request.client_id_varies else request.client_id
-        ignored.add(actor, request.protocol, request.username, client_id, request.address)
+        ignored.add(actor, request.protocol, request.username, client_id, told(request))
         return
     with writing():
         _record(DISMISSED, request, actor)
@@ -193,17 +211,21 @@ def accept(integration_id: int, offer_id: str, actor: Actor, sealer: Sealer, set
 
     Whoever is online with the right one is not cut off for it.  Raises `NotOpen`, `NotFound`, `Refused` and `Silent`.
     """
+    window.held(clock.now())
     if presence.count_by_integration([integration_id], clock.now()):
         raise Refused(ONLINE)
     for part, (own,) in _by_part([offer_id], settings):
-        sealed = worker_client.have(part, "onboarding_offered", integration_id, own)
-        if not sealed:
+        row = worker_client.have(part, "onboarding_offered", integration_id, own)
+        if row is None or not row["is_clear"]:
             return None
+        sealed = row.pop("sealed")
+        detail = offers.told(*offers.of([row]))
         with writing():
             Revision.hold(window.ONBOARDING)
             window.held(clock.now())
             changed = integrations.set_password(integration_id, sealer.open(sealed), actor, sealer)
-            activity.record(ACCEPTED, clock.now(), integration=changed, account=actor.name, address=actor.address)
+            now, by = clock.now(), actor
+            activity.record(ACCEPTED, now, integration=changed, account=by.name, address=by.address, detail=detail)
         worker_client.ask(part, "onboarding_let_in", integration_id)
         return changed
     return None
@@ -226,7 +248,9 @@ def told(request: Request) -> str:
     """Return who a request is from, for the activity."""
     tries = "1 try" if request.tries == 1 else f"{request.tries} tries"
     client = f"client {request.client_id[:100]} " if request.client_id else ""
-    return f"{client}from {request.address}, {tries}"
+    name = f"“{request.name[:100]}” " if request.name else ""
+    will = f", Will on {request.will_topic[:100]}" if request.will_topic else ""
+    return f"{client}{name}from {request.address}, {tries}{will}"
 
 
 def as_json(request: Request) -> dict[str, object]:

@@ -11,7 +11,8 @@ from portal import clock, presence
 from portal.attempt import origin_of
 from portal.kinds import KINDS
 from portal.onboarding import ignored, requests, window
-from portal.onboarding.requests import Found, Offer, Request
+from portal.onboarding.offers import Offer
+from portal.onboarding.requests import Found, Request
 from portal.views import listeners
 from portal.views.current import settings
 

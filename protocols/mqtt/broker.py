@@ -38,11 +38,14 @@ class Broker:
         *,
         hub: Hub,
         new_client_id: Callable[[], str],
+        invites: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`invites` says whether clients that nobody knows may ask to come in."""
         self.authenticate = authenticate
         self.presence = presence
         self.limits = limits
         self.hub = hub
+        self.invites = invites
         self.new_client_id = new_client_id  # unguessable [MQTT5-3.2.2-16]
         self.common = Common(limits, keeper or NoKeeper())
         self.flow = self.common.flow

@@ -39,6 +39,7 @@ _CODES = {
     Refusal.TOO_MANY_FAILURES: BANNED,
 }
 
+_ADVICE = "onboarding is open: connect with a username and a password of your own making, and an operator is asked"
 _VERSIONS = {LEVEL_3_1_1: "3.1.1"}
 _CONNECT_5 = b"\0\4MQTT\5"  # the start of a CONNECT's body
 
@@ -131,7 +132,8 @@ class Admission:
         waited = self._broker.common.now - self._since
         answer = self._broker.authenticate(self._login, waited)
         if isinstance(answer, Refusal):
-            raise LoginRefused(_CODES[answer], answer.value)
+            advised = answer is Refusal.NO_CREDENTIALS and self._broker.invites()
+            raise LoginRefused(_CODES[answer], answer.value, _ADVICE if advised else "")
         if isinstance(answer, Wait) and waited >= self._broker.limits.longest_wait:
             raise ConnectRefused(SERVER_UNAVAILABLE, "no answer to a login in time")
         return answer

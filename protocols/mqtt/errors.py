@@ -81,4 +81,8 @@ class ConnectRefused(MqttError):
 
 
 class LoginRefused(ConnectRefused):
-    """Credentials that do not open this door."""
+    """Credentials that do not open this door; the client is told advice, never the fact."""
+
+    def __init__(self, code: int, fact: str, advice: str = "") -> None:
+        super().__init__(code, fact)
+        self.advice = advice

@@ -53,10 +53,14 @@ class MqttServer:
         limits: Limits | None = None,
         keeper: Keeper | None = None,
         tls: Tls | None = None,
+        invites: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`invites` says whether clients that nobody knows may ask to come in."""
         self._limits = limits or Limits()
         self._hub = hub
-        self._broker = Broker(authenticate, presence, self._limits, keeper, hub=hub, new_client_id=_new_client_id)
+        self._broker = Broker(
+            authenticate, presence, self._limits, keeper, hub=hub, new_client_id=_new_client_id, invites=invites
+        )
         self._clients: dict[Shell, None] = {}  # oldest first
         self._strangers = Strangers(self._connections)
         self._dirty: list[Shell] = []

@@ -63,13 +63,14 @@ def properties_for(connect: Connect, client_id: str, access: Access, limits: Lim
 
 
 def refuse(refusal: ConnectRefused, packet: Connect | UnknownConnect) -> bytes:
-    """Return the CONNACK of a refused CONNECT [MQTT5-3.2.2-7]; a refused login is not told why."""
+    """Return the CONNACK of a refused CONNECT [MQTT5-3.2.2-7]; a refused login is not told why, but may be advised."""
     if isinstance(packet, UnknownConnect) or packet.level == LEVEL_3_1_1:
         return encode.connack(_RETURN_CODES.get(refusal.code, _SERVER_UNAVAILABLE))
     told = encode.connack(refusal.code, level=packet.level)
     longest = packet.properties.get(properties.MAXIMUM_PACKET_SIZE, 0)
-    if explains(packet) and not isinstance(refusal, LoginRefused):
-        reason: Properties = {properties.REASON_STRING: str(refusal)}
+    words = refusal.advice if isinstance(refusal, LoginRefused) else str(refusal)
+    if words and explains(packet):
+        reason: Properties = {properties.REASON_STRING: words}
         explained = encode.connack(refusal.code, level=packet.level, properties=reason)
         told = told if longest and len(explained) > longest else explained  # [MQTT5-3.2.2-19]
     return b"" if longest and len(told) > longest else told  # [MQTT5-3.1.2-24]

@@ -81,3 +81,17 @@ def test_a_worker_that_does_not_answer_is_told(run, doors):
     for words in (("list",), ("approve", row["id"]), ("ignore", row["id"])):
         done = run(*words)
         assert done.exit_code == 1 and "do not answer" in done.output, words
+
+
+def test_what_could_be_approved_is_told_beside_what_could_not(run, doors):
+    run("open")
+    doors.knock()
+    doors.knock("hmi", protocol="opcua")
+    ids = [row["id"] for row in found(run, "list")]
+    doors.silent.add("opcua")
+    done = run("approve", *ids)
+    assert done.exit_code == 1
+    assert "press" in done.output and "OPC UA: its server does not answer" in done.output
+    run("close")
+    done = run("approve", *ids)
+    assert done.exit_code == 1 and "is closed" in done.output

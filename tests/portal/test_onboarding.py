@@ -11,7 +11,7 @@ from portal.attempt import Attempt
 from portal.fields import FieldError
 from portal.guard import ADDRESS, Guard, Rules
 from portal.integrations import Actor
-from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingWindow, Revision
+from portal.models import Activity, Ban, IgnoredClient, Integration, KnownLogin, OnboardingWindow, Revision
 from portal.onboarding import ignored, requests, window
 from portal.onboarding.window import NotOpen
 from portal.worker_client import OPCUA, Silent
@@ -180,7 +180,7 @@ def test_an_approval_makes_an_integration_of_what_the_client_brought(opened, set
     assert requests.find(settings).requests == ()
     assert kinds() == ["onboarding.opened", "integration.created", "onboarding.approved"]
     row = Activity.get(Activity.kind == "onboarding.approved")
-    assert (row.detail, row.account) == ("client client-1 from 192.0.2.1, 1 try", GRACE.name)
+    assert (row.detail, row.account) == ("client client-1 “Press 4” from 192.0.2.1, 1 try", GRACE.name)
     assert PASSWORD not in str([row.__data__ for row in Activity.select()])
 
 
@@ -204,6 +204,59 @@ def test_two_operators_make_one_integration_and_the_second_is_told(opened, setti
     assert len(made) == 1, both
 
 
+def test_the_second_of_two_is_told_that_it_is_decided_and_not_that_the_username_is_taken(
+    opened, settings, actor, sealer, monkeypatch
+):
+    opened.knock()
+    id = only(settings).id
+    seen = opened.have("mqtt", "onboarding_sealed", [id])
+    assert requests.approve([id], actor, sealer, settings)[0].integration
+    monkeypatch.setattr("portal.worker_client.have", lambda *_, **__: [dict(seen[0])])  # as the second saw it before
+    (second,) = requests.approve([id], GRACE, sealer, settings)
+    assert (second.username, second.integration, second.fault) == ("press", None, requests.DECIDED)
+    integrations.set_password(Integration.get().id, "another", actor, sealer)
+    (rival,) = requests.approve([id], GRACE, sealer, settings)
+    assert "taken" in rival.fault, "somebody else has it"
+
+
+def test_what_could_be_decided_is_told_also_where_a_part_does_not_answer(opened, settings, actor, sealer):
+    opened.knock("press")
+    opened.knock("hmi", protocol="opcua")
+    ids = [one.id for one in requests.find(settings).requests]
+    opened.silent.add(OPCUA)
+    made, missing = requests.approve(ids, actor, sealer, settings)
+    assert made.integration.username == "press"
+    assert (missing.username, missing.integration, missing.fault) == ("OPC UA", None, requests.SILENT)
+    opened.silent.clear()
+    assert [one.username for one in requests.find(settings).requests] == ["hmi"], "it can be approved again"
+
+
+def test_a_window_that_closes_between_two_approvals_is_told_for_the_second(
+    opened, settings, actor, sealer, monkeypatch
+):
+    for name in "ab":
+        opened.knock(name)
+    ids = [one.id for one in requests.find(settings).requests]
+    create = integrations.create
+
+    def create_and_close(*given, **named):
+        made = create(*given, **named)
+        OnboardingWindow.delete().execute()
+        return made
+
+    monkeypatch.setattr(integrations, "create", create_and_close)
+    first, second = requests.approve(ids, actor, sealer, settings)
+    assert first.integration is not None and second.integration is None
+    assert second.fault == str(NotOpen())
+
+
+def test_activity_has_what_the_client_said_of_itself(opened, settings, actor, sealer):
+    opened.knock(will_topic="acme/press/__agentInfo__", name="Press 4")
+    requests.dismiss([only(settings).id], actor, settings)
+    told = Activity.get(Activity.kind == "onboarding.ignored").detail
+    assert told == "client client-1 “Press 4” from 192.0.2.1, 1 try, Will on acme/press/__agentInfo__"
+
+
 def test_what_is_gone_is_approved_by_nobody(opened, settings, actor, sealer):
     assert requests.approve(["mqtt.gone", "opcua.gone", "nonsense"], actor, sealer, settings) == []
 
@@ -213,10 +266,14 @@ def test_nothing_is_approved_once_the_window_is_closed(opened, settings, actor, 
     id = only(settings).id
     kept = opened.have("mqtt", "onboarding_sealed", [id])
     window.close(actor)
-    assert requests.approve([id], actor, sealer, settings) == []
-    monkeypatch.setattr("portal.worker_client.have", lambda *_: kept)
-    with pytest.raises(NotOpen):
-        requests.approve([id], actor, sealer, settings)
+    for _ in range(2):
+        with pytest.raises(NotOpen):
+            requests.approve([id], actor, sealer, settings)
+        with pytest.raises(NotOpen):
+            requests.dismiss([id], actor, settings)
+        with pytest.raises(NotOpen):
+            requests.accept(1, id, actor, sealer, settings)
+        monkeypatch.setattr("portal.worker_client.have", lambda *_: kept)  # a part that has not heard of it
     assert Integration.select().count() == 0
 
 
@@ -247,7 +304,7 @@ def test_who_is_ignored_stays_away_until_the_next_window(opened, settings, actor
 
 
 def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, settings, actor):
-    opened.knock()
+    opened.knock(will_topic="a/will")
     requests.dismiss([only(settings).id], actor, settings, for_good=True)
     window.close(actor)
     window.open_one(actor)
@@ -255,6 +312,8 @@ def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, setting
     assert requests.find(settings).requests == ()
     (row,) = ignored.everybody()
     assert (row.protocol, row.username, row.client_id, row.ignored_by) == ("mqtt", "press", "client-1", actor.name)
+    told = Activity.get(Activity.kind == "onboarding.ignored-for-good").detail
+    assert told == "client client-1 from 192.0.2.1, 1 try, Will on a/will"
     assert ignored.forget(row.id, GRACE).username == "press"
     opened.knock()
     assert only(settings).username == "press"
@@ -264,10 +323,12 @@ def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, setting
 
 
 def test_a_client_that_makes_up_client_ids_is_ignored_whatever_it_is_called(database, actor):
-    ignored.add(actor, "mqtt", "press", "c1", "192.0.2.1")
-    ignored.add(actor, "mqtt", "press", "c2", "192.0.2.1")
-    ignored.add(actor, "http", "press", "c2", "192.0.2.1")
+    ignored.add(actor, "mqtt", "press", "c1", "from here")
+    ignored.add(actor, "mqtt", "press", "c2", "from here")
+    ignored.add(actor, "http", "press", "c2", "from here")
     assert {(row.protocol, row.client_id) for row in IgnoredClient.select()} == {("mqtt", ""), ("http", "c2")}
+    told = [row.detail for row in Activity.select().order_by(Activity.id)]
+    assert told == ["from here", "from here, by any client id", "from here"]
 
 
 def test_not_too_many_are_ignored_for_good(database, actor, monkeypatch):
@@ -320,7 +381,23 @@ def test_the_password_that_a_client_comes_with_is_accepted_by_a_click(opened, se
     assert sealer.open(changed.sealed_password) == PASSWORD
     assert requests.find(settings).offer_of(turing.id) is None
     assert kinds()[-2:] == ["integration.password-changed", "onboarding.password-accepted"]
+    detail = f"client client-1 from 192.0.2.1, a new address, 1 try since {offer.first_at:%H:%M:%S} UTC"
+    assert Activity.get(Activity.kind == "onboarding.password-accepted").detail == detail
     assert requests.accept(turing.id, offer.id, GRACE, sealer, settings) is None
+
+
+@pytest.mark.parametrize(("address", "is_new"), [("192.0.2.1", False), ("192.0.2.9", True), ("2001:db8::1", True)])
+def test_a_password_from_an_address_that_its_client_never_came_from_is_marked(
+    opened, settings, turing, time, address, is_new
+):
+    for username, origin in (("turing", "192.0.2.1"), ("other", "192.0.2.9")):
+        KnownLogin.create(username=username, origin=origin, last_at=time[0])
+    opened.offer(turing.id, "turing", address=address)
+    time[0] += timedelta(seconds=5)
+    opened.offer(turing.id, "turing", address=address)
+    offer = requests.find(settings).offer_of(turing.id)
+    assert (offer.is_new_address, offer.tries, offer.client_id) == (is_new, 2, "client-1")
+    assert offer.last_at - offer.first_at == timedelta(seconds=5)
 
 
 def test_of_several_passwords_none_is_accepted(opened, settings, turing, sealer, actor):

@@ -224,7 +224,7 @@ def test_an_approval_after_the_window_has_closed_says_so(ada, opened):
     (id,) = ids(ada)
     window.close(GRACE)
     answer = ada.post(f"/onboarding/requests/{id}/approve", headers=HTMX)
-    assert "This request is gone" in answer.text and not Integration.select().exists()
+    assert "Smart onboarding is closed." in answer.text and not Integration.select().exists()
 
 
 def test_a_part_that_does_not_answer_is_told_of_and_decides_nothing(ada, opened):

@@ -249,8 +249,8 @@ def test_a_known_client_with_another_password_is_refused_and_its_password_offere
         assert opened.try_once(login("turing")) is Refusal.WRONG_PASSWORD
     (offer,) = opened.doorman.listed()["offers"]
     assert (offer["integration_id"], offer["tries"], offer["is_clear"]) == (turing.id, 3, True)
-    assert sealer.open(opened.doorman.offered(turing.id, offer["id"])) == SECRET.decode()
-    assert opened.doorman.offered(turing.id, "mqtt.other") == b""
+    assert sealer.open(opened.doorman.offered(turing.id, offer["id"])["sealed"]) == SECRET.decode()
+    assert opened.doorman.offered(turing.id, "mqtt.other") is None
     assert isinstance(opened.ask(login("turing", b"secret")), Grant)
     assert opened.doorman.listed()["offers"] == [], "its own password still works"
 
@@ -261,7 +261,7 @@ def test_of_several_passwords_nobody_can_accept_one(opened, turing):
     opened.try_once(login("turing", b"guess", address="192.0.2.2"))
     (offer,) = opened.doorman.listed()["offers"]
     assert not offer["is_clear"]
-    assert opened.doorman.offered(turing.id, offer["id"]) == b""
+    assert opened.doorman.offered(turing.id, offer["id"])["sealed"] == b""
 
 
 @pytest.mark.parametrize("why", ["inactive", "another door", "closed"])

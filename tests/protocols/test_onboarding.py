@@ -6,7 +6,10 @@ import itertools
 
 import pytest
 
-from protocols.onboarding import GONE, LOOK, PATIENCE, SETTLES, SHOWN, Bounds, Knock, Request, Requests
+from protocols import origins
+from protocols.knocks import Knock, Request
+from protocols.onboarding import GONE, LOOK, PATIENCE, SETTLES, SHOWN, Bounds, Requests
+from protocols.origins import Origins
 
 T = 1_000_000.0
 END = T + 600
@@ -129,7 +132,8 @@ def test_the_setting_bounds_it_for_every_protocol() -> None:
     assert door.ask(knock(), T, T + 1) == 0
 
 
-def test_no_more_wait_than_may_and_who_leaves_makes_room(door: Door) -> None:
+def test_no_more_wait_than_may_and_who_leaves_makes_room() -> None:
+    door = Door(per_address=9)
     for number in range(4):
         assert door.ask(knock(str(number)), T, T + LOOK)
     assert door.ask(knock("late"), T, T + LOOK) == 0, "it is a request all the same"
@@ -137,7 +141,17 @@ def test_no_more_wait_than_may_and_who_leaves_makes_room(door: Door) -> None:
     for number in range(3):
         assert door.ask(knock(str(number)), T, T + 1)
     assert door.ask(knock("late"), T + GONE, T + GONE + LOOK), "the fourth has not been asked about for so long"
-    assert door.ask(knock("later", origin="x"), T + GONE, T + GONE + LOOK) == 0
+    assert door.ask(knock("later"), T + GONE, T + GONE + LOOK) == 0
+
+
+def test_an_address_that_takes_all_places_at_the_door_gives_one_up_for_another() -> None:
+    door = Door(held=4, per_address=10)
+    crowd = [knock(str(number)) for number in range(6)]
+    assert [door.ask(one, T, T + LOOK) for one in crowd] == [LOOK] * 4 + [0.0] * 2
+    other = [knock(str(number), origin="192.0.2.2") for number in range(2)]
+    assert [door.ask(one, T + 1, T + 1 + LOOK) for one in other] == [LOOK, 0.0], "nor may it have all of them"
+    assert sorted(door.ask(one, T, T + 1.2) for one in crowd[:4]) == [0.0, LOOK, LOOK, LOOK]
+    assert door.ask(other[0], T + 1, T + 1.2) == LOOK
 
 
 def test_of_a_request_the_newest_try_waits(door: Door) -> None:
@@ -189,6 +203,67 @@ def test_of_too_many_the_least_patient_gives_way(door: Door) -> None:
     assert set(door.names(at)) == {"new", *"023456789"}, "the oldest of those that tried only once"
 
 
+def test_an_address_that_fills_the_list_and_retries_makes_room_for_a_newcomer_at_once() -> None:
+    door = Door(requests=20, per_address=10)
+    crowd = [knock(str(number), origin=origin) for origin in ("x", "y") for number in range(10)]
+    for at in (T, T + 3):
+        for one in crowd:
+            door.ask(one, at, at + LOOK)
+        assert door.ask(knock("honest"), at + 1, at + 1 + LOOK) is not None
+        assert "honest" in door.names(at + 2)
+    for one in crowd:
+        door.ask(one, T + 7, T + 7 + LOOK)
+    assert "honest" in door.names(T + 8), "and is not pushed out by those that have more"
+    assert len(door.names(T + 8)) == 20
+
+
+def test_a_crowd_that_finds_no_room_does_not_take_the_turn_of_others() -> None:
+    door = Door(requests=20, per_address=15)
+    for number in range(20):
+        door.ask(knock(str(number), origin="x" if number < 10 else "y"), T, T + LOOK)
+    assert door.ask(knock("more", origin="x"), T + 1, T + 1 + LOOK) is None
+    assert door.requests.is_hopeless(knock("more", origin="y").place, T + 1 + LOOK)
+    assert door.ask(knock("honest"), T + 1, T + 1 + LOOK) is not None
+
+
+def test_a_flood_from_many_addresses_pushes_out_neither_a_room_behind_one_router_nor_the_patient() -> None:
+    door = Door(per_address=8, requests=20)
+    room = [knock(f"press-{number}") for number in range(8)]
+    for at in (T, T + 5, T + 10):
+        for one in room:
+            door.ask(one, at, at + LOOK)
+    for number in range(100):
+        at = T + 11 + number / 10
+        door.ask(knock(f"flood-{number}", origin=f"x{number}"), at, at + LOOK)
+    assert {one.knock.username for one in door.requests.listed(at)} > {one.username for one in room}
+
+
+def test_an_address_has_so_many_usernames_whatever_has_become_of_their_requests() -> None:
+    door = Door(requests=2, per_address=5)
+    taken = []
+    for number in range(20):
+        at = T + number * (SHOWN + 1)
+        taken.append(door.ask(knock(str(number)), at, at + LOOK) is not None)
+    assert taken == [True] * 5 + [False] * 15
+    assert door.requests.is_hopeless(knock("another").place, at)
+    assert door.ask(knock("0"), at + 9, at + 9 + LOOK) is not None, "a username that it had comes again"
+    assert door.ask(knock("another", origin="192.0.2.2"), at + 20, at + 20 + LOOK) is not None
+    door.requests.follow(2, END, ())
+    assert door.requests.takes(knock("another"), T), "another window counts anew"
+
+
+def test_of_addresses_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origins, "MOST_KNOWN", 20)
+    monkeypatch.setattr(origins, "MOST_BANNED", 20)
+    kept = Origins(1)
+    for number in range(100):
+        kept.came(str(number), "press")
+        kept.left(str(number))
+        kept.ban(f"banned {number}")
+    assert [kept.may_ask(str(number), "other") for number in (79, 80)] == [True, False]
+    assert [kept.is_banned(f"banned {number}") for number in (79, 80)] == [False, True]
+
+
 def test_a_flood_does_not_search_for_room_each_time(door: Door) -> None:
     for number in range(11):
         door.ask(knock(str(number), origin=str(number)), T, T + LOOK)
@@ -228,6 +303,20 @@ def test_a_banned_address_loses_all_of_its_requests(door: Door) -> None:
     door.requests.dismiss_origin("192.0.2.1")
     assert door.names() == ["other"]
     assert door.ask(knock("0"), T, T + 1) is None
+    door.requests.offer(7, knock("turing"), T + 1, door.seal)
+    assert door.ask(knock("late"), T + 1, T + 1 + LOOK) is None, "nor another one from there"
+    assert door.names(T + 1) == ["other"] and door.requests.offers(T + 1) == []
+    assert not door.requests.takes(knock("later"), T + 1) and door.requests.more == 0
+
+
+def test_of_rivals_behind_one_router_each_is_dismissed_by_itself(door: Door) -> None:
+    for offered in "ab":
+        door.ask(knock(offered=offered), T, T + LOOK)
+    first = next(one for one in door.requests.listed(T) if one.knock.digest == b"a")
+    door.requests.dismiss([first.id], T + 1)
+    assert [one.knock.digest for one in door.requests.listed(T + 1)] == [b"b"]
+    assert door.ask(knock(offered="a"), T + 1, T + 1 + LOOK) is None
+    assert door.ask(knock(offered="b"), T + 1, T + 1 + LOOK)
 
 
 def test_who_is_approved_waits_on_until_that_is_known_and_takes_no_place(door: Door) -> None:

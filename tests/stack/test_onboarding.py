@@ -6,11 +6,12 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from html import unescape
 
 import paho.mqtt.client as paho
@@ -252,3 +253,42 @@ def test_a_worker_that_is_killed_comes_back_with_the_window_open_and_without_req
     stack.stop()
     stack.start()
     assert "Smart onboarding is open" in operator.session.get("/activity").text
+
+
+def test_a_machine_that_fails_has_its_window_again_until_its_time_and_clients_knock_anew(make_stack):
+    stack = make_stack().start()
+    operator = Operator(stack)
+    operator.post("open")
+    opened = stack.json("onboarding", "status")
+    with Subscriber(stack.mqtt_port, credentials("press")):
+        before = operator.sees("press")
+    stack.kill()
+    stack.start()
+    assert stack.json("onboarding", "status") == opened
+    operator = Operator(stack)
+    assert operator.requests() == {}
+    with Subscriber(stack.mqtt_port, credentials("press")) as subscriber:
+        assert operator.sees("press") != before
+        operator.approve("press")
+        subscriber.subscribed()
+    _have_time_over(stack)
+    wait_until(lambda: not stack.json("onboarding", "status")["open"], 5)
+    stack.stop()
+
+
+def test_its_time_ends_the_window_for_everybody_and_who_waits_is_refused(stack, operator, aside):
+    trying = aside.submit(connack, stack.mqtt_port, "late", SECRET, "raw")
+    operator.sees("late")
+    _have_time_over(stack)
+    assert trying.result(10) == 4, "long before it would have had to go"
+    wait_until(lambda: not stack.query("SELECT id FROM onboarding_window"), 5, "the jobs thread to take it away")
+    (closed,) = stack.activity("kind = 'onboarding.closed' AND detail = 'its time was over'")
+    assert closed["account"] is None
+    assert connack(stack.mqtt_port, "later", SECRET) == 4
+    operator.post("open")
+    assert operator.requests() == {}
+
+
+def _have_time_over(stack: Stack) -> None:
+    with closing(sqlite3.connect(stack.folder / "data" / "gatehouse.db", timeout=10)) as database, database:
+        database.execute("UPDATE onboarding_window SET closes_at = ?", (int(time.time() * 1000),))

@@ -4,6 +4,7 @@ import mqtt_wire as wire
 import pytest
 
 from protocols.contract import Grant
+from protocols.mqtt.properties import REQUEST_PROBLEM_INFORMATION
 from protocols.mqtt.sessions import TAKEN_OVER
 
 WILL = ("will/c", b"gone", 1, False)
@@ -49,6 +50,27 @@ def test_a_refused_connect_gets_its_code_and_is_closed(packet: bytes, code: int)
     assert wire.split(peer.connection.outbox.take())[0] == [wire.connack(code)]
     assert broker.presence.events == []
     assert broker.subscriptions.route("a").is_empty
+
+
+@pytest.mark.parametrize(
+    ("invites", "user", "stated", "is_told"),
+    [
+        (True, {"username": None, "password": None}, {}, True),
+        (True, {"username": None, "password": None}, {REQUEST_PROBLEM_INFORMATION: 0}, False),
+        (True, {"username": "eve"}, {}, False),
+        (False, {"username": None, "password": None}, {}, False),
+    ],
+)
+def test_who_has_no_credentials_is_told_to_make_some_up_while_that_is_of_use(
+    invites: bool, user: dict, stated: dict, is_told: bool
+) -> None:
+    broker = wire.broker()
+    broker.invites = lambda: invites
+    peer = wire.Peer(broker).send(wire.connect(level=5, stated=stated, **user))
+    [(head, body)] = peer.received()
+    assert (head, body[1]) == (0x20, 0x86)
+    assert (b"a username and a password of your own making" in body) is is_told
+    assert wire.Peer(broker).send(wire.connect(**user)).received() == [wire.connack(4)], "3.1.1 has no words"
 
 
 def test_a_wrong_password_touches_neither_the_session_nor_its_connection() -> None:
