@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 from portal import clock
-from portal.models import Integration
+from portal.models import Integration, KnownLogin
 from portal.presence import Connected
 from tests.portal.knocking import PASSWORD
 from tests.portal.visitor import HTMX
@@ -27,11 +27,11 @@ def test_a_row_says_that_another_password_was_tried_and_it_is_accepted_after_a_q
     assert "Somebody tried" not in shown
     opened.offer(turing.id, "turing")
     text = ada.get(f"/integrations/rows?v={before}").text
-    told = "Somebody tried another password: client id client-1, from 192.0.2.1, 1 try."
+    told = "Somebody tried another password: client id client-1, from 192.0.2.1, a new address, 1 try."
     assert told in plain_text(text) and PASSWORD not in text
     path = acceptance(ada)
     asked = ada.get(path, headers=HTMX).text
-    assert "client id client-1, from 192.0.2.1, 1 try." in plain_text(asked)
+    assert "client id client-1, from 192.0.2.1, a new address, 1 try." in plain_text(asked)
     assert "The client that has the old password is locked out." in asked and "<html" not in asked
     assert re.search(r"<a [^>]*autofocus>Keep the old one</a>", asked)
     assert f'action="{path}"' in asked and "<html" in ada.get(path).text
@@ -43,12 +43,18 @@ def test_a_row_says_that_another_password_was_tried_and_it_is_accepted_after_a_q
         assert again.status_code == 409 and "This password is not offered any more." in again.text
 
 
+def test_an_address_that_its_client_has_logged_in_from_is_not_called_new(ada, opened, turing):
+    KnownLogin.create(username="turing", origin="192.0.2.1", last_at=clock.now())
+    opened.offer(turing.id, "turing")
+    assert "client id client-1, from 192.0.2.1, 1 try." in plain_text(ada.get("/integrations").text)
+
+
 def test_a_row_counts_the_tries(ada, opened, turing):
     opened.offer(turing.id, "turing")
     before = re.search(r'id="live" [^>]*data-version="([^"]*)"', ada.get("/integrations/rows").text)[1]
     assert ada.get(f"/integrations/rows?v={before}").status_code == 204
     opened.offer(turing.id, "turing")
-    assert "from 192.0.2.1, 2 tries." in plain_text(ada.get(f"/integrations/rows?v={before}").text)
+    assert "from 192.0.2.1, a new address, 2 tries." in plain_text(ada.get(f"/integrations/rows?v={before}").text)
 
 
 def test_a_client_that_is_online_is_not_cut_off_for_somebody_elses_password(ada, opened, turing, node):
