@@ -84,9 +84,11 @@ def test_two_browsers_see_the_same_and_the_second_click_is_told(page: Page, seco
     with knock(stack, "press-4"):
         expect(request(page, "press-4")).to_be_visible()
         expect(request(other, "press-4")).to_be_visible()
-        other.route("**/onboarding/box*", lambda route: route.abort())  # it has not heard yet
+        other.route("**/onboarding/box*", lambda route: route.fulfill(status=204))  # it has not heard yet
         page.get_by_role("button", name="Approve press-4").click()
         expect(said(page)).to_contain_text("press-4 is let in.")
+        other.get_by_role("button", name="Approve press-4").click()
+        expect(said(other)).to_contain_text("This request is gone")
         other.unroute_all()
         expect(request(other, "press-4")).to_have_count(0)
     page.get_by_role("button", name="Close", exact=True).click()
