@@ -9,14 +9,7 @@ from click.testing import CliRunner
 from flask.cli import FlaskGroup
 
 from portal.models import Integration, OnboardingWindow
-from tests.portal.knocking import PASSWORD, Doors
-
-
-@pytest.fixture
-def doors(flask_app, sealer, monkeypatch) -> Doors:
-    made = Doors(sealer)
-    monkeypatch.setattr("portal.worker_client.have", made.have)
-    return made
+from tests.portal.knocking import PASSWORD
 
 
 @pytest.fixture
