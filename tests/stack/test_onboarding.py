@@ -217,10 +217,11 @@ def test_a_client_whose_password_has_changed_gets_in_again_by_a_click(stack, ope
     turing = stack.add(username="turing")
     assert connack(stack.mqtt_port, "turing", "a new one") == 4
     page = operator.session.get("/integrations").text
-    path = re.search(r'formaction="(/integrations/\d+/accept/[\w.-]+)"', page)[1]
+    path = re.search(r'href="(/integrations/\d+/accept/[\w.-]+)"', page)[1]
     assert connack(stack.mqtt_port, "turing", turing["password"]) == 0, "until then its own still works"
     assert connack(stack.mqtt_port, "turing", "a new one") == 4
-    path = re.search(r'formaction="(/integrations/\d+/accept/[\w.-]+)"', operator.session.get("/integrations").text)[1]
+    path = re.search(r'href="(/integrations/\d+/accept/[\w.-]+)"', operator.session.get("/integrations").text)[1]
+    assert operator.session.get(path).status == 200, "it asks first"
     assert operator.session.post(path).status == 303
     wait_until(lambda: connack(stack.mqtt_port, "turing", "a new one") == 0, 2)
 
