@@ -16,7 +16,7 @@ from portal.api.schemas import COMPONENTS, MOST, Json, ref
 
 Answers = Mapping[int, tuple[str, Json | None, Json | None]]  # by status: description, content, headers
 
-ALWAYS = (401, 503)  # what any operation may answer
+ALWAYS = (401, 414, 503)  # what any operation may answer
 EXAMPLE = "demo/hello"  # the topic of the samples
 
 BY_PATH: Json = {
@@ -115,7 +115,9 @@ def components(spec: Any) -> None:
     for name, schema in COMPONENTS.items():
         spec.components.schema(name, schema)
     for status in HTTPStatus:
-        content = {TYPE: {"schema": ref("Problem")}}
+        content: Json = {TYPE: {"schema": ref("Problem")}}
+        if status == 414:  # gunicorn refuses an address of more than about 4,000 bytes before anything of ours sees it
+            content = {"text/html": {"schema": {"type": "string"}}}
         response: Json = {"description": status.phrase, "content": content}
         if status == 401:
             response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}

@@ -199,6 +199,8 @@ def test_made_up_requests_are_answered_as_the_document_says(make_stack: Callable
     settings.write_text(
         "[checks.positive_data_acceptance]\n"
         'expected-statuses = ["2xx", "3xx", 401, 403, 404, 412]\n'
+        "[checks.negative_data_rejection]\n"
+        "expected-statuses = [400, 401, 403, 404, 405, 406, 412, 413, 414, 415, 422, 503]\n"
         '[[operations]]\ninclude-operation-id = "value"\nparameters = { "query.wait" = 0 }\n'
         '[[operations]]\ninclude-operation-id = "values"\nparameters = { "query.cursor" = "" }\n'
     )
