@@ -61,7 +61,10 @@ async def flood(job: Job, say: Say) -> Job:
 def _askers(job: Job, sessions: list[Session]) -> list[Asker]:
     """Return who asks; with several kinds, joined by "+", each kind in turn."""
     kinds = cycle(job["kind"].split("+"))
-    return [Asker(session, kind, node(job, place)) for place, (session, kind) in enumerate(zip(sessions, kinds))]  # noqa: B905
+    return [
+        Asker(session, kind, node(job, place))
+        for place, (session, kind) in enumerate(zip(sessions, kinds, strict=False))
+    ]
 
 
 def _ask_for(askers: list[Asker], seconds: float) -> int:
