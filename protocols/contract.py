@@ -37,6 +37,8 @@ class Grant(NamedTuple):
     username: str
     publish: tuple[str, ...] = ("#",)
     subscribe: tuple[str, ...] = ("#",)
+    domain: str = ""  # of VRPC: where its agents and clients are; for an HTTP one, whose functions it may call
+    role: str = ""  # in that domain: "agent", "client" or "both"
 
 
 class Refusal(StrEnum):

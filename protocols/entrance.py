@@ -137,7 +137,7 @@ class Book:
 
 def grant(entry: Entry) -> Grant:
     """Return what an integration is granted."""
-    return Grant(entry.id, entry.username, entry.publish, entry.subscribe)
+    return Grant(entry.id, entry.username, entry.publish, entry.subscribe, entry.domain, entry.role)
 
 
 class Entrance:

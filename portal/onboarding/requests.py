@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from portal import activity, bans, clock, integrations, presence, worker_client
+from portal import activity, bans, clock, domains, integrations, presence, worker_client
 from portal.attempt import origin_of
 from portal.config import Settings
 from portal.credentials import Sealer
@@ -25,10 +25,10 @@ from portal.onboarding import ignored, offers, window
 from portal.onboarding.offers import Offer
 from portal.onboarding.window import NotOpen
 from portal.worker_client import MQTT, OPCUA, Refused, Silent
+from vrpc_topics import identity
 
 APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
 ACCEPTED = "onboarding.password-accepted"
-WILLS = ("/__agentInfo__", "/__clientInfo__")  # how the topics end that VRPC agents and clients have their Wills on
 BAN_HOURS = 24
 SILENT = "its server does not answer, and what knocks there is not decided on. Try again."
 DECIDED = "it was decided on already, and its client is let in."
@@ -58,7 +58,7 @@ class Request:
     @property
     def detected(self) -> str:
         """Return the type of client that this seems to be."""
-        return "vrpc" if self.will_topic.endswith(WILLS) else self.protocol
+        return "vrpc" if identity(self.will_topic) is not None else self.protocol
 
     @property
     def type(self) -> str:
@@ -136,14 +136,15 @@ def approve(ids: Collection[str], actor: Actor, sealer: Sealer, settings: Settin
             continue
         for row in rows:
             sealed = row.pop("sealed")
-            outcomes.append(_approve(_request(row), sealed, actor, sealer))
+            outcomes.append(_approve(_request(row), sealed, actor, sealer, settings))
         worker_client.ask(part, "onboarding_approved", own)
     if silent and not outcomes:
         raise Silent
     return outcomes + silent
 
 
-def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> Outcome:
+def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer, settings: Settings) -> Outcome:
+    domain, role = _place(request, settings)
     password = sealer.open(sealed)
     try:
         with writing():
@@ -156,6 +157,8 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> O
                 username=request.username,
                 password=password,
                 note=_note(request.name),
+                domain=domain,
+                role=role,
             )
             _record(APPROVED, request, actor, made)
     except FieldError as error:
@@ -164,6 +167,14 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> O
     except NotOpen as error:
         return Outcome(request.username, None, str(error))
     return Outcome(request.username, made)
+
+
+def _place(request: Request, settings: Settings) -> tuple[str, str]:
+    """Return the domain and the role of the integration to make: those that the Will tells of."""
+    if request.type != "vrpc":
+        return "", ""
+    known = identity(request.will_topic)
+    return (known.domain, known.kind) if known is not None else (domains.default(settings), "")
 
 
 def _is_in(username: str, password: str, sealer: Sealer) -> bool:

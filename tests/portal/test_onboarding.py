@@ -146,16 +146,9 @@ def test_a_part_that_does_not_answer_is_told(opened, settings):
 
 
 @pytest.mark.parametrize("will", ["acme.default/press/__agentInfo__", "acme.default/host/ab12cd34/__clientInfo__"])
-def test_a_vrpc_client_is_known_by_its_will_and_let_in_by_a_type_that_has_a_server(opened, settings, will):
+def test_a_vrpc_client_is_known_by_its_will(opened, settings, will):
     opened.knock(will_topic=will, client_id="va3ab12")
-    assert (only(settings).detected, only(settings).type) == ("vrpc", "mqtt")
-
-
-def test_it_gets_its_own_type_once_that_has_a_server(opened, settings, monkeypatch):
-    opened.knock(will_topic="acme.default/press/__agentInfo__")
-    kind = requests.KINDS["vrpc"]
-    monkeypatch.setitem(requests.KINDS, "vrpc", type(kind)("vrpc", "VRPC", kind.icon, "", "mqtt"))
-    assert only(settings).type == "vrpc"
+    assert (only(settings).detected, only(settings).type) == ("vrpc", "vrpc")
 
 
 def test_rivals_for_a_username_are_told_whatever_door_they_came_by(opened, settings):
