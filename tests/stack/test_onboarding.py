@@ -171,6 +171,39 @@ def test_an_http_client_without_credentials_is_given_some_and_asks_again(stack, 
     assert stack.shown(told["username"])["note"] == "Logger 3"
 
 
+@pytest.mark.parametrize("password", [None, "its own"])
+def test_a_client_of_5_without_a_username_is_told_one_comes_back_with_it_and_is_let_in(stack, operator, password):
+    told: dict[str, str] = {}
+    codes: list[str] = []
+
+    def connected(client, _, __, reason, properties) -> None:
+        codes.append(str(reason))
+        told.update(getattr(properties, "UserProperty", []))
+        if "username" in told:
+            client.username_pw_set(told["username"], told["password"])
+
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"sensor {password}", protocol=paho.MQTTv5)
+    if password is not None:
+        client.username_pw_set("", password)
+    client.reconnect_delay_set(1, 1)
+    client.on_connect = connected
+    time.sleep(0.2)  # the protocol servers know of the window within 100 ms
+    client.connect(HOST, stack.mqtt_port)
+    client.loop_start()
+    try:
+        wait_until(lambda: told, 5, "the client to be told")
+        assert codes == ["Not authorized"] and told["username"] in operator.requests()
+        assert "made up by Gatehouse" in operator.session.get("/onboarding/box").text
+        operator.approve(told["username"])
+        wait_until(lambda: codes[-1] == "Success", 5, "it to be in")
+        assert stack.json("integrations", "reveal", told["username"])["password"] == told["password"]
+        wait_until(lambda: stack.is_online(told["username"]), 5)
+        assert told["password"] not in stack.log()
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
 def test_who_waits_when_the_window_closes_is_refused_cleanly(stack, operator, aside):
     trying = [aside.submit(connack, stack.mqtt_port, f"late-{number}", SECRET, "raw") for number in range(3)]
     for number in range(3):
