@@ -50,6 +50,8 @@ class Request:
     first_at: datetime
     last_at: datetime
     client_id_varies: bool
+    is_made_up: bool  # it came without a username, and was told credentials that Gatehouse made up
+    is_told: bool  # it was, and has not come with them yet
     is_held: bool = False  # it waits at the door
     is_rival: bool = False  # another one knocks with the same username and other credentials
 
@@ -198,6 +200,8 @@ def dismiss(ids: Collection[str], actor: Actor, settings: Settings, *, for_good:
 def _record_dismissal(request: Request, actor: Actor, *, for_good: bool) -> None:
     window.held(clock.now())
     if for_good:
+        if request.is_made_up and request.protocol == MQTT and request.client_id:  # it will be given another username
+            ignored.add(actor, request.protocol, "", request.client_id, told(request))
         client_id = "" if request.client_id_varies else request.client_id
         ignored.add(actor, request.protocol, request.username, client_id, told(request))
         return
@@ -261,7 +265,8 @@ def told(request: Request) -> str:
     client = f"client {request.client_id[:100]} " if request.client_id else ""
     name = f"“{request.name[:100]}” " if request.name else ""
     will = f", Will on {request.will_topic[:100]}" if request.will_topic else ""
-    return f"{client}{name}from {request.address}, {tries}{will}"
+    made_up = ", username made up by Gatehouse" if request.is_made_up else ""
+    return f"{client}{name}from {request.address}, {tries}{will}{made_up}"
 
 
 def as_json(request: Request) -> dict[str, object]:
@@ -279,6 +284,7 @@ def as_json(request: Request) -> dict[str, object]:
         "tries": request.tries,
         "first_at": request.first_at.isoformat(),
         "last_at": request.last_at.isoformat(),
+        "made_up": request.is_made_up,
         "held": request.is_held,
         "rival": request.is_rival,
     }
@@ -302,8 +308,5 @@ def _taken(usernames: Iterable[str]) -> set[str]:
 
 
 def _request(row: dict[str, Any], *, is_rival: bool = False) -> Request:
-    return Request(**_timed(row, "first_at", "last_at"), is_rival=is_rival)
-
-
-def _timed(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {name: datetime.fromtimestamp(row[name], UTC) for name in names}
+    times = {name: datetime.fromtimestamp(row[name], UTC) for name in ("first_at", "last_at")}
+    return Request(**row | times, is_rival=is_rival)

@@ -315,6 +315,26 @@ def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, setting
         ignored.forget(row.id, GRACE)
 
 
+def test_a_client_without_a_username_is_approved_under_the_one_that_it_was_given(opened, settings, actor, sealer):
+    given = opened.give()
+    request = only(settings)
+    assert (request.username, request.is_made_up, request.is_told) == (given.username, True, True)
+    (outcome,) = requests.approve([request.id], actor, sealer, settings)
+    assert integrations.reveal(outcome.integration.id, actor, sealer) == given.password
+    told = Activity.get(Activity.kind == "onboarding.approved").detail
+    assert told == "client client-1 from 192.0.2.1, 1 try, username made up by Gatehouse"
+
+
+def test_ignored_for_good_it_stays_away_though_it_would_be_given_another_username(opened, settings, actor):
+    for client_id in ("client-1", "client-2"):
+        given = opened.give(client_id)
+        requests.dismiss([only(settings).id], actor, settings, for_good=True)
+        assert requests.find(settings).requests == ()
+        rows = [(row.username, row.client_id) for row in ignored.everybody()[:2]]
+        assert rows == [(given.username, client_id), ("", client_id)]
+    assert len(ignored.everybody()) == 4, "of two clients without a username each is ignored by itself"
+
+
 def test_a_client_that_makes_up_client_ids_is_ignored_whatever_it_is_called(database, actor):
     ignored.add(actor, "mqtt", "press", "c1", "from here")
     ignored.add(actor, "mqtt", "press", "c2", "from here")

@@ -144,7 +144,9 @@ def test_what_the_servers_share_knows_no_server(name: str) -> None:
         assert not foreign(path, *SHARED), path
 
 
-@pytest.mark.parametrize("name", sorted(PURE | {f"protocols.{name}" for name in ("knocks", "onboarding", "origins")}))
+@pytest.mark.parametrize(
+    "name", sorted(PURE | {f"protocols.{name}" for name in ("crowding", "knocks", "offers", "onboarding", "origins")})
+)
 def test_what_the_servers_share_of_their_cores_has_no_loop_socket_clock_or_database(name: str) -> None:
     found = imports(ROOT.joinpath(*name.split(".")).with_suffix(".py"))
     assert not {one for one in found if one.split(".")[0] in IMPURE}
