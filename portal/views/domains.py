@@ -42,7 +42,7 @@ def add() -> ResponseReturnValue:
 def edit(id: int) -> ResponseReturnValue:
     """Show the domain and the role of an integration ready to be edited."""
     integration = integrations.by_id(id)
-    return answer(integration, placing={"domain": integration.domain, "role": integration.role})
+    return answer(integration, placing={"domain": integration.domain, "role": integration.role, "error": None})
 
 
 @blueprint.post("/integrations/<int:id>/domain")
