@@ -16,13 +16,14 @@ from protocols.mqtt.packets import LEVEL_3_1_1, Filter, Message
 from protocols.mqtt.retained import Follower
 from protocols.mqtt.routes import Subscription
 from protocols.mqtt.session import Session
+from protocols.vrpc.live import Follower as Following
 
 Now = Callable[[], float]
 Soon = Callable[[Callable[[], object]], object]
 
 
-class Listening(Follower, Protocol):
-    """A follower that is given an `Insider`, and hears what that listens to."""
+class Listening(Follower, Following, Protocol):
+    """Follows what is retained and who comes and goes, and is given an `Insider`."""
 
     def connect(self, insider: Insider) -> None:
         """Take what the broker offers; called before anything is told."""
@@ -38,9 +39,10 @@ class Listening(Follower, Protocol):
 
 
 def follow(broker: Broker, follower: Listening, now: Now, soon: Soon) -> None:
-    """Have somebody follow what is retained, before anything of that is taken back."""
+    """Have somebody follow what is retained and who is connected, before anything of that is taken back."""
     follower.connect(Insider(broker, follower, now, soon))
     broker.retained.follow(follower, lambda: broker.common.now)
+    broker.live.follower = follower
 
 
 class Insider:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from protocols.vrpc.describing import Count, plain
 from protocols.vrpc.limits import Limits
+from protocols.vrpc.live import Who
 from protocols.vrpc.walking import DEEP, text_of
 
 ONLINE, OFFLINE = "online", "offline"
@@ -15,16 +16,6 @@ _SHOWN = 200  # characters of a host's name or a version
 _NO_TEXT = "__agentInfo__ cannot be read: "
 
 Key = tuple[str, str]  # domain, and name of an agent
-
-
-class Who(NamedTuple):
-    """Whose connection an agent or a client is."""
-
-    connection_id: str
-    integration_id: int
-    username: str
-    address: str
-    client_id: str
 
 
 class Twins(NamedTuple):

@@ -17,7 +17,7 @@ from protocols.contract import Refused
 from protocols.hits import Hits
 from protocols.vrpc.agents import Key
 from protocols.vrpc.answering import PROMISE, Answer, read_answer, whose
-from protocols.vrpc.describing import is_level
+from protocols.vrpc.describing import LIFE_CYCLE, is_level
 from protocols.vrpc.limits import Limits
 from protocols.vrpc.names import CLIENT_INFO
 
@@ -26,6 +26,7 @@ STATIC = "__static__"
 VERSION = 3
 DONE, FAILED, LATE, GONE = "done", "failed", "late", "gone"
 
+_OWN = LIFE_CYCLE | {STATIC}  # names of the protocol's own
 _SHORTEST = 0.1  # seconds that a call may take
 _OFFLINE = b'{"status":"offline"}'
 _AGAIN = 10.0  # seconds until an agent that sends to nobody is told so again
@@ -311,7 +312,7 @@ def _topic(request: Request) -> str:
     """Return the topic of a request; raises Refused for what can be no name."""
     levels = {"class_name": request.class_name, "instance": request.instance or STATIC, "function": request.function}
     for field, level in levels.items():
-        if not is_level(level):
+        if level not in _OWN and not is_level(level):
             raise Refused(f"{level[:60]!r} cannot be a name.", field)
     return "/".join((*request.key, *levels.values()))
 

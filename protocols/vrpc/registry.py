@@ -12,8 +12,9 @@ from typing import Protocol
 from protocols.contract import Refused
 from protocols.hits import Hits
 from protocols.vrpc import names
-from protocols.vrpc.agents import OFFLINE, ONLINE, Agent, Class, Key, Twins, Who
+from protocols.vrpc.agents import OFFLINE, ONLINE, Agent, Class, Key, Twins
 from protocols.vrpc.limits import Limits
+from protocols.vrpc.live import Who
 from protocols.vrpc.names import AGENT, AGENT_INFO, CLASS_INFO, CLIENT_INFO, Identity
 from protocols.vrpc.reader import Reader
 

@@ -9,11 +9,12 @@ from typing import Protocol
 from protocols.contract import Refused, Usage
 from protocols.hits import Hits
 from protocols.vrpc import registry
-from protocols.vrpc.agents import Key, Who
+from protocols.vrpc.agents import Key
 from protocols.vrpc.caller import Caller, Done, Request, check_arguments
 from protocols.vrpc.describing import CREATE_SHARED, DELETE, is_level
 from protocols.vrpc.desk import Desk
 from protocols.vrpc.limits import SETTINGS, Limits
+from protocols.vrpc.live import Who
 from protocols.vrpc.names import ENDING, Identity
 from protocols.vrpc.registry import Registry
 from protocols.vrpc.watching import Subject, Watches

@@ -9,8 +9,8 @@ import pytest
 from vrpc_bench import AGENT_NAME, DOMAIN, KEY, PLACE, Bench
 
 from protocols.contract import Refused
-from protocols.vrpc.agents import Who
 from protocols.vrpc.caller import Outcome
+from protocols.vrpc.live import Who
 
 
 class Calls:

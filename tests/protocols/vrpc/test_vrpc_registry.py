@@ -8,7 +8,7 @@ import pytest
 from vrpc_bench import AGENT_NAME, DOMAIN, IDENTITY, KEY, PLACE, WHO, Bench, class_info
 
 from protocols.contract import Refused
-from protocols.vrpc.agents import Who
+from protocols.vrpc.live import Who
 from protocols.vrpc.names import CLIENT, Identity
 
 ONLINE = json.dumps({"status": "online", "hostname": "pi", "v": 3}).encode()

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from protocols.topics import matches
-from protocols.vrpc.agents import Who
 from protocols.vrpc.limits import Limits
+from protocols.vrpc.live import Who
 from protocols.vrpc.names import AGENT, Identity
 from protocols.vrpc.vrpc import Vrpc
 
