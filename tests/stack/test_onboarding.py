@@ -17,11 +17,12 @@ from html import unescape
 import paho.mqtt.client as paho
 import pytest
 
-from tests.support import npm, processes
+from tests.support import npm
 from tests.support.clients import Subscriber, connack, logged_in, publish
 from tests.support.opcua import Fault
 from tests.support.processes import wait_until
 from tests.support.stack import HOST, Session, Stack
+from tests.support.vrpc import Agent
 
 pytestmark = pytest.mark.stack
 
@@ -108,28 +109,18 @@ def test_mqtt_js_over_a_websocket_is_let_in(stack, operator, aside, way):
     assert done.result(30)["missing"] == []
 
 
-def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_in(stack, operator):
-    agent = processes.start(
-        [npm.program(), "vrpc_agent.mjs", f"mqtt://{HOST}:{stack.mqtt_port}", "acme.default", "press"],
-        cwd=npm.FOLDER,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_in(stack, operator, tmp_path):
+    agent = Agent("npm", f"mqtt://{HOST}:{stack.mqtt_port}", "acme.default", "press", tmp_path)
     try:
         id = operator.sees("acme.default/press")
         page = operator.session.get("/onboarding/box").text
         assert "<span>VRPC</span>" in page and "acme.default/press/__agentInfo__" in page
         assert operator.requests()["acme.default/press"] == id
         operator.approve("acme.default/press")
-        assert agent.stdout is not None
-        lines = iter(agent.stdout.readline, "")
-        assert next(line for line in lines if not line.startswith("error")) in {"connected\n", "serving\n"}
+        agent.ready()
         wait_until(lambda: stack.is_online("acme.default/press"), 5)
     finally:
         agent.kill()
-        agent.wait()
-        assert agent.stdout is not None
-        agent.stdout.close()
 
 
 @pytest.mark.parametrize("kind", ["node-opcua", "asyncua"])
