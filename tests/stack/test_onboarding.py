@@ -318,7 +318,7 @@ def test_the_portal_of_any_machine_lets_in_what_knocks_at_another(make_stack, po
     wait_until(lambda: operator.session.get("/onboarding/box").text.count("The same username") == 2, 5)
     operator.post("close")
     assert [rival.result(10), trying.result(10)] == [4, 4]
-    assert one.flask("onboarding", "list", "--json").strip() == "[]"
+    assert one.json("onboarding", "list") == []
 
 
 def test_its_time_ends_the_window_for_everybody_and_who_waits_is_refused(stack, operator, aside):
