@@ -67,10 +67,10 @@ class Request:
     @property
     def detected(self) -> str:
         """Return the type of client that this seems to be."""
-        return "vrpc" if self.place is not None else self.protocol
+        return "vrpc" if self.comes_for is not None else self.protocol
 
     @property
-    def place(self) -> tuple[str, str] | None:
+    def comes_for(self) -> tuple[str, str] | None:
         """Return the domain ("" for the default) and the role in it that a client of VRPC comes for."""
         if self.protocol != "mqtt":
             return None
@@ -168,9 +168,9 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer, sett
 
 def _place(request: Request, settings: Settings) -> tuple[str, str]:
     """Return the domain and the role of the integration to make: those that the client comes for."""
-    if request.place is None:
+    if request.comes_for is None:
         return "", ""
-    domain, role = request.place
+    domain, role = request.comes_for
     return domain or domains.default(settings), role
 
 
