@@ -37,6 +37,8 @@ class Grant(NamedTuple):
     username: str
     publish: tuple[str, ...] = ("#",)
     subscribe: tuple[str, ...] = ("#",)
+    domain: str = ""  # of VRPC: where its agents and clients are; for an HTTP one, whose functions it may call
+    role: str = ""  # in that domain: "agent", "client" or "both"
 
 
 class Refusal(StrEnum):
@@ -48,6 +50,10 @@ class Refusal(StrEnum):
     INACTIVE = "integration is inactive"
     WRONG_TYPE = "integration is of another type"
     TOO_MANY_FAILURES = "too many failed logins"
+    NO_AGENT_OR_CLIENT = "its Will is that of no VRPC agent or client"
+    OTHER_DOMAIN = "its Will is in another VRPC domain than its integration"
+    OTHER_ROLE = "its integration does not have this role in its VRPC domain"
+    NAME_TAKEN = "another integration is online as this VRPC agent or client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,29 @@ class Wait:
 
     seconds: float
     knocks: bool = False
+
+
+class Given(NamedTuple):
+    """Credentials that were made up for a client without a username, to knock with."""
+
+    username: str
+    password: str
+
+
+class Give(Protocol):
+    """Have an operator asked about a client without a username, under credentials that are made up for it.
+
+    Only to be called for a client that can be told them, over its own connection, as the one answer that it gets;
+    it is not let in, and recorded as refused.  None where nobody may ask to come in; then nothing is recorded.
+    Synchronous and in memory, as `Authenticate`.
+    """
+
+    def __call__(self, login: Login) -> Given | None: ...
+
+
+def give_nobody(login: Login) -> Given | None:
+    """`Give` where clients that nobody knows may never ask to come in."""
+    return None
 
 
 class Authenticate(Protocol):
@@ -78,6 +107,10 @@ class Presence(Protocol):
 
     def connected(self, grant: Grant, login: Login) -> str:
         """Record an accepted login with its open connection; return the connection's id."""
+        ...
+
+    def refused(self, login: Login, refusal: Refusal, integration_id: int | None) -> None:
+        """Record a login that was not accepted for another reason than its credentials."""
         ...
 
     def disconnected(self, connection_id: str, reason: str) -> None:
@@ -100,6 +133,7 @@ class ConnectionInfo:
     subscription_count: int
     subscriptions: tuple[tuple[str, int], ...]  # (topic filter, QoS) of the first hundred; of OPC UA (node id, 0)
     muted: tuple[int, ...] = ()  # which of these get nothing, because they are not permitted any more
+    denied: int = 0  # messages of a VRPC agent or client that it was not permitted to publish
     application_name: str = ""  # this and what follows: of OPC UA
     application_uri: str = ""
     security_mode: str = ""  # "None", "Sign" or "SignAndEncrypt"

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.contract import Authenticate, ConnectionInfo, Give, Grant, Presence, Traffic, Usage, give_nobody
 from protocols.handover import HandOver
 from protocols.http import figures, responses
 from protocols.http.api import Api
@@ -45,7 +45,7 @@ class HttpServer:
         hub: Hub,
         names: Names,
         limits: Limits | None = None,
-        invites: Callable[[], bool] = lambda: False,
+        give: Give = give_nobody,
     ) -> None:
         self.limits = limits = limits or Limits()
         self._periods = Periods(presence, limits)
@@ -53,7 +53,7 @@ class HttpServer:
         self._tally = Tally()
         self._common = Common(hub, limits, Encoder(names, _stamp, self._soon), self._tally)
         rows = Rows(names, limits.answer_bytes)
-        door = Door(authenticate, self._periods, self.now, invites)
+        door = Door(authenticate, self._periods, self.now, give)
         self._api = Api(hub, door, self._tickets, rows, self._tally, limits, self.now)
         self._topics = Topics(hub, rows, limits)
         self._shells: dict[Shell, Ticket] = {}  # with a stream, oldest first
