@@ -23,8 +23,8 @@ class Follower(Protocol):
     """Who is told of the retained messages on some topics."""
 
     @property
-    def endings(self) -> tuple[str, ...]:
-        """Return what all these topics end in, one or the other."""
+    def ending(self) -> str:
+        """Return what all these topics end in, and perhaps others, which are told as well."""
         ...
 
     def lasts(self, topic: str) -> float | None:
@@ -65,7 +65,7 @@ class Retained:
 
     def tell(self, topic: str, payload: bytes) -> None:
         """Tell who follows this topic what it has."""
-        if self._follower is not None and topic.endswith(self._follower.endings):
+        if self._follower is not None and topic.endswith(self._follower.ending):
             self._follower.kept(topic, payload)
 
     def keep(self, message: Message) -> None:
@@ -117,7 +117,7 @@ class Retained:
             self._refuse(message, limit)
             return False
         follower = self._follower
-        if follower is not None and message.expires_at is None and message.topic.endswith(follower.endings):
+        if follower is not None and message.expires_at is None and message.topic.endswith(follower.ending):
             seconds = follower.lasts(message.topic)
             message.expires_at = None if seconds is None else self._now() + seconds
         node = self._root

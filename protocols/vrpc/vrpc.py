@@ -16,7 +16,7 @@ from protocols.vrpc.describing import CREATE_SHARED, DELETE, is_level
 from protocols.vrpc.desk import Desk
 from protocols.vrpc.limits import SETTINGS, Limits
 from protocols.vrpc.live import Who
-from protocols.vrpc.names import ENDINGS, Identity
+from protocols.vrpc.names import ENDING, Identity
 from protocols.vrpc.registry import Registry
 from protocols.vrpc.watching import Subject, Watches
 
@@ -34,7 +34,7 @@ class Vrpc:
     seconds since 1970, `token` hexadecimal digits that nobody can guess.
     """
 
-    endings = ENDINGS
+    ending = ENDING
 
     def __init__(self, limits: Limits, wall: Callable[[], float], token: Callable[[], str]) -> None:
         self._limits = limits
