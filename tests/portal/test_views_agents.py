@@ -257,12 +257,7 @@ def test_wrong_arguments_are_said_at_their_fields_and_nothing_typed_is_lost(ada,
     assert note(answer, "arg-0") == "This has to be a number, such as 21.5." and note(answer, "arg-1") == ""
     assert "JSON array" in note(answer, "more") and "number of seconds" in note(answer, "timeout")
     text = shown(answer)
-    assert (
-        'value="<one>"' in text
-        and 'value="2"' in text
-        and "\n{}</textarea>" in text
-        and 'value="soon"' in text
-    )
+    assert 'value="<one>"' in text and 'value="2"' in text and "\n{}</textarea>" in text and 'value="soon"' in text
     assert answer.text.count("autofocus") == 1
 
 
