@@ -9,7 +9,7 @@ import pytest
 from vrpc_bench import AGENT_NAME, DOMAIN, KEY, PLACE, Bench
 
 from protocols.contract import Refused
-from protocols.vrpc.caller import Outcome
+from protocols.vrpc.calls import Outcome
 from protocols.vrpc.live import Who
 
 
@@ -101,16 +101,34 @@ def test_an_agent_that_is_offline_or_unknown_is_not_called(bench, calls):
     assert (bench.sent, calls.ended) == ([], [])
 
 
-def test_a_function_that_nobody_listens_to_fails_at_once(bench, calls):
+def test_a_function_that_nobody_listens_to_fails_soon(bench, calls):
     bench.subscribed = set()
     calls.begin()
-    assert calls.ended == [], "never before the call has returned"
-    bench.run()
+    bench.wait(0.9)
+    assert calls.ended == []
+    bench.wait(0.2)
     (outcome,) = calls.ended
-    assert (outcome.state, outcome.error) == (
-        "failed",
-        f"the agent does not listen to {AGENT_NAME}/Press/__static__/add",
-    )
+    assert outcome.state == "unusable"
+    assert outcome.error == f"the agent does not listen to {AGENT_NAME}/Press/__static__/add"
+
+
+def test_a_function_that_is_listened_to_a_moment_later_is_called_once(bench, calls):
+    """Agents of PyPI say that an instance is made before they subscribe to its functions."""
+    bench.subscribed = set()
+    calls.begin()
+    bench.subscribed = None
+    bench.wait(0.1).wait(0.1)
+    assert len(bench.sent) == 2, "in vain, and then to somebody"
+    bench.answer(r=1)
+    assert calls.ended[0].state == "done"
+
+
+def test_a_call_that_nobody_listened_to_may_be_abandoned_or_its_agent_leave(bench, calls):
+    bench.subscribed = set()
+    bench.vrpc.abandon(calls.begin())
+    calls.begin()
+    bench.leave().wait(2)
+    assert [one.state for one in calls.ended] == ["gone"]
 
 
 def test_more_calls_than_the_limit_are_refused():
@@ -268,7 +286,7 @@ def test_an_answer_that_cannot_be_read_fails_its_call(bench, calls):
         calls.begin()
         request = bench.sent[-1][1]
         bench.reply(request["s"], broken.format(request["i"]).encode())
-        assert (calls.ended[-1].state, calls.ended[-1].error[:26]) == ("failed", "the answer cannot be read:")
+        assert (calls.ended[-1].state, calls.ended[-1].error[:26]) == ("unusable", "the answer cannot be read:")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +312,7 @@ def test_an_answer_above_the_limit_fails_its_call():
     calls = Calls(bench)
     calls.begin()
     bench.answer(r="x" * 1_000)
-    assert (calls.ended[0].state, "VRPC_REPLY_BYTES" in calls.ended[0].error) == ("failed", True)
+    assert (calls.ended[0].state, "VRPC_REPLY_BYTES" in calls.ended[0].error) == ("unusable", True)
     assert bench.exceeded("VRPC_REPLY_BYTES") == 1
 
 
@@ -335,12 +353,13 @@ def test_another_agent_cannot_answer(bench, calls):
 def test_a_page_asks_how_far_a_call_has_come(bench):
     call = bench.do["vrpc_call"](*KEY, "Press", "", "add", "[1, 2]", 5)
     bench.time += 1
-    assert result(bench, call) == {"state": "waiting", "result": "", "size": 0, "error": "", "seconds": 1}
+    waiting = {"state": "waiting", "promise": False, "result": "", "size": 0, "error": "", "seconds": 1}
+    assert result(bench, call) == waiting
     bench.answer(r="__p__add-0")
-    assert result(bench, call)["state"] == "promised"
+    assert (result(bench, call)["state"], result(bench, call)["promise"]) == ("promised", True)
     bench.reply(bench.sent[0][1]["s"], {"i": "__p__add-0", "r": 3})
     bench.time += 1
-    assert result(bench, call) == {"state": "done", "result": "3", "size": 1, "error": "", "seconds": 1}
+    assert result(bench, call) == waiting | {"state": "done", "promise": True, "result": "3", "size": 1}
     bench.wait(58)
     assert result(bench, call)
     bench.wait(2)
@@ -350,8 +369,9 @@ def test_a_page_asks_how_far_a_call_has_come(bench):
 def test_a_page_is_told_the_beginning_of_a_large_result():
     bench = Bench(result_bytes=10).online()
     call = bench.do["vrpc_call"](*KEY, "Press", "", "add", "[]")
-    bench.answer(r="x" * 100)
-    assert (result(bench, call)["result"], result(bench, call)["size"]) == ('"xxxxxxxxx', 102)
+    request = bench.sent[0][1]
+    bench.reply(request["s"], f'{{"i": "{request["i"]}", "r": "xxxxxxxxé{"x" * 90}"}}'.encode())
+    assert (result(bench, call)["result"], result(bench, call)["size"]) == ('"xxxxxxxx', 102)
 
 
 def test_of_too_many_results_the_oldest_are_forgotten():
