@@ -38,7 +38,7 @@ __all__ = [
     "parse",
 ]
 
-ENDING = "Info__"  # of every topic on which somebody tells of themselves
+ENDING = "__"  # of every topic on which somebody tells of themselves, __classInfoConcise__ among them
 
 
 class Info(NamedTuple):
@@ -62,7 +62,7 @@ def parse(topic: str) -> Info | None:
 
 def is_info(level: str) -> bool:
     """Say whether the last level of a topic is one on which somebody tells of themselves."""
-    return level.endswith(ENDING) and level.startswith("__") or level == CONCISE_INFO
+    return level.startswith("__") and level.endswith("Info__") or level == CONCISE_INFO
 
 
 def agent_topic(domain: str, agent: str) -> str:

@@ -119,6 +119,8 @@ def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_i
         operator.approve("acme.default/press")
         agent.ready()
         wait_until(lambda: stack.is_online("acme.default/press"), 5)
+        made = stack.shown("acme.default/press")
+        assert (made["type"], made["domain"], made["role"]) == ("vrpc", "acme.default", "agent")
     finally:
         agent.kill()
 
