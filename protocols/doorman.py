@@ -84,11 +84,12 @@ class Doorman:
             return
         self._next_share = time.monotonic() + SHARE
         now = clock.now()
-        if shares.are_wanted(self._node_id, now):
-            document = shares.packed(self._known(with_sealed=True))
-            if document != self._shared:
-                shares.write(self._node_id, document, now)
-                self._shared = document
+        with db.connected():
+            if shares.are_wanted(self._node_id, now):
+                document = shares.packed(self._known(with_sealed=True))
+                if document != self._shared:
+                    shares.write(self._node_id, document, now)
+                    self._shared = document
 
     def sweep(self) -> None:
         """Forget everything once the time of the window is over."""

@@ -6,11 +6,13 @@ from flask import Flask
 from htmx_flask import Htmx
 
 from portal import figures, kinds, wording
+from portal.integrations import told_place
 from portal.views import (
     activity,
     auth,
     banners,
     bans,
+    domains,
     errors,
     integrations,
     listeners,
@@ -28,6 +30,7 @@ def init_app(app: Flask) -> None:
     Htmx(app)
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(integrations.blueprint)
+    app.register_blueprint(domains.blueprint)
     app.register_blueprint(onboarding.blueprint)
     app.register_blueprint(nodes.blueprint)
     app.register_blueprint(topics.blueprint)
@@ -46,6 +49,7 @@ def init_app(app: Flask) -> None:
         protocol=kinds.protocol,
         sentence=wording.sentence,
         wording_of=wording.of,
+        told_place=told_place,
         transport=figures.transport,
     )
     app.jinja_env.filters.update(
