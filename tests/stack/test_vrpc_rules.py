@@ -11,6 +11,7 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
+from protocols.contract import Refusal
 from tests.support.processes import wait_until
 from tests.support.stack import HOST, Stack
 from tests.support.vrpc_team import DOMAIN, Team
@@ -194,20 +195,21 @@ def test_a_client_cannot_be_an_agent_or_unregister_one(team, clients):
 
 
 @pytest.mark.parametrize(
-    ("role", "will"),
+    ("role", "will", "why"),
     [
-        ("agent", agent_will("press", "other.default")),
-        ("client", client_will("other.default")),
-        ("agent", client_will()),
-        ("client", agent_will("press")),
+        ("agent", agent_will("press", "other.default"), Refusal.OTHER_DOMAIN),
+        ("client", client_will("other.default"), Refusal.OTHER_DOMAIN),
+        ("agent", client_will(), Refusal.OTHER_ROLE),
+        ("client", agent_will("press"), Refusal.OTHER_ROLE),
     ],
 )
-def test_a_will_of_another_domain_or_role_is_refused(team, role, will):
+def test_a_will_of_another_domain_or_role_is_refused(team, role, will, why):
+    who = f"kind = 'login.refused' AND username = '{team.integration(role)['username']}'"
+    before = sum(row["count"] for row in team.stack.activity(who))
     with speaking(team, role, will) as speaker:
         assert speaker.answer == NOT_AUTHORIZED
-    (last,) = team.stack.activity("kind = 'login.refused'")[-1:]
-    assert last["username"] == team.integration(role)["username"]
-    assert last["detail"]
+    wait_until(lambda: sum(row["count"] for row in team.stack.activity(who)) > before, 5, "it to be on record")
+    assert why.value in {row["detail"] for row in team.stack.activity(who)}
 
 
 def test_who_has_no_will_may_read_about_agents_as_a_client_and_nothing_as_an_agent(team):
