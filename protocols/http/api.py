@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
 from protocols.contract import Refused
 from protocols.http.cursors import Cursors
 from protocols.http.door import Answer, Door
+from protocols.http.faults import Fault
 from protocols.http.limits import Limits
 from protocols.http.messages import Row, Rows, bounded, checked, checked_filter, newest, outgoing, page
 from protocols.http.periods import Period
@@ -30,8 +31,17 @@ class Api:
     """The actions whose names begin with http_."""
 
     def __init__(
-        self, hub: Hub, door: Door, tickets: Tickets, rows: Rows, tally: Tally, limits: Limits, now: Callable[[], float]
+        self,
+        hub: Hub,
+        door: Door,
+        tickets: Tickets,
+        rows: Rows,
+        tally: Tally,
+        limits: Limits,
+        now: Callable[[], float],
+        others: Collection[Callable[..., object]] = (),
     ) -> None:
+        """`others` are actions that need nothing of this."""
         self._hub = hub
         self._door = door
         self._tickets = tickets
@@ -39,6 +49,7 @@ class Api:
         self._tally = tally
         self._limits = limits
         self._now = now
+        self._others = others
         self._cursors = Cursors()
 
     def actions(self) -> dict[str, Callable[..., Answer]]:
@@ -51,6 +62,7 @@ class Api:
             self.delete,
             self.history,
             self.enter,
+            *self._others,
         ]
         return {f"http_{act.__name__}": partial(self._admit, act) for act in acts} | {"http_knock": self._door.knock}
 
@@ -62,6 +74,8 @@ class Api:
             return {"ok": act(period, *arguments)}
         except Forbidden as error:
             return {"forbidden": error.topic}
+        except Fault as fault:
+            return {"fault": fault.told(), "retry": fault.retry}
 
     def me(self, period: Period) -> dict[str, object]:
         """Return who the caller is, and its topic filters."""
