@@ -52,11 +52,14 @@ def _row(credential: Credential, sealer: Sealer, *, past: bool, kind: str) -> di
     now = clock.now()
     created = now - timedelta(days=draw.uniform(90, 900)) if past else now
     number = credential.id
+    type = draw.choice(OTHER_TYPES) if past and number % 4 == 0 else kind
     return {
         "id": number,
         "username": credential.username,
         "sealed_password": sealer.seal(credential.password),
-        "type": draw.choice(OTHER_TYPES) if past and number % 4 == 0 else kind,
+        "type": type,
+        "domain": "bench.default" if type == "vrpc" else "",
+        "role": "both" if type == "vrpc" else "",
         "note": f"Hall {number % 9}, line {number % 70}" if past and number % 2 else "",
         "active": not (past and number % 10 == 0),
         "last_login": now - timedelta(minutes=draw.uniform(1, 120_000)) if past and number % 5 else None,

@@ -16,13 +16,14 @@ from typing import Any, ParamSpec
 import click
 from flask import Flask, current_app
 
-from portal import accounts, bans, clock, db, integrations, listing
+from portal import accounts, bans, clock, db, domains, integrations, listing
 from portal.config import SettingError
 from portal.credentials import SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
 from portal.kinds import KINDS, not_served
 from portal.models import Account, Integration
+from vrpc_topics import ROLES
 
 P = ParamSpec("P")
 ACTOR = Actor("command line")
@@ -74,9 +75,13 @@ def command(group: click.Group, name: str) -> Callable[[Callable[P, None]], clic
 @click.option("--username", help="Generated when left out.")
 @click.option("--password", callback=read_dash, help="Generated when left out; - reads it from standard input.")
 @click.option("--note", default="", help="A line of free text.")
-def add_integration(type: str, username: str | None, password: str | None, note: str, as_json: bool) -> None:
+@click.option("--domain", default="", help="Of VRPC; of an HTTP integration, whose functions it may call.")
+@click.option("--role", type=click.Choice(ROLES), help="Of VRPC in its domain; both when left out.")
+def add_integration(type: str, domain: str, role: str | None, as_json: bool, **given: Any) -> None:
     """Add an active integration, and print its credentials."""
-    made = integrations.create(ACTOR, _sealer(), type, username=username, password=password, note=note)
+    if type == "vrpc":
+        domain = domain or domains.default(current_app.extensions["gatehouse_settings"])
+    made = integrations.create(ACTOR, _sealer(), type, domain=domain, role=role or "", **given)
     secret = _sealer().open(made.sealed_password)
     show(_row(made) | {"password": secret}, as_json, f"{made.username}\t{secret}")
     if KINDS[type].door is None:
@@ -120,6 +125,23 @@ def permit(username: str, publish: tuple[str, ...], subscribe: tuple[str, ...], 
         for verb, filters in (("publish", integration.publish_filters), ("subscribe", integration.subscribe_filters))
     ]
     show(_row(integration), as_json, "\n".join(lines))
+
+
+@command(integrations_group, "place")
+@click.argument("username")
+@click.option("--domain", help="Of an HTTP integration an empty one takes its calls away.")
+@click.option("--role", type=click.Choice(ROLES), help="Of VRPC in its domain.")
+def place(username: str, domain: str | None, role: str | None, as_json: bool) -> None:
+    """Say in which domain of VRPC an integration is, in which role; what is not given stays as it is."""
+    integration = integrations.by_username(username)
+    integration = integrations.set_domain(
+        integration.id,
+        ACTOR,
+        domain=integration.domain if domain is None else domain,
+        role=role or (integration.role if integration.type == "vrpc" else ""),
+    )
+    part = integrations.told_place(integration.domain, integration.role)
+    show(_row(integration), as_json, f"{integration.username} is {part}")
 
 
 @command(integrations_group, "disconnect")

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from portal.limits import LIMITS
+from vrpc_topics import domain_fault
 
 SECRET_LENGTH = 16
 PASSWORD_LENGTH = 8
@@ -48,6 +49,7 @@ class Settings:
     guess_window: int  # minutes
     ban_minutes: int
     onboarding_hold: int  # seconds
+    vrpc_domain: str  # of VRPC integrations that are made without one; "" has it follow from the first account
     switches: Mapping[str, bool] = field(default_factory=dict)  # those that the environment decides, by their settings
     limits: Mapping[str, float] = field(default_factory=dict)  # those that are set, by the settings' names
 
@@ -104,9 +106,18 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         guess_window=_count(environ, "GUESS_WINDOW", 10, least=1, most=1440),
         ban_minutes=_count(environ, "BAN_MINUTES", 10, least=1, most=1440),
         onboarding_hold=_count(environ, "ONBOARDING_HOLD", 20, least=0, most=25),
+        vrpc_domain=vrpc_domain(environ),
         switches={name: _switch(environ, name) for name in SWITCHES if environ.get(name, "").strip()},
         limits=_limits(environ),
     )
+
+
+def vrpc_domain(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the domain of VRPC integrations that are made without one; "" where it is not set."""
+    domain = environ.get("VRPC_DOMAIN", "").strip()
+    if domain and (fault := domain_fault(domain)):
+        raise SettingError(f"VRPC_DOMAIN: {fault[0].lower()}{fault[1:-1]}; not {domain!r}")
+    return domain
 
 
 def _count(environ: Mapping[str, str], name: str, default: int, *, least: int, most: int = 16) -> int:

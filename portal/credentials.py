@@ -84,6 +84,8 @@ class Entry:
     publish: tuple[str, ...] = ("#",)
     subscribe: tuple[str, ...] = ("#",)
     deactivation: int = 0  # the revision of the last change that deactivated it
+    domain: str = ""  # of VRPC
+    role: str = ""
 
 
 class Snapshot:

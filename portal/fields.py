@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from portal.config import PASSWORD_LENGTH
+from vrpc_topics import CLIENT, ROLES, domain_fault
 
 USERNAME_LENGTH = 128
 SECRET_MAX_LENGTH = 256
@@ -83,6 +84,30 @@ def _filter_fault(text: str, *, publish: bool) -> str | None:
     if any("+" in level and level != "+" for level in levels):
         return "+ stands for a whole level, such as in plant/+/temperature."
     return None
+
+
+def place_in_domain(type: str, domain: str, role: str) -> tuple[str, str]:
+    """Return the domain and the role that an integration of this type has: both "" where it has none.
+
+    One of VRPC always has both, and is "both" where nothing is stated; one of HTTP may call functions as a client.
+    """
+    domain = domain.strip()
+    if type not in {"vrpc", "http"}:
+        if domain or role:
+            raise FieldError(
+                "domain" if domain else "role", "Only VRPC and HTTP integrations have a domain and a role."
+            )
+        return "", ""
+    if type == "http" and not domain:
+        return "", ""
+    if fault := domain_fault(domain):
+        raise FieldError("domain", fault)
+    role = role or (CLIENT if type == "http" else "both")
+    if role not in ROLES:
+        raise FieldError("role", f"A role is one of {', '.join(ROLES)}.")
+    if type == "http" and role != CLIENT:
+        raise FieldError("role", "An HTTP integration can only be a client of a domain.")
+    return domain, role
 
 
 def email(text: str) -> str:

@@ -136,8 +136,7 @@ class Gate:
             withdrawn.add("username changed", entry.id)
         elif before.digest != entry.digest:
             withdrawn.add("password changed", entry.id)
-        topics = (entry.username, entry.publish, entry.subscribe)  # %u in a filter is the username
-        if topics != (before.username, before.publish, before.subscribe):
+        if _topics(entry) != _topics(before):
             withdrawn.permitted.append(entry)
 
     def _read(self, since: int) -> Iterator[Entry]:
@@ -152,6 +151,8 @@ class Gate:
             Integration.publish_filters,
             Integration.subscribe_filters,
             Integration.deactivation,
+            Integration.domain,
+            Integration.role,
         )
         for row in tuples(Integration.select(*columns).where(Integration.revision > since)):
             yield self._entry(*row)
@@ -164,3 +165,8 @@ class Gate:
         except SealError:
             digest = UNSEALED
         return Entry(id, username, type, bool(active), digest, revision, *others)
+
+
+def _topics(entry: Entry) -> tuple[object, ...]:
+    """Return what decides on the topics of an integration; %u in a filter is the username."""
+    return entry.username, entry.publish, entry.subscribe, entry.domain, entry.role

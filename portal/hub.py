@@ -113,6 +113,15 @@ class Outgoing:
     retain: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Knocked:
+    """What came of asking to come in."""
+
+    is_in: bool
+    username: str | None = None  # and the password: what the caller is to ask again with, where it had none
+    password: str | None = None
+
+
 def me(caller: Caller) -> Me:
     """Return who the caller is."""
     found = ask("http_me", caller)
@@ -158,9 +167,9 @@ def enter(caller: Caller, filters: Sequence[str]) -> str:
     return str(ask("http_enter", caller, list(filters)))
 
 
-def knock(caller: Caller, name: str, *, is_made_up: bool) -> bool:
-    """Ask an operator to let the caller in, who calls itself so; return whether it may come in already."""
-    return bool(ask("http_knock", caller, name, is_made_up))
+def knock(caller: Caller, name: str, *, is_given: bool) -> Knocked:
+    """Ask an operator to let the caller in, who calls itself so; `is_given` has it given credentials."""
+    return Knocked(**ask("http_knock", caller, name, is_given))
 
 
 class Topics:

@@ -26,6 +26,8 @@ CHANGED = (
     "deactivation",
     "publish_filters",
     "subscribe_filters",
+    "domain",
+    "role",
 )
 MAX_ID = 2**63  # a greater number in an address is no id, and more than SQLite can be asked for
 TAKEN = "This username is taken by another integration."
@@ -67,10 +69,13 @@ def create(
     username: str | None = None,
     password: str | None = None,
     note: str = "",
+    domain: str = "",
+    role: str = "",
 ) -> Integration:
-    """Add an active integration; what is not given is generated.  Raises `FieldError`."""
+    """Add an active integration; what is not given is generated, but the domain of VRPC.  Raises `FieldError`."""
     if type not in KINDS:
         raise FieldError("type", f"A type is one of {', '.join(KINDS)}.")
+    domain, role = fields.place_in_domain(type, domain, role)
     secret = generate_password() if password is None else fields.password(password)
     with writing():
         revision = Revision.bump("integrations")
@@ -88,6 +93,8 @@ def create(
             revision=revision,
             publish_filters=KINDS[type].topics,
             subscribe_filters=KINDS[type].topics,
+            domain=domain,
+            role=role,
         )
         _record("integration.created", integration, actor, KINDS[type].label)
     return integration
@@ -158,6 +165,26 @@ def set_permissions(
         if changes:
             _save(integration, "integration.permissions-changed", actor, "; ".join(changes))
     return integration
+
+
+def set_domain(integration_id: int, actor: Actor, *, domain: str, role: str = "") -> Integration:
+    """Put an integration into a domain of VRPC, in a role; an HTTP one without a domain calls nothing.
+
+    Open connections follow at once.  Raises `FieldError`.
+    """
+    with _changing(integration_id) as integration:
+        before = integration.domain, integration.role
+        wanted = fields.place_in_domain(integration.type, domain, role)
+        if wanted != before:
+            integration.domain, integration.role = wanted
+            _save(integration, "integration.domain-changed", actor, f"{told_place(*wanted)}; was {told_place(*before)}")
+    return integration
+
+
+def told_place(domain: str, role: str) -> str:
+    """Return in words which part an integration has in which domain."""
+    part = {"agent": "an agent", "client": "a client", "both": "agent and client"}
+    return f"{part[role]} in {domain}" if domain else "in no domain"
 
 
 def delete(integration_id: int, actor: Actor) -> Integration:

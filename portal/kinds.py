@@ -30,7 +30,7 @@ KINDS = {
         ),
         Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", "opcua", (), "its own folder"),
         Kind("http", "HTTP", "braces", "Scripts and services that call the REST API", "http"),
-        Kind("vrpc", "VRPC", "code-square", "Custom code and libraries, callable from outside", None),
+        Kind("vrpc", "VRPC", "code-square", "Custom code and libraries, callable from outside", "mqtt", ()),
         Kind(
             "edge",
             "Edge Connector",

@@ -142,6 +142,8 @@ def as_json(row: Row) -> dict[str, object]:
         "created_at": integration.created_at.isoformat(),
         "publish": list(integration.publish_filters),
         "subscribe": list(integration.subscribe_filters),
+        "domain": integration.domain or None,
+        "role": integration.role or None,
     }
 
 

@@ -97,6 +97,8 @@ class Integration(Table):
     deactivation = pw.BigIntegerField(default=0)  # the revision of the last change that deactivated it
     publish_filters = FiltersField(default=EVERYTHING)
     subscribe_filters = FiltersField(default=EVERYTHING)
+    domain = pw.TextField(default="")  # of VRPC: where its agents and clients are, or what an HTTP one may call
+    role = pw.TextField(default="")  # in that domain: see `vrpc_topics.ROLES`
 
 
 class Node(Table):

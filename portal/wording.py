@@ -28,6 +28,7 @@ WORDINGS = {
     "integration.password-changed": Wording("key", "plain", "changes", "password changed"),
     "integration.password-shown": Wording("eye", "plain", "changes", "password shown"),
     "integration.note-changed": Wording("pencil", "plain", "changes", "note changed"),
+    "integration.domain-changed": Wording("code-square", "plain", "changes", "VRPC domain changed: {detail}"),
     "integration.permissions-changed": Wording("signpost-split", "plain", "changes", "permissions changed, {detail}"),
     "integration.disconnected": Wording("scissors", "plain", "changes", "disconnected, {detail}"),
     "integration.session-forgotten": Wording("trash3", "bad", "changes", "stored session forgotten, {detail}"),

@@ -37,6 +37,8 @@ class Grant(NamedTuple):
     username: str
     publish: tuple[str, ...] = ("#",)
     subscribe: tuple[str, ...] = ("#",)
+    domain: str = ""  # of VRPC: where its agents and clients are; for an HTTP one, whose functions it may call
+    role: str = ""  # in that domain: "agent", "client" or "both"
 
 
 class Refusal(StrEnum):
@@ -59,6 +61,29 @@ class Wait:
 
     seconds: float
     knocks: bool = False
+
+
+class Given(NamedTuple):
+    """Credentials that were made up for a client without a username, to knock with."""
+
+    username: str
+    password: str
+
+
+class Give(Protocol):
+    """Have an operator asked about a client without a username, under credentials that are made up for it.
+
+    Only to be called for a client that can be told them, over its own connection, as the one answer that it gets;
+    it is not let in, and recorded as refused.  None where nobody may ask to come in; then nothing is recorded.
+    Synchronous and in memory, as `Authenticate`.
+    """
+
+    def __call__(self, login: Login) -> Given | None: ...
+
+
+def give_nobody(login: Login) -> Given | None:
+    """`Give` where clients that nobody knows may never ask to come in."""
+    return None
 
 
 class Authenticate(Protocol):

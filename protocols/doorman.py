@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import threading
@@ -13,10 +14,10 @@ from typing import Any
 
 from portal import activity, clock, db, fields
 from portal.attempt import Attempt
-from portal.credentials import Sealer
+from portal.credentials import Sealer, generate_password, generate_username
 from portal.onboarding import window
 from portal.onboarding.window import Stand
-from protocols.contract import Login
+from protocols.contract import Given, Login
 from protocols.knocks import Knock, Offer, Request
 from protocols.onboarding import Bounds, Requests
 
@@ -90,6 +91,23 @@ class Doorman:
             if held is not None:
                 self._promised.pop(attempt.pair, None)
             return held
+
+    def give(self, login: Login, is_taken: Callable[[str], bool], now: float) -> Given | None:
+        """Make up credentials for a client without a username, to knock with; None if it is no request."""
+        if not self.is_open:
+            return None
+        with self._lock:
+            nameless = self._knock(login, Attempt(login.protocol, "", b"", activity.printable(login.address)))
+            before = self._requests.told(nameless)
+            username = before.knock.username if before is not None else _new_username(is_taken)
+            given = Given(username, generate_password())
+            knocking = login._replace(username=username, password=given.password.encode())
+            attempt = Attempt(login.protocol, username, given.password.encode(), nameless.address)
+            if self._requests.is_hopeless(_place(knocking, attempt), now):
+                self._requests.more += 1
+                return None
+            is_request = self._requests.tell(self._knock(knocking, attempt), now, partial(self._seal, knocking))
+            return given if is_request else None
 
     def disappoints(self, attempt: Attempt) -> bool:
         """Tell whether this client was taken for one that knocks, and is none in the end."""
@@ -174,6 +192,11 @@ def _place(login: Login, attempt: Attempt) -> tuple[str, str, str]:
     return login.protocol, attempt.name, attempt.origin
 
 
+def _new_username(is_taken: Callable[[str], bool]) -> str:
+    """Make up a username with a number, which nobody is likely to have."""
+    return next(name for number in itertools.count(2) if not is_taken(name := generate_username(number)))
+
+
 def _now() -> float:
     return clock.now().timestamp()
 
@@ -202,6 +225,8 @@ def _row(request: Request) -> dict[str, object]:
         "first_at": request.first_at,
         "last_at": request.last_at,
         "client_id_varies": request.client_id_varies,
+        "is_made_up": request.is_made_up,
+        "is_told": request.is_told,
     }
 
 

@@ -16,7 +16,7 @@ from portal.gate import Gate
 from portal.guard import FIRST_WAIT, Guard
 from portal.kinds import KINDS
 from portal.renewal import Renewed
-from protocols.contract import Grant, Login, Refusal, Wait
+from protocols.contract import Given, Grant, Login, Refusal, Wait
 from protocols.doorman import Doorman
 from protocols.ledger import OnlineTimes
 from protocols.recorder import Recorder
@@ -137,11 +137,11 @@ class Book:
 
 def grant(entry: Entry) -> Grant:
     """Return what an integration is granted."""
-    return Grant(entry.id, entry.username, entry.publish, entry.subscribe)
+    return Grant(entry.id, entry.username, entry.publish, entry.subscribe, entry.domain, entry.role)
 
 
 class Entrance:
-    """`contract.Authenticate`: asks guard, gate and doorman, and records who was refused."""
+    """`contract.Authenticate` and `Give`: asks guard, gate and doorman, and records who was refused."""
 
     def __init__(self, gate: Gate, guard: Guard, book: Book, doorman: Doorman) -> None:
         self._gate = gate
@@ -178,6 +178,16 @@ class Entrance:
                 return Wait(held, knocks=True) if held else self._refuse(login, refusal, None)
         self._count(login, attempt, refusal, entry, now)
         return self._refuse(login, refusal, entry)
+
+    def give(self, login: Login) -> Given | None:
+        """Make up credentials for a client without a username, and have an operator asked about it."""
+        now = clock.now().timestamp()
+        if self._guard.approach(Attempt(login.protocol, "", b"", activity.printable(login.address)), now) is None:
+            return None
+        given = self._doorman.give(login, lambda username: self._gate.named(username) is not None, now)
+        if given is not None:
+            self._refuse(login._replace(username=given.username), Refusal.NO_CREDENTIALS, None)
+        return given
 
     def _first_wait(self, login: Login, attempt: Attempt, refusal: Refusal, now: float) -> float:
         """Count a guess, and return how long it has to wait; whoever may knock does not guess."""

@@ -26,6 +26,11 @@ class Knock(NamedTuple):
     def place(self) -> tuple[str, str, str]:
         return self.protocol, self.username, self.origin
 
+    @property
+    def nameless(self) -> tuple[str, ...] | None:
+        """Return what a client is known by that comes without a username; None where nothing tells it from others."""
+        return (self.protocol, "", self.client_id, self.origin) if self.protocol == "mqtt" else None
+
 
 @dataclass(slots=True)
 class Request:
@@ -40,6 +45,8 @@ class Request:
     since: float = 0.0  # when the try that may wait began
     looked_at: float = 0.0
     client_id_varies: bool = False
+    is_made_up: bool = False  # its credentials were made up here
+    is_told: bool = False  # they were, and its client has not come with them yet
     approved_at: float | None = None
 
     @property

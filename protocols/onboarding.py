@@ -7,6 +7,8 @@ waiting, and a password comes as a digest, to tell it from another, and is seale
 - One try of a request may wait at the door at a time, the newest one: what asks on for it shows that it is there, so
   that nobody has to say when its client has left.  If too many wait, an address with far more than the newcomer's gives
   a place up.
+- A client without a username is told credentials that are made up for it, with another password at each try; as long as
+  it does not come with them, it is one request by its protocol, client id and address.
 - Each address may have so many requests, and so many usernames in a window, whatever has become of their requests; and
   all together may have so many.  When there are too many, an address with far more than the newcomer's gives one up;
   else that address itself, or one with more than it has, of the less patient half of all, if it was shown for long
@@ -19,7 +21,9 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+from protocols.crowding import gives_up_place, gives_way
 from protocols.knocks import Knock, Offer, Request
+from protocols.offers import Offers
 from protocols.origins import Origins
 
 LOOKS = {"http": 0.5}  # seconds between two looks whether a client that waits may come in
@@ -27,12 +31,9 @@ LOOK = 0.05
 PATIENCE = {"mqtt": 14.0, "opcua": 3.0}  # seconds after which clients give up: PubSubClient 15, asyncua 4
 GONE = 1.5  # seconds without a look, after which a client that waited has left
 SAME = 0.5  # seconds between the beginnings of two tries that are taken for one
-SHOWN = 5.0  # seconds that a request is shown at least
 SETTLES = 5.0  # seconds in which an approval is known everywhere
-CROWD = 8  # requests that an address may have in any case without being the first to give one up
 FULL = 0.25  # seconds between two searches for what could give way
 MOST_DISMISSED = 1_000
-MOST_OFFERS = 100
 
 Seal = Callable[[], bytes]
 Ignored = tuple[str, str, str]  # protocol, username, client id; "" for any client id
@@ -59,7 +60,7 @@ class Requests:
         self._ignored: frozenset[Ignored] = frozenset()
         self._by_key: dict[tuple[str, ...], Request] = {}
         self._by_id: dict[str, Request] = {}
-        self._offers: OrderedDict[int, Offer] = OrderedDict()
+        self._offers = Offers(new_id)
         self._dismissed: OrderedDict[tuple[str, ...], None] = OrderedDict()  # a place, or a key where it has rivals
         self._origins = Origins(bounds.per_address)
         self._places: Counter[tuple[str, str, str]] = Counter()  # requests by `Knock.place`
@@ -128,7 +129,32 @@ class Requests:
         elif began < request.since - SAME or 0 <= now - request.looked_at < look / 2:
             return 0.0  # a newer try has its place, or another one of the same moment
         request.last_at = now
+        request.is_told = False
         return look if self._may_wait(request, now, waited) else 0.0
+
+    def told(self, knock: Knock) -> Request | None:
+        """Return the request of a client that was told other credentials, and has not come with them yet."""
+        if knock.nameless is None or not self._origins.requests_of(knock.origin):
+            return None
+        told = (one for one in self._by_id.values() if one.is_told and one.approved_at is None)
+        return next((one for one in told if one.knock.nameless == knock.nameless), None)
+
+    def tell(self, knock: Knock, now: float, seal: Seal) -> bool:
+        """Note a client that will be told these credentials; return whether there is a request of it."""
+        is_nobodys = knock.nameless in self._dismissed or self._is_ignored(knock._replace(username=""))
+        if is_nobodys or not self.is_open(now):
+            return False
+        request = self.told(knock)
+        if request is not None and request.knock.username == knock.username:
+            del self._by_key[request.knock.key]  # what it was told before is not what it is let in with
+            request.sealed, request.knock = seal(), knock
+            self._by_key[knock.key] = request
+        elif (request := self._find(knock, now, seal)) is None:
+            return False
+        request.is_made_up = request.is_told = True
+        request.tries += 1
+        request.since = request.last_at = now
+        return True
 
     def _may_wait(self, request: Request, now: float, waited: float) -> bool:
         hold = min(self._bounds.hold, PATIENCE.get(request.knock.protocol, self._bounds.hold))
@@ -137,20 +163,12 @@ class Requests:
             return False
         if request.id not in self._held and len(self._held) >= self._bounds.held:
             self._held = {one.id: one for one in self._held.values() if _is_there(one, now)}
-            if len(self._held) >= self._bounds.held and not self._give_up_place(request.knock.origin):
-                return False
+            if len(self._held) >= self._bounds.held:
+                if (other := gives_up_place(self._held.values(), request.knock.origin)) is None:
+                    return False
+                del self._held[other.id]
         self._held[request.id] = request
         request.looked_at = now
-        return True
-
-    def _give_up_place(self, origin: str) -> bool:
-        """Take a place at the door from an address that has far more than this one."""
-        places = Counter(one.knock.origin for one in self._held.values())
-        other, most = max(places.items(), key=lambda item: item[1], default=(origin, 0))
-        if most <= 2 * (places[origin] + 1):
-            return False
-        crowd = [one for one in self._held.values() if one.knock.origin == other]
-        del self._held[min(crowd, key=lambda one: one.patience).id]
         return True
 
     def _find(self, knock: Knock, now: float, seal: Seal) -> Request | None:
@@ -174,31 +192,13 @@ class Requests:
         """Make room for a request from this address."""
         if len(self._by_id) < self._bounds.requests:
             return True
-        own = self._origins.requests_of(origin)
-        may_go = self._crowd(own) or self._shown(origin, own, now)
-        if not may_go:
-            self._full_until, self._full_from = now + FULL, own
+        request = gives_way(self._by_id.values(), self._origins, origin, now)
+        if request is None:
+            self._full_until, self._full_from = now + FULL, self._origins.requests_of(origin)
             return False
-        self._drop(may_go[0])
+        self._drop(request)
         self.more += 1
         return True
-
-    def _crowd(self, own: int) -> list[Request]:
-        """Return the requests of the address that has most, if it has far more than one with so many of its own."""
-        most = self._origins.most_requests()
-        if most <= max(CROWD, 2 * (own + 1)):
-            return []
-        return [one for one in self._least_patient_first() if self._origins.requests_of(one.knock.origin) == most]
-
-    def _shown(self, origin: str, own: int, now: float) -> list[Request]:
-        """Return who of the less patient half is shown for long enough, from this address and those that have more."""
-        asking = self._least_patient_first()
-        shown = [one for one in asking[: (len(asking) + 1) // 2] if not 0 <= now - one.first_at <= SHOWN]
-        return [one for one in shown if one.knock.origin == origin or self._origins.requests_of(one.knock.origin) > own]
-
-    def _least_patient_first(self) -> list[Request]:
-        asking = [one for one in self._by_id.values() if one.approved_at is None]
-        return sorted(asking, key=lambda one: (one.patience, one.first_at))
 
     def _drop(self, request: Request) -> None:
         del self._by_id[request.id], self._by_key[request.knock.key]
@@ -221,27 +221,17 @@ class Requests:
     # --- a known client with another password
 
     def offer(self, integration_id: int, knock: Knock, now: float, seal: Seal) -> None:
-        """Note a password that an integration does not have; of several none can be accepted."""
-        if not self.is_open(now) or self._is_dismissed(knock):
-            return
-        offer = self._offers.get(integration_id)
-        if offer is None:
-            offer = Offer(self._new_id(), integration_id, knock.digest, seal(), knock, now, now)
-            self._offers[integration_id] = offer
-            if len(self._offers) > MOST_OFFERS:
-                self._offers.popitem(last=False)
-        elif offer.digest != knock.digest:
-            offer.sealed = b""
-        offer.knock, offer.last_at = knock, now
-        offer.tries += 1
+        """Note a password that an integration does not have."""
+        if self.is_open(now) and not self._is_dismissed(knock):
+            self._offers.note(integration_id, knock, now, seal)
 
     def offers(self, now: float) -> list[Offer]:
         """Return these passwords."""
-        return list(self._offers.values()) if self.is_open(now) else []
+        return self._offers.all() if self.is_open(now) else []
 
     def let_in(self, integration_id: int) -> None:
         """Forget what was offered for an integration: its client has come in."""
-        self._offers.pop(integration_id, None)
+        self._offers.forget(integration_id)
 
     # --- decisions
 
@@ -249,8 +239,8 @@ class Requests:
         """Return the requests to decide on, the newest first."""
         if not self.is_open(now):
             return []
-        for request in [one for one in self._by_id.values() if one.approved_at is not None]:
-            if not 0 <= now - (request.approved_at or now) < SETTLES:
+        for request in list(self._by_id.values()):
+            if request.approved_at is not None and not 0 <= now - request.approved_at < SETTLES:
                 self._drop(request)
         open_ones = [one for one in self._by_id.values() if one.approved_at is None]
         return sorted(open_ones, key=lambda one: one.first_at, reverse=True)
@@ -283,14 +273,15 @@ class Requests:
         self._origins.ban(origin)
         for request in [one for one in self._by_id.values() if one.knock.origin == origin]:
             self._drop(request)
-        for offer in [one for one in self._offers.values() if one.knock.origin == origin]:
-            del self._offers[offer.integration_id]
+        self._offers.forget_origin(origin)
 
     def _dismiss(self, request: Request) -> None:
         """Forget a client whatever password it comes with; among rivals behind one router, by its password."""
         place = request.knock.place
+        if request.is_made_up and request.knock.nameless is not None:
+            self._dismissed[request.knock.nameless] = None
         self._dismissed[place if self._places[place] == 1 else request.knock.key] = None
-        if len(self._dismissed) > MOST_DISMISSED:
+        while len(self._dismissed) > MOST_DISMISSED:
             self._dismissed.popitem(last=False)
         self._drop(request)
 

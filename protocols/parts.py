@@ -20,7 +20,7 @@ from portal import addresses, certificate, clock, unix
 from portal.config import Settings
 from protocols import process
 from protocols.companion import ENDING, Companion
-from protocols.contract import Authenticate, Presence, Server
+from protocols.contract import Authenticate, Give, Presence, Server
 
 if TYPE_CHECKING:
     from protocols.hub.hub import Hub
@@ -46,6 +46,7 @@ class Tools:
     usernames: Callable[[int], str]  # by the integration; "" of one that is no more
     has: Callable[[str, str], bool]  # whether there is an integration of a username and a type
     invites: Callable[[], bool]  # whether unknown clients may ask to come in
+    give: Give
 
 
 class Runs(Protocol):
@@ -124,7 +125,7 @@ def make_http(tools: Tools, hub: Hub) -> Server:
         hub=hub,
         names=tools.usernames,
         limits=_made(Limits, tools.settings.limits_of("http")),
-        invites=tools.invites,
+        give=tools.give,
     )
 
 
@@ -143,6 +144,7 @@ def make_mqtt(tools: Tools, hub: Hub) -> Server:
         keeper=StoreKeeper(settings.data_dir / "mqtt.db", synchronous=settings.mqtt_sync),
         tls=tools.certificate.current if tools.certificate is not None else None,
         invites=tools.invites,
+        give=tools.give,
     )
 
 

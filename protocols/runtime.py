@@ -163,6 +163,7 @@ class Runtime:
             gate.username,
             gate.has,
             lambda: self._doorman.is_open,
+            entrance.give,
         )
         self._server = server = parts.MAKERS[self._part](tools)
         grants = {entry.id: grant(entry) for entry in self._gate.entries()}

@@ -48,6 +48,7 @@ def agent_list(query: dict[str, Any]) -> ResponseReturnValue:
     answers={200: ("The agent.", in_json("AgentWithClasses"), None)},
     problems=(400, 403, 404, 406),
     sample='curl -u "$LOGIN" "$URL/agents/press-host"',
+    merge_slashes=False,
     parameters=[OF_AGENT],
 )
 def agent(agent: str) -> ResponseReturnValue:
@@ -64,6 +65,7 @@ def agent(agent: str) -> ResponseReturnValue:
     answers={200: ("The class.", in_json("ClassWithFunctions"), None)},
     problems=(400, 403, 404, 406),
     sample='curl -u "$LOGIN" "$URL/agents/press-host/Press"',
+    merge_slashes=False,
     parameters=[OF_AGENT, OF_CLASS],
 )
 def agent_class(agent: str, class_name: str) -> ResponseReturnValue:
@@ -85,6 +87,7 @@ def agent_class(agent: str, class_name: str) -> ResponseReturnValue:
     sample="""curl -u "$LOGIN" -H "Content-Type: application/json" "$URL/agents/press-host/Press/status" \\
   -d '{"instance": "press-4", "arguments": [], "timeout": 10}'""",
     body=CALL,
+    merge_slashes=False,
     parameters=[OF_AGENT, OF_CLASS, OF_FUNCTION],
 )
 def call(agent: str, class_name: str, function: str) -> ResponseReturnValue:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import Any
 
 from flask import Response, request
 from flask.typing import ResponseReturnValue
@@ -17,7 +15,6 @@ from portal.api.callers import caller
 from portal.api.described import in_json, operation
 from portal.api.problems import Problem, header, pointer
 from portal.api.schemas import ref
-from portal.credentials import generate_password, generate_username
 
 RETRY = 2  # seconds after which to ask again
 MOST_BODY = 4 * 1024
@@ -46,15 +43,13 @@ LONGEST_NAME = 200
 def knock() -> ResponseReturnValue:
     answers.hold_to(JSON)
     name, asking = _name(), caller()
-    is_made_up = asking.username is None and "Authorization" not in request.headers
-    told: dict[str, Any] = {}
-    if is_made_up:
-        username, password = generate_username(2), generate_password()
-        asking = replace(asking, username=username, password=password.encode())
-        told = {"password": password}
-    is_in = hub.knock(asking, name, is_made_up=is_made_up)
-    body = json.dumps({"state": "approved" if is_in else "waiting", "username": asking.username, **told})
-    if is_in:
+    is_nobody = not asking.username and (asking.username == "" or "Authorization" not in request.headers)
+    found = hub.knock(asking, name, is_given=is_nobody)
+    told = {"state": "approved" if found.is_in else "waiting", "username": found.username or asking.username}
+    if found.password is not None:
+        told["password"] = found.password
+    body = json.dumps(told)
+    if found.is_in:
         return Response(body, content_type=JSON)
     return Response(body, 202, {"Retry-After": str(RETRY)}, content_type=JSON)
 

@@ -109,7 +109,7 @@ def list_ignored(as_json: bool) -> None:
 def forget(id: int, as_json: bool) -> None:
     """Show a client again that was ignored for good."""
     found = ignored.forget(id, ACTOR)
-    show(ignored.as_json(found), as_json, f"{found.username} is not ignored any more")
+    show(ignored.as_json(found), as_json, f"{found.username or found.client_id} is not ignored any more")
 
 
 @contextmanager

@@ -29,13 +29,16 @@ def count() -> int:
 def add(actor: Actor, protocol: str, username: str, client_id: str, told: str) -> None:
     """Ignore a client from now on; one that is known by another client id makes up a new one each time.
 
+    The username is "" for one that comes without, which is known by its client id alone.
     `told` is what activity says of it.
     """
     now = clock.now()
     with writing():
         Revision.bump(ONBOARDING)
         same = (IgnoredClient.protocol == protocol) & (IgnoredClient.username == username)
-        if IgnoredClient.select().where(same, IgnoredClient.client_id != client_id).exists():
+        if not username:
+            same &= IgnoredClient.client_id == client_id
+        elif IgnoredClient.select().where(same, IgnoredClient.client_id != client_id).exists():
             client_id = ""
         IgnoredClient.delete().where(same).execute()
         IgnoredClient.create(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from portal import activity, bans, clock, integrations, presence, worker_client
+from portal import activity, bans, clock, domains, integrations, presence, worker_client
 from portal.attempt import origin_of
 from portal.config import Settings
 from portal.credentials import Sealer
@@ -25,10 +25,10 @@ from portal.onboarding import ignored, offers, window
 from portal.onboarding.offers import Offer
 from portal.onboarding.window import NotOpen
 from portal.worker_client import MQTT, OPCUA, Refused, Silent
+from vrpc_topics import identity
 
 APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
 ACCEPTED = "onboarding.password-accepted"
-WILLS = ("/__agentInfo__", "/__clientInfo__")  # how the topics end that VRPC agents and clients have their Wills on
 BAN_HOURS = 24
 SILENT = "its server does not answer, and what knocks there is not decided on. Try again."
 DECIDED = "it was decided on already, and its client is let in."
@@ -50,13 +50,15 @@ class Request:
     first_at: datetime
     last_at: datetime
     client_id_varies: bool
+    is_made_up: bool  # it came without a username, and was told credentials that Gatehouse made up
+    is_told: bool  # it was, and has not come with them yet
     is_held: bool = False  # it waits at the door
     is_rival: bool = False  # another one knocks with the same username and other credentials
 
     @property
     def detected(self) -> str:
         """Return the type of client that this seems to be."""
-        return "vrpc" if self.will_topic.endswith(WILLS) else self.protocol
+        return "vrpc" if identity(self.will_topic) is not None else self.protocol
 
     @property
     def type(self) -> str:
@@ -134,14 +136,15 @@ def approve(ids: Collection[str], actor: Actor, sealer: Sealer, settings: Settin
             continue
         for row in rows:
             sealed = row.pop("sealed")
-            outcomes.append(_approve(_request(row), sealed, actor, sealer))
+            outcomes.append(_approve(_request(row), sealed, actor, sealer, settings))
         worker_client.ask(part, "onboarding_approved", own)
     if silent and not outcomes:
         raise Silent
     return outcomes + silent
 
 
-def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> Outcome:
+def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer, settings: Settings) -> Outcome:
+    domain, role = _place(request, settings)
     password = sealer.open(sealed)
     try:
         with writing():
@@ -154,6 +157,8 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> O
                 username=request.username,
                 password=password,
                 note=_note(request.name),
+                domain=domain,
+                role=role,
             )
             _record(APPROVED, request, actor, made)
     except FieldError as error:
@@ -162,6 +167,14 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer) -> O
     except NotOpen as error:
         return Outcome(request.username, None, str(error))
     return Outcome(request.username, made)
+
+
+def _place(request: Request, settings: Settings) -> tuple[str, str]:
+    """Return the domain and the role of the integration to make: those that the Will tells of."""
+    if request.type != "vrpc":
+        return "", ""
+    known = identity(request.will_topic)
+    return (known.domain, known.kind) if known is not None else (domains.default(settings), "")
 
 
 def _is_in(username: str, password: str, sealer: Sealer) -> bool:
@@ -187,6 +200,8 @@ def dismiss(ids: Collection[str], actor: Actor, settings: Settings, *, for_good:
 def _record_dismissal(request: Request, actor: Actor, *, for_good: bool) -> None:
     window.held(clock.now())
     if for_good:
+        if request.is_made_up and request.protocol == MQTT and request.client_id:  # it will be given another username
+            ignored.add(actor, request.protocol, "", request.client_id, told(request))
         client_id = "" if request.client_id_varies else request.client_id
         ignored.add(actor, request.protocol, request.username, client_id, told(request))
         return
@@ -250,7 +265,8 @@ def told(request: Request) -> str:
     client = f"client {request.client_id[:100]} " if request.client_id else ""
     name = f"“{request.name[:100]}” " if request.name else ""
     will = f", Will on {request.will_topic[:100]}" if request.will_topic else ""
-    return f"{client}{name}from {request.address}, {tries}{will}"
+    made_up = ", username made up by Gatehouse" if request.is_made_up else ""
+    return f"{client}{name}from {request.address}, {tries}{will}{made_up}"
 
 
 def as_json(request: Request) -> dict[str, object]:
@@ -268,6 +284,7 @@ def as_json(request: Request) -> dict[str, object]:
         "tries": request.tries,
         "first_at": request.first_at.isoformat(),
         "last_at": request.last_at.isoformat(),
+        "made_up": request.is_made_up,
         "held": request.is_held,
         "rival": request.is_rival,
     }
@@ -291,8 +308,5 @@ def _taken(usernames: Iterable[str]) -> set[str]:
 
 
 def _request(row: dict[str, Any], *, is_rival: bool = False) -> Request:
-    return Request(**_timed(row, "first_at", "last_at"), is_rival=is_rival)
-
-
-def _timed(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {name: datetime.fromtimestamp(row[name], UTC) for name in names}
+    times = {name: datetime.fromtimestamp(row[name], UTC) for name in ("first_at", "last_at")}
+    return Request(**row | times, is_rival=is_rival)

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, g, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal import clock, integrations, listing, presence, session, stored
+from portal import clock, domains, integrations, listing, presence, session, stored
 from portal.credentials import SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
@@ -72,7 +72,9 @@ def rows() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """Add an integration with generated credentials, and open it."""
     try:
-        made = integrations.create(session.actor(), sealer(), request.form.get("type", ""))
+        type = request.form.get("type", "")
+        domain = domains.default(settings()) if type == "vrpc" else ""
+        made = integrations.create(session.actor(), sealer(), type, domain=domain)
     except FieldError as error:
         flash(error.message, "error")
         return redirect(url_for("integrations.page"), 303)

@@ -100,7 +100,8 @@ def ban(id: str) -> ResponseReturnValue:
 def forget(id: int) -> ResponseReturnValue:
     """Show a client again that was ignored for good."""
     try:
-        message = f"{ignored.forget(id, session.actor()).username} is not ignored any more."
+        found = ignored.forget(id, session.actor())
+        message = f"{found.username or found.client_id} is not ignored any more."
     except ignored.NotIgnored:
         message = "This client is not ignored any more."
     if request.htmx:  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
+from protocols.contract import Authenticate, ConnectionInfo, Give, Grant, Presence, Traffic, Usage, give_nobody
 from protocols.handover import HandOver
 from protocols.http import figures, responses
 from protocols.http.agents import Agents, AgentsApi
@@ -56,7 +56,7 @@ class HttpServer:
         names: Names,
         vrpc: Vrpc,
         limits: Limits | None = None,
-        invites: Callable[[], bool] = lambda: False,
+        give: Give = give_nobody,
     ) -> None:
         self.limits = limits = limits or Limits()
         self._periods = Periods(presence, limits)
@@ -64,7 +64,7 @@ class HttpServer:
         self._tally = Tally()
         self._common = Common(hub, limits, Encoder(names, _stamp, self._soon), self._tally)
         rows = Rows(names, limits.answer_bytes)
-        door = Door(authenticate, self._periods, self.now, invites)
+        door = Door(authenticate, self._periods, self.now, give)
         self._calls = Calls(vrpc, limits, self._common.hits, self._tally)
         agents = AgentsApi(vrpc, self._calls, self._tickets, limits, vrpc.longest, self.now)
         self._api = Api(hub, door, self._tickets, rows, self._tally, limits, self.now, agents.acts())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from protocols.contract import Authenticate, Grant, Presence, Refused
+from protocols.contract import Authenticate, Give, Grant, Presence, Refused, give_nobody
 from protocols.hub.hub import Hub
 from protocols.hub.messages import Publication
 from protocols.hub.runs import Source
@@ -39,6 +39,7 @@ class Broker:
         hub: Hub,
         new_client_id: Callable[[], str],
         invites: Callable[[], bool] = lambda: False,
+        give: Give = give_nobody,
     ) -> None:
         """`invites` says whether clients that nobody knows may ask to come in."""
         self.authenticate = authenticate
@@ -46,6 +47,7 @@ class Broker:
         self.limits = limits
         self.hub = hub
         self.invites = invites
+        self.give = give
         self.new_client_id = new_client_id  # unguessable [MQTT5-3.2.2-16]
         self.common = Common(limits, keeper or NoKeeper())
         self.flow = self.common.flow

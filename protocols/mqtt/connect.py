@@ -40,6 +40,7 @@ _CODES = {
 }
 
 _ADVICE = "onboarding is open: connect with a username and a password of your own making, and an operator is asked"
+_GIVEN = "onboarding is open: connect with the username and password in the user properties, and an operator is asked"
 _VERSIONS = {LEVEL_3_1_1: "3.1.1"}
 _CONNECT_5 = b"\0\4MQTT\5"  # the start of a CONNECT's body
 
@@ -130,6 +131,10 @@ class Admission:
     def _authenticate(self) -> Grant | Wait:
         """Refuse credentials that do not open this door."""
         waited = self._broker.common.now - self._since
+        if not self._login.username and welcome.can_be_given(self._connect):
+            given = self._broker.give(self._login)
+            if given is not None:
+                raise LoginRefused(NOT_AUTHORIZED, "no username, so it was given one", _GIVEN, given)
         answer = self._broker.authenticate(self._login, waited)
         if isinstance(answer, Refusal):
             advised = answer is Refusal.NO_CREDENTIALS and self._broker.invites()

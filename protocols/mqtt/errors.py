@@ -81,8 +81,12 @@ class ConnectRefused(MqttError):
 
 
 class LoginRefused(ConnectRefused):
-    """Credentials that do not open this door; the client is told advice, never the fact."""
+    """Credentials that do not open this door; the client is told advice, never the fact.
 
-    def __init__(self, code: int, fact: str, advice: str = "") -> None:
+    `given` is the username and the password that it is to come with instead, for it alone.
+    """
+
+    def __init__(self, code: int, fact: str, advice: str = "", given: tuple[str, str] | None = None) -> None:
         super().__init__(code, fact)
         self.advice = advice
+        self.given = given

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 
-from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Refused, Traffic, Usage
+from protocols.contract import Authenticate, ConnectionInfo, Give, Grant, Presence, Refused, Traffic, Usage, give_nobody
 from protocols.hub.hub import Hub
 from protocols.hub.runs import Source
 from protocols.journal import Journal
@@ -54,12 +54,20 @@ class MqttServer:
         keeper: Keeper | None = None,
         tls: Tls | None = None,
         invites: Callable[[], bool] = lambda: False,
+        give: Give = give_nobody,
     ) -> None:
         """`invites` says whether clients that nobody knows may ask to come in."""
         self._limits = limits or Limits()
         self._hub = hub
         self._broker = Broker(
-            authenticate, presence, self._limits, keeper, hub=hub, new_client_id=_new_client_id, invites=invites
+            authenticate,
+            presence,
+            self._limits,
+            keeper,
+            hub=hub,
+            new_client_id=_new_client_id,
+            invites=invites,
+            give=give,
         )
         self._clients: dict[Shell, None] = {}  # oldest first
         self._strangers = Strangers(self._connections)

@@ -27,6 +27,8 @@ _RETURN_CODES = {
 }
 _SERVER_UNAVAILABLE = 3
 
+LONGEST_GIVEN = 512  # bytes of a CONNACK that tells a client its credentials
+
 
 def keep_alive(connect: Connect, limits: Limits) -> int:
     """Return the keep alive in seconds; a client of 3.1.1 cannot be told another than its own."""
@@ -71,9 +73,17 @@ def refuse(refusal: ConnectRefused, packet: Connect | UnknownConnect) -> bytes:
     words = refusal.advice if isinstance(refusal, LoginRefused) else str(refusal)
     if words and explains(packet):
         reason: Properties = {properties.REASON_STRING: words}
+        if isinstance(refusal, LoginRefused) and refusal.given is not None:
+            reason[properties.USER_PROPERTY] = list(zip(("username", "password"), refusal.given, strict=True))
         explained = encode.connack(refusal.code, level=packet.level, properties=reason)
         told = told if longest and len(explained) > longest else explained  # [MQTT5-3.2.2-19]
     return b"" if longest and len(told) > longest else told  # [MQTT5-3.1.2-24]
+
+
+def can_be_given(connect: Connect) -> bool:
+    """Say whether CONNACK can tell this client which username and password to come with."""
+    longest = connect.properties.get(properties.MAXIMUM_PACKET_SIZE, LONGEST_GIVEN)
+    return connect.level != LEVEL_3_1_1 and explains(connect) and longest >= LONGEST_GIVEN
 
 
 def explains(connect: Connect) -> bool:

@@ -88,6 +88,8 @@ class Records:
     def add(self, username: str | None = None, type: str = "mqtt", **more: Any) -> dict[str, Any]:
         """Add an integration; return it with its password."""
         with db.connected():
+            if type == "vrpc":
+                more.setdefault("domain", "acme.default")
             made = integrations.create(ACTOR, self._sealer, type, username=username, **more)
             password = self._sealer.open(made.sealed_password)
         return {"id": made.id, "username": made.username, "password": password, "type": type}

@@ -8,7 +8,7 @@ from portal.attempt import Attempt
 from portal.credentials import Sealer
 from portal.onboarding import window
 from portal.worker_client import MQTT, OPCUA, Silent
-from protocols.contract import Login
+from protocols.contract import Given, Login
 from protocols.doorman import Doorman
 from protocols.onboarding import Bounds
 
@@ -33,6 +33,14 @@ class Doors:
         login, attempt = self._login(username, password, address, **more)
         self.follow()
         self._doorman(login).knock(login, attempt, window.clock.now().timestamp(), 0.1)
+
+    def give(self, client_id: str = "client-1") -> Given:
+        """Try to log in without a username, and be given one."""
+        self.follow()
+        login = Login("mqtt", None, None, client_id, HERE)
+        given = self._doorman(login).give(login, lambda username: False, window.clock.now().timestamp())
+        assert given is not None
+        return given
 
     def offer(self, integration_id: int, username: str, password: str = PASSWORD, address: str = HERE) -> None:
         """Try to log in with a known username and another password."""

@@ -241,3 +241,9 @@ def test_write_once_leaves_an_existing_file_alone(tmp_path):
     config.write_once(path, "first")
     config.write_once(path, "second")
     assert path.read_text() == "first"
+
+
+@pytest.mark.parametrize("domain", ["a/b", "a+b", "$SYS", "x" * 129])
+def test_a_domain_of_vrpc_that_is_none_stops_the_start(tmp_path, domain):
+    with pytest.raises(config.SettingError, match="^VRPC_DOMAIN: "):
+        config.load({"DATA_DIR": str(tmp_path), "VRPC_DOMAIN": domain})

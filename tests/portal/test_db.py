@@ -167,6 +167,31 @@ def test_a_database_of_the_first_release_keeps_what_it_holds(request, tmp_path, 
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize(("setting", "domain"), [("", "ada.default"), ("plant", "plant")])
+def test_integrations_of_vrpc_that_exist_join_the_default_domain(request, tmp_path, monkeypatch, kind, setting, domain):
+    cluster = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+    settings = settings_of(tmp_path, **({"DATABASE_URL": cluster.url(cluster.create())} if cluster else {}))
+    monkeypatch.setenv("VRPC_DOMAIN", setting)
+    db.init(settings)
+    try:
+        with db.connected():
+            Runner(db.database.obj, str(db.MIGRATIONS)).up("0007_onboarding")
+            db.database.execute_sql("UPDATE revision SET value = 7 WHERE name = 'integrations'")
+            for email in ("ada@example.com", "bob@example.com"):
+                db.database.execute_sql(
+                    f"INSERT INTO account (email, password_hash, created_at) VALUES ('{email}', 'x', 0)"  # noqa: S608
+                )
+            for number, type in enumerate(("vrpc", "mqtt", "http"), 1):
+                db.database.execute_sql(ROW.format(number, type))
+        db.migrate(settings)
+        with db.connected():
+            found = [(row.domain, row.role, row.revision) for row in Integration.select().order_by(Integration.id)]
+            assert found == [(domain, "both", 8), ("", "", 1), ("", "", 1)]
+    finally:
+        db.database.close_all()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def test_opcua_permissions_that_nobody_has_touched_become_none(request, tmp_path, kind):
     cluster = request.getfixturevalue("postgresql") if kind == "postgresql" else None
     settings = settings_of(tmp_path, **({"DATABASE_URL": cluster.url(cluster.create())} if cluster else {}))

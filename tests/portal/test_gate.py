@@ -291,3 +291,22 @@ def test_integrations_with_the_same_permissions_share_them(gate, actor, sealer):
     gate.refresh()
     first, second = (gate.decide("mqtt", other.username, b"secret")[0] for other in others)
     assert first.publish == ("a/#", "b") and first.publish is second.publish
+
+
+def test_a_credential_of_vrpc_opens_the_mqtt_door(gate, actor, sealer):
+    integrations.create(actor, sealer, "vrpc", username="press", password="secret", domain="acme.default", role="agent")
+    gate.refresh()
+    assert reason(gate, "press") is None
+    entry = gate.named("press")
+    assert (entry.domain, entry.role) == ("acme.default", "agent")
+
+
+def test_a_changed_domain_or_role_is_a_changed_permission(gate, actor, sealer):
+    press = integrations.create(actor, sealer, "vrpc", username="press", domain="acme.default")
+    gate.refresh()
+    integrations.set_domain(press.id, actor, domain="acme.default", role="agent")
+    assert [entry.role for entry in gate.refresh().permitted] == ["agent"]
+    integrations.set_domain(press.id, actor, domain="acme.other", role="agent")
+    assert [entry.domain for entry in gate.refresh().permitted] == ["acme.other"]
+    integrations.set_note(press.id, "by the door", actor)
+    assert gate.refresh().permitted == []

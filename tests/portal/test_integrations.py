@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal import clock, db, integrations, presence
+from portal import activity, clock, db, integrations, presence
 from portal.fields import FieldError
 from portal.integrations import NotFound
 from portal.kinds import KINDS
@@ -45,7 +45,7 @@ def test_what_is_permitted_at_first_depends_on_the_type(database, actor, sealer,
 
 @pytest.mark.parametrize("type", list(KINDS))
 def test_every_type_can_be_created_with_generated_credentials(database, actor, sealer, type):
-    made = integrations.create(actor, sealer, type)
+    made = integrations.create(actor, sealer, type, domain="acme.default" if type == "vrpc" else "")
     assert made.type == type
     assert "_" in made.username
     assert len(sealer.open(made.sealed_password)) == 24
@@ -257,3 +257,47 @@ def test_an_account_can_change_nothing_while_another_process_holds_the_database(
     finally:
         holder.close()
     assert integrations.by_id(turing.id).username == "turing"
+
+
+def test_an_integration_of_vrpc_has_a_domain_and_a_role_from_the_first(database, actor, sealer):
+    made = integrations.create(actor, sealer, "vrpc", domain="acme.default")
+    assert (made.domain, made.role) == ("acme.default", "both")
+    agent = integrations.create(actor, sealer, "vrpc", domain=" acme.press ", role="agent")
+    assert (agent.domain, agent.role) == ("acme.press", "agent")
+
+
+@pytest.mark.parametrize(
+    ("type", "domain", "role", "field"),
+    [
+        ("vrpc", "", "", "domain"),
+        ("vrpc", "a/b", "agent", "domain"),
+        ("vrpc", "acme.default", "chief", "role"),
+        ("http", "acme.default", "agent", "role"),
+        ("http", "a+b", "", "domain"),
+        ("mqtt", "acme.default", "", "domain"),
+        ("opcua", "", "client", "role"),
+    ],
+)
+def test_a_domain_or_a_role_that_does_not_fit_the_type_is_refused(database, actor, sealer, type, domain, role, field):
+    with pytest.raises(FieldError) as refused:
+        integrations.create(actor, sealer, type, domain=domain, role=role)
+    assert refused.value.field == field
+    assert not Integration.select().exists()
+
+
+def test_a_change_of_domain_or_role_is_recorded_in_words(database, actor, sealer):
+    made = integrations.create(actor, sealer, "vrpc", domain="acme.default")
+    integrations.set_domain(made.id, actor, domain="acme.press", role="agent")
+    integrations.set_domain(made.id, actor, domain="acme.press", role="agent")  # changes nothing
+    details = [row.detail for row in activity.of_integration(made.id, 9) if row.kind == "integration.domain-changed"]
+    assert details == ["an agent in acme.press; was agent and client in acme.default"]
+
+
+def test_an_http_integration_may_be_granted_calls_and_lose_them_again(database, actor, sealer):
+    script = integrations.create(actor, sealer, "http")
+    assert (script.domain, script.role) == ("", "")
+    granted = integrations.set_domain(script.id, actor, domain="acme.default")
+    assert (granted.domain, granted.role) == ("acme.default", "client")
+    taken = integrations.set_domain(script.id, actor, domain="")
+    assert (taken.domain, taken.role) == ("", "")
+    assert activity.of_integration(script.id, 1)[0].detail == "in no domain; was a client in acme.default"

@@ -146,16 +146,9 @@ def test_a_part_that_does_not_answer_is_told(opened, settings):
 
 
 @pytest.mark.parametrize("will", ["acme.default/press/__agentInfo__", "acme.default/host/ab12cd34/__clientInfo__"])
-def test_a_vrpc_client_is_known_by_its_will_and_let_in_by_a_type_that_has_a_server(opened, settings, will):
+def test_a_vrpc_client_is_known_by_its_will(opened, settings, will):
     opened.knock(will_topic=will, client_id="va3ab12")
-    assert (only(settings).detected, only(settings).type) == ("vrpc", "mqtt")
-
-
-def test_it_gets_its_own_type_once_that_has_a_server(opened, settings, monkeypatch):
-    opened.knock(will_topic="acme.default/press/__agentInfo__")
-    kind = requests.KINDS["vrpc"]
-    monkeypatch.setitem(requests.KINDS, "vrpc", type(kind)("vrpc", "VRPC", kind.icon, "", "mqtt"))
-    assert only(settings).type == "vrpc"
+    assert (only(settings).detected, only(settings).type) == ("vrpc", "vrpc")
 
 
 def test_rivals_for_a_username_are_told_whatever_door_they_came_by(opened, settings):
@@ -320,6 +313,26 @@ def test_who_is_ignored_for_good_stays_away_until_that_is_undone(opened, setting
     assert kinds()[-1] == "onboarding.heard-again"
     with pytest.raises(ignored.NotIgnored):
         ignored.forget(row.id, GRACE)
+
+
+def test_a_client_without_a_username_is_approved_under_the_one_that_it_was_given(opened, settings, actor, sealer):
+    given = opened.give()
+    request = only(settings)
+    assert (request.username, request.is_made_up, request.is_told) == (given.username, True, True)
+    (outcome,) = requests.approve([request.id], actor, sealer, settings)
+    assert integrations.reveal(outcome.integration.id, actor, sealer) == given.password
+    told = Activity.get(Activity.kind == "onboarding.approved").detail
+    assert told == "client client-1 from 192.0.2.1, 1 try, username made up by Gatehouse"
+
+
+def test_ignored_for_good_it_stays_away_though_it_would_be_given_another_username(opened, settings, actor):
+    for client_id in ("client-1", "client-2"):
+        given = opened.give(client_id)
+        requests.dismiss([only(settings).id], actor, settings, for_good=True)
+        assert requests.find(settings).requests == ()
+        rows = [(row.username, row.client_id) for row in ignored.everybody()[:2]]
+        assert rows == [(given.username, client_id), ("", client_id)]
+    assert len(ignored.everybody()) == 4, "of two clients without a username each is ignored by itself"
 
 
 def test_a_client_that_makes_up_client_ids_is_ignored_whatever_it_is_called(database, actor):

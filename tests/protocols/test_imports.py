@@ -20,7 +20,7 @@ ADAPTERS = {
 PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock
 SHARED = {
     f"protocols.{name}"
-    for name in ("contract", "frames", "handover", "journal", "hub", "linking", "listening", "peers", "storage")
+    for name in ("contract", "frames", "handover", "journal", "hub", "linking", "listening", "peers", "storage", "vrpc")
 } | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
@@ -144,7 +144,9 @@ def test_what_the_servers_share_knows_no_server(name: str) -> None:
         assert not foreign(path, *SHARED), path
 
 
-@pytest.mark.parametrize("name", sorted(PURE | {f"protocols.{name}" for name in ("knocks", "onboarding", "origins")}))
+@pytest.mark.parametrize(
+    "name", sorted(PURE | {f"protocols.{name}" for name in ("crowding", "knocks", "offers", "onboarding", "origins")})
+)
 def test_what_the_servers_share_of_their_cores_has_no_loop_socket_clock_or_database(name: str) -> None:
     found = imports(ROOT.joinpath(*name.split(".")).with_suffix(".py"))
     assert not {one for one in found if one.split(".")[0] in IMPURE}
@@ -166,6 +168,11 @@ def test_nothing_but_the_composition_root_knows_a_protocol_server():
 def test_the_core_of_mqtt_imports_no_loop_socket_clock_or_database(path):
     if path.stem not in SHELL | STORE:
         assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
+
+
+@pytest.mark.parametrize("path", modules("protocols/vrpc"), ids=dotted)
+def test_vrpc_imports_no_loop_socket_clock_or_database(path):
+    assert not {name for name in imports(path) if name.split(".")[0] in IMPURE}
 
 
 @pytest.mark.parametrize("path", modules("protocols/http"), ids=dotted)

@@ -7,8 +7,9 @@ import itertools
 import pytest
 
 from protocols import origins
+from protocols.crowding import SHOWN
 from protocols.knocks import Knock, Request
-from protocols.onboarding import GONE, LOOK, PATIENCE, SETTLES, SHOWN, Bounds, Requests
+from protocols.onboarding import GONE, LOOK, PATIENCE, SETTLES, Bounds, Requests
 from protocols.origins import Origins
 
 T = 1_000_000.0

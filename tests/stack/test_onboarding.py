@@ -17,11 +17,12 @@ from html import unescape
 import paho.mqtt.client as paho
 import pytest
 
-from tests.support import npm, processes
+from tests.support import npm
 from tests.support.clients import Subscriber, connack, logged_in, publish
 from tests.support.opcua import Fault
 from tests.support.processes import wait_until
 from tests.support.stack import HOST, Session, Stack
+from tests.support.vrpc import Agent
 
 pytestmark = pytest.mark.stack
 
@@ -108,28 +109,18 @@ def test_mqtt_js_over_a_websocket_is_let_in(stack, operator, aside, way):
     assert done.result(30)["missing"] == []
 
 
-def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_in(stack, operator):
-    agent = processes.start(
-        [npm.program(), "vrpc_agent.mjs", f"mqtt://{HOST}:{stack.mqtt_port}", "acme.default", "press"],
-        cwd=npm.FOLDER,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_in(stack, operator, tmp_path):
+    agent = Agent("npm", f"mqtt://{HOST}:{stack.mqtt_port}", "acme.default", "press", tmp_path)
     try:
         id = operator.sees("acme.default/press")
         page = operator.session.get("/onboarding/box").text
         assert "VRPC over MQTT" in page and "acme.default/press/__agentInfo__" in page
         assert operator.requests()["acme.default/press"] == id
         operator.approve("acme.default/press")
-        assert agent.stdout is not None
-        lines = iter(agent.stdout.readline, "")
-        assert next(line for line in lines if not line.startswith("error")) in {"connected\n", "serving\n"}
+        agent.ready()
         wait_until(lambda: stack.is_online("acme.default/press"), 5)
     finally:
         agent.kill()
-        agent.wait()
-        assert agent.stdout is not None
-        agent.stdout.close()
 
 
 @pytest.mark.parametrize("kind", ["node-opcua", "asyncua"])
@@ -178,6 +169,39 @@ def test_an_http_client_without_credentials_is_given_some_and_asks_again(stack, 
     wait_until(lambda: curl(stack, "/onboarding", "-X", "POST", *own)[0] == 200, 5, "the answer to change")
     assert curl(stack, "/me", *own)[0] == 200
     assert stack.shown(told["username"])["note"] == "Logger 3"
+
+
+@pytest.mark.parametrize("password", [None, "its own"])
+def test_a_client_of_5_without_a_username_is_told_one_comes_back_with_it_and_is_let_in(stack, operator, password):
+    told: dict[str, str] = {}
+    codes: list[str] = []
+
+    def connected(client, _, __, reason, properties) -> None:
+        codes.append(str(reason))
+        told.update(getattr(properties, "UserProperty", []))
+        if "username" in told:
+            client.username_pw_set(told["username"], told["password"])
+
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"sensor {password}", protocol=paho.MQTTv5)
+    if password is not None:
+        client.username_pw_set("", password)
+    client.reconnect_delay_set(1, 1)
+    client.on_connect = connected
+    time.sleep(0.2)  # the protocol servers know of the window within 100 ms
+    client.connect(HOST, stack.mqtt_port)
+    client.loop_start()
+    try:
+        wait_until(lambda: told, 5, "the client to be told")
+        assert codes == ["Not authorized"] and told["username"] in operator.requests()
+        assert "made up by Gatehouse" in operator.session.get("/onboarding/box").text
+        operator.approve(told["username"])
+        wait_until(lambda: codes[-1] == "Success", 5, "it to be in")
+        assert stack.json("integrations", "reveal", told["username"])["password"] == told["password"]
+        wait_until(lambda: stack.is_online(told["username"]), 5)
+        assert told["password"] not in stack.log()
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 def test_who_waits_when_the_window_closes_is_refused_cleanly(stack, operator, aside):

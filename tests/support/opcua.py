@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import queue
-import signal
-import subprocess
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,13 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.support import npm, processes
+from tests.support import npm
 from tests.support.processes import wait_until
+from tests.support.told import ANSWER, Fault, Told
 
-ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
 URI = "urn:gatehouse:foreign"
-ANSWER = 20  # seconds that a client has to answer, on a busy machine
 
 KINDS = ["node-opcua", "asyncua", "opcua"]
 COME_BACK = ["node-opcua", "asyncua"]  # by themselves, with their subscriptions; the old client is to be made anew
@@ -43,11 +37,7 @@ WAYS = [
 _PYTHON = [sys.executable, "-W", "ignore", "-m"]
 
 
-class Fault(Exception):
-    """What a client says went wrong, in its own words."""
-
-
-class Program:
+class Program(Told):
     """A running program of one kind, which is as many clients as it is asked to be."""
 
     def __init__(self, kind: str, folder: Path) -> None:
@@ -61,16 +51,7 @@ class Program:
         self._events: dict[str, list[dict[str, Any]]] = {}
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self._numbers = itertools.count(1)
-        self._process = processes.start(
-            commands[kind],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        super().__init__(commands[kind], folder)
 
     def connect(
         self, port: int, integration: dict[str, Any], mode: str = "None", policy: str = "Basic256Sha256", **more: Any
@@ -92,39 +73,17 @@ class Program:
 
     def ask(self, action: str, **arguments: Any) -> Any:
         """Have something done; return what comes of it.  Raises `Fault`."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"action": action, **arguments}) + "\n")
-        self._process.stdin.flush()
+        self.tell(action=action, **arguments)
         answer = self._answers.get(timeout=ANSWER)
         if "fault" in answer:
             raise Fault(answer["fault"])
         return answer["answer"]
 
-    def freeze(self) -> None:
-        """Stop it where it is, with its sockets open: it answers nothing any more, and its system acknowledges all."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Have it go on."""
-        self._process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """End it at once, as a crash or a power cut would."""
-        self._process.kill()
-        self._process.wait()
-        self._reader.join(5)
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            told = json.loads(line)
-            if "event" in told:
-                self._events[told["name"]].append(told)
-            else:
-                self._answers.put(told)
+    def heard(self, told: dict[str, Any]) -> None:
+        if "event" in told:
+            self._events[told["name"]].append(told)
+        else:
+            self._answers.put(told)
 
 
 class Client:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from portal.patient import Later
-from protocols.contract import Refusal, Wait
+from protocols.contract import Given, Login, Wait
 from tests.portal.api.api_bed import Bed
 
 KNOCKS = Wait(0.5, knocks=True)
@@ -47,25 +47,20 @@ def test_with_the_window_closed_it_is_a_refused_login(bed: Bed) -> None:
     assert bed.door.logins[-1].username is None, "nothing that was made for it is counted against anybody"
 
 
-def test_a_client_without_credentials_is_given_some_once(bed: Bed) -> None:
-    bed.server._api._door._invites = lambda: True
-    bed.door.waits = [Wait(0.1), KNOCKS]
-    answer = knock(bed, {"name": "Press 4"}, user=None)
-    told = answer.get_json()
-    assert answer.status_code == 202 and told["state"] == "waiting"
-    login = bed.door.logins[-1]
-    assert (login.username, login.password, login.name) == (told["username"], told["password"].encode(), "Press 4")
-    assert bed.door.waited[-2] == 0 and bed.door.waited[-1] > 2, "one answer is all that it gets"
-    bed.door.waits = [Wait(0.1), KNOCKS]
-    assert knock(bed, user=None).get_json()["username"] != told["username"]
+@pytest.mark.parametrize("options", [{"user": None}, {"user": ""}])
+def test_a_client_without_a_username_is_given_one_and_told_so(bed: Bed, options: dict) -> None:
+    asked: list[Login] = []
+    bed.server._api._door._give = lambda login: asked.append(login) or Given("vast_turing_402", "made up")
+    answer = knock(bed, {"name": "Press 4"}, **options)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (202, "2")
+    assert answer.get_json() == {"state": "waiting", "username": "vast_turing_402", "password": "made up"}
+    assert asked[0].name == "Press 4" and bed.door.logins == [], "one answer is all that it gets"
 
 
-def test_a_banned_address_is_given_nothing(bed: Bed) -> None:
-    bed.server._api._door._invites = lambda: True
-    bed.door.answers = {}
-    bed.door.waits = []
-    assert knock(bed, user=None).status_code == 401
-    assert len(bed.door.logins) == 1 and bed.door.answers.get("x", Refusal.TOO_MANY_FAILURES)
+@pytest.mark.parametrize("stated", ["Basic !", "Digest x"])
+def test_credentials_that_cannot_be_read_are_not_replaced_by_others(bed: Bed, stated: str) -> None:
+    bed.server._api._door._give = lambda login: Given("vast_turing_402", "made up")
+    assert knock(bed, user=None, headers={"Authorization": stated}).status_code == 401
 
 
 @pytest.mark.parametrize(

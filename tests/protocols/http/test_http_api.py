@@ -68,7 +68,7 @@ EVERY = [
     ("delete", ("a",)),
     ("history", ("a", 10)),
     ("enter", (["a"],)),
-    ("knock", ("Press 4", False)),
+    ("knock", ("Press 4", True)),
 ]
 
 

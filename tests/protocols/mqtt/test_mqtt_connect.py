@@ -3,8 +3,8 @@
 import mqtt_wire as wire
 import pytest
 
-from protocols.contract import Grant
-from protocols.mqtt.properties import REQUEST_PROBLEM_INFORMATION
+from protocols.contract import Given, Grant
+from protocols.mqtt.properties import MAXIMUM_PACKET_SIZE, REQUEST_PROBLEM_INFORMATION
 from protocols.mqtt.sessions import TAKEN_OVER
 
 WILL = ("will/c", b"gone", 1, False)
@@ -71,6 +71,33 @@ def test_who_has_no_credentials_is_told_to_make_some_up_while_that_is_of_use(
     assert (head, body[1]) == (0x20, 0x86)
     assert (b"a username and a password of your own making" in body) is is_told
     assert wire.Peer(broker).send(wire.connect(**user)).received() == [wire.connack(4)], "3.1.1 has no words"
+
+
+TOLD = [
+    wire.string(name) + wire.string(value) for name, value in (("username", "vast_turing_402"), ("password", "made-up"))
+]
+
+
+@pytest.mark.parametrize("user", [{"username": None, "password": None}, {"username": None}, {"username": ""}])
+def test_a_client_of_5_without_a_username_is_told_which_to_come_with(user: dict) -> None:
+    broker = wire.broker()
+    asked = []
+    broker.give = lambda login: asked.append(login) or Given("vast_turing_402", "made-up")
+    peer = wire.Peer(broker).send(wire.connect(level=5, **user))
+    [(head, body)] = peer.received()
+    assert (head, body[1]) == (0x20, 0x87) and peer.closed
+    assert all(b"\x26" + pair in body for pair in TOLD) and b"an operator is asked" in body
+    assert [login.client_id for login in asked] == ["c"] and broker.authenticate.logins == []
+    assert "made-up" not in str(peer.error), "which may be in a log"
+
+
+@pytest.mark.parametrize(
+    "stated", [{"level": 4}, {"stated": {REQUEST_PROBLEM_INFORMATION: 0}}, {"stated": {MAXIMUM_PACKET_SIZE: 511}}]
+)
+def test_who_cannot_be_told_credentials_is_given_none(stated: dict) -> None:
+    broker = wire.broker()
+    broker.give = lambda login: pytest.fail("made up for nobody")
+    assert wire.Peer(broker).send(wire.connect(username=None, password=None, **{"level": 5, **stated})).closed
 
 
 def test_a_wrong_password_touches_neither_the_session_nor_its_connection() -> None:

@@ -1,0 +1,74 @@
+"""What the topics of VRPC say: who a session is, and of what an info message tells."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vrpc_topics import (
+    AGENT,
+    AGENT_INFO,
+    CLASS_INFO,
+    CLIENT,
+    CLIENT_INFO,
+    CONCISE_INFO,
+    ROLES,
+    Identity,
+    domain_fault,
+    identity,
+    is_name,
+    is_reserved,
+)
+
+__all__ = [
+    "AGENT",
+    "AGENT_INFO",
+    "CLASS_INFO",
+    "CLIENT",
+    "CLIENT_INFO",
+    "CONCISE_INFO",
+    "ENDING",
+    "ROLES",
+    "Identity",
+    "Info",
+    "agent_topic",
+    "class_topics",
+    "domain_fault",
+    "identity",
+    "is_name",
+    "is_reserved",
+    "parse",
+]
+
+ENDING = "Info__"  # of every topic on which somebody tells of themselves
+
+
+class Info(NamedTuple):
+    """What an info topic tells of: an agent, one of its classes, or a client."""
+
+    kind: str  # the last level: AGENT_INFO, CLASS_INFO, CONCISE_INFO or CLIENT_INFO
+    domain: str
+    name: str  # of the agent; of a client its host
+    part: str = ""  # the class; of a client its own id
+
+
+def parse(topic: str) -> Info | None:
+    """Return what a topic tells of, if it is an info topic."""
+    if not topic.endswith(("/" + AGENT_INFO, *_OF_FOUR)):
+        return None
+    *names, kind = topic.split("/")
+    if len(names) != (2 if kind == AGENT_INFO else 3) or domain_fault(names[0]) or not all(map(is_name, names[1:])):
+        return None
+    return Info(kind, *names)
+
+
+def agent_topic(domain: str, agent: str) -> str:
+    """Return the topic on which an agent says whether it is online."""
+    return f"{domain}/{agent}/{AGENT_INFO}"
+
+
+def class_topics(domain: str, agent: str, class_name: str) -> tuple[str, str]:
+    """Return the topics on which an agent tells of a class: with the documentation, and without."""
+    return f"{domain}/{agent}/{class_name}/{CLASS_INFO}", f"{domain}/{agent}/{class_name}/{CONCISE_INFO}"
+
+
+_OF_FOUR = tuple(f"/{kind}" for kind in (CLASS_INFO, CONCISE_INFO, CLIENT_INFO))

@@ -1,0 +1,72 @@
+"""What the portal and the protocols share of VRPC: which domains are legal, and whom the topic of a Will tells of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+AGENT, CLIENT = "agent", "client"
+ROLES = (AGENT, CLIENT, "both")
+AGENT_INFO, CLIENT_INFO = "__agentInfo__", "__clientInfo__"
+CLASS_INFO, CONCISE_INFO = "__classInfo__", "__classInfoConcise__"
+DOMAIN_LENGTH = 128
+FALLBACK = "gatehouse"
+
+
+class Identity(NamedTuple):
+    """Who a session is: an agent by its name, a client by its host and its own id, which are its reply topic."""
+
+    domain: str
+    kind: str  # AGENT or CLIENT
+    name: str  # of a client "host/id"
+
+    @property
+    def place(self) -> str:
+        """Return the topic that all topics of this agent or client lie below; a client gets its replies there."""
+        return f"{self.domain}/{self.name}"
+
+
+def identity(will_topic: str) -> Identity | None:
+    """Return whom a Will's topic tells of: `D/A/__agentInfo__` an agent, `D/host/id/__clientInfo__` a client."""
+    levels = will_topic.split("/")
+    *names, last = levels
+    if len(levels) not in (3, 4) or domain_fault(names[0]) or not all(map(is_name, names[1:])):
+        return None
+    if (len(levels), last) == (3, AGENT_INFO):
+        return Identity(names[0], AGENT, names[1])
+    if (len(levels), last) == (4, CLIENT_INFO):
+        return Identity(names[0], CLIENT, f"{names[1]}/{names[2]}")
+    return None
+
+
+def is_name(level: str) -> bool:
+    """Say whether a level can be the name of an agent, a class, an instance, a host or a client."""
+    return bool(level) and not is_reserved(level) and not any(one in level for one in "/+#")
+
+
+def is_reserved(level: str) -> bool:
+    """Say whether a level is one that what agents and clients say of themselves has at its end."""
+    return level.startswith("__") and level.endswith("Info__") or level == CONCISE_INFO
+
+
+def domain_fault(domain: str) -> str:
+    """Say why this is no domain, or return ""."""
+    if not domain:
+        return "A domain is required."
+    if len(domain) > DOMAIN_LENGTH:
+        return f"A domain has at most {DOMAIN_LENGTH} characters."
+    if not domain.isprintable():
+        return "A domain cannot hold control or invisible characters."
+    if any(one in domain for one in "/+#*"):  # a star is refused by the packages on PyPI and npm
+        return "A domain is one level of a topic, without /, +, # and *."
+    if domain.startswith("$"):
+        return "A domain cannot start with $: such topics are the server's own."
+    if domain != domain.strip():
+        return "A domain cannot start or end with a space."
+    return ""
+
+
+def default_domain(email: str) -> str:
+    """Return the domain of a team whose first account has this e-mail address; "" stands for none."""
+    local = email.partition("@")[0].strip().lstrip("$")
+    name = "".join("-" if one in "/+#*" or not one.isprintable() else one for one in local)
+    return f"{name[:64] or FALLBACK}.default"
