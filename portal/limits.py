@@ -113,7 +113,6 @@ LIMITS = {
         Limit("HTTP_OUTBOUND_BYTES", "bytes", 16 * KIB, 1 * GIB, _CLIENT, "Bytes on their way to a slow reader"),
         Limit("HTTP_CALLS", "", 1, 100_000, _ALL, "Calls of agents' functions under way"),
         Limit("HTTP_CALLS_PER_INTEGRATION", "", 1, 100_000, _INTEGRATION, "Calls of agents' functions under way"),
-        Limit("HTTP_RESULT_BYTES", "bytes", 1 * KIB, 64 * MIB, "each call", "Bytes of a function's result"),
         Limit("OPCUA_MAX_CONNECTIONS", "", 1, 1_000_000, _ALL, "Open connections"),
         Limit("OPCUA_MAX_CONNECTIONS_PER_ADDRESS", "", 1, 1_000_000, _ADDRESS, "Open connections from one address"),
         Limit(

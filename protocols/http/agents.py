@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 
 from protocols.http.calls import Calls, Order
 from protocols.http.cursors import Cursors
-from protocols.http.faults import Fault, parameter, pointer
+from protocols.http.faults import Fault, NotYet, parameter, pointer
 from protocols.http.limits import Limits
 from protocols.http.messages import bounded
 from protocols.http.periods import Period
@@ -129,6 +129,8 @@ def _domain(period: Period) -> str:
 def _class(found: Row, class_name: str) -> Row:
     for one in found["info"]:
         if one["name"] == class_name:
+            if one["reading"] and not one["fault"]:
+                raise NotYet
             its_class: Row = one
             return its_class
     raise Fault(404, f"the agent has no class {class_name[:SHOWN]!r}", parameter("class_name"))

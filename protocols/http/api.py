@@ -9,14 +9,19 @@ from typing import Any
 from protocols.contract import Refused
 from protocols.http.cursors import Cursors
 from protocols.http.door import Answer, Door
-from protocols.http.faults import Fault
+from protocols.http.faults import Fault, NotYet
 from protocols.http.limits import Limits
 from protocols.http.messages import Row, Rows, bounded, checked, checked_filter, newest, outgoing, page
 from protocols.http.periods import Period
+from protocols.http.responses import RETRY
 from protocols.http.tickets import Tickets
 from protocols.hub.hub import Hub
 from protocols.hub.messages import Message
 from protocols.tally import Counts, Tally
+
+MOMENT = 0.05  # seconds until a request runs again that could not be answered yet
+PATIENCE = 5.0  # seconds of that
+BUSY = "what this is about is still being read"
 
 
 class Forbidden(Exception):
@@ -74,8 +79,10 @@ class Api:
             return {"ok": act(period, *arguments)}
         except Forbidden as error:
             return {"forbidden": error.topic}
+        except NotYet:
+            return {"wait": MOMENT} if caller["waited"] < PATIENCE else _faulty(Fault(503, BUSY, retry=RETRY))
         except Fault as fault:
-            return {"fault": fault.told(), "retry": fault.retry}
+            return _faulty(fault)
 
     def me(self, period: Period) -> dict[str, object]:
         """Return who the caller is, and its topic filters."""
@@ -152,6 +159,10 @@ class Api:
     def _got(self, period: Period, messages: list[Message]) -> None:
         size = sum(len(message.topic) + len(message.payload) for message in messages)
         period.add(Counts(messages_out=len(messages), bytes_out=size), self._tally)
+
+
+def _faulty(fault: Fault) -> Answer:
+    return {"fault": fault.told(), "retry": fault.retry}
 
 
 def _readable(period: Period, topic: str) -> str:

@@ -20,13 +20,12 @@ from protocols.tally import Counts, Tally
 Target = tuple[str, str, str, str, str]  # domain, agent, class, instance ("" for a static function), function
 
 SOON = 1  # seconds after which a call of the same integration may have ended
-LONGEST_MESSAGE = 4_000  # characters of what a function says when it fails
 
 
 class Outcome(Protocol):
     """How a call has ended."""
 
-    state: str  # "done", "failed", "late", or "gone" where the agent left meanwhile
+    state: str  # "done", "failed", "unusable" (an answer that is none), "late", or "gone" where the agent has left
     result: str  # JSON
     error: str
     seconds: float
@@ -195,7 +194,9 @@ class Call:
         if outcome.state == "done":
             self._succeed(outcome)
         elif outcome.state == "failed":
-            self._refuse(Fault(502, outcome.error[:LONGEST_MESSAGE], kind=FAILED))
+            self._refuse(Fault(502, outcome.error, kind=FAILED))
+        elif outcome.state == "unusable":
+            self._refuse(Fault(502, outcome.error))
         elif outcome.state == "late":
             self._refuse(Fault(504, f"the agent has not answered within {outcome.seconds:.1f} seconds"))
         else:
@@ -205,11 +206,7 @@ class Call:
         body = f'{{"result": {outcome.result}, "seconds": {json.dumps(round(outcome.seconds, 6))}}}'.encode(
             errors="replace"
         )
-        size, most = len(body), self._calls.limits.result_bytes
-        if size > most:
-            self._calls.hits.add("result_bytes")
-            self._refuse(Fault(502, f"the result has {size:,} bytes, and {most:,} are allowed"))
-        elif self._calls.answered + size > self._calls.limits.results:
+        if self._calls.answered + len(body) > self._calls.limits.results:
             self._refuse(Fault(503, "too many large results are on their way", retry=responses.RETRY))
         else:
             self._answer(responses.result(self._headers, body))

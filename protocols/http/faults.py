@@ -34,6 +34,10 @@ class Fault(Exception):
         return told
 
 
+class NotYet(Exception):
+    """It cannot be said yet: the request is to be run again in a moment."""
+
+
 def parameter(name: str) -> Place:
     """Return the place of a parameter of the path or the query."""
     return {"parameter": name}

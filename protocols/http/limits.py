@@ -21,7 +21,6 @@ class Limits:
     outbound_bytes: int = 1 * MIB  # what waits for a slow reader; messages beyond it are dropped
     calls: int = 500  # of agents' functions, under way at once
     calls_per_integration: int = 100
-    result_bytes: int = 2 * MIB  # of one call; what is larger is not handed on
 
     periods_per_integration: int = 1_000  # beyond it the longest idle one ends
     filters: int = 100  # of one stream
@@ -45,5 +44,4 @@ SETTINGS = (
     "outbound_bytes",
     "calls",
     "calls_per_integration",
-    "result_bytes",
 )

@@ -58,6 +58,7 @@ class Agents:
         self.waiting: dict[int, Callable[[Any], None]] = {}
         self.abandoned: list[int] = []
         self.refusal = ""
+        self.reading = False
 
     def agents(self, domain: str) -> list[dict[str, Any]]:
         return [one for one in self.known if one["domain"] == domain]
@@ -79,7 +80,7 @@ class Agents:
         more = {"functions": FUNCTIONS, "constructors": [], "instances": ["press-4"]}
         if is_broken:
             more = {"functions": [], "constructors": [], "instances": []}
-        return found | more if name == opened else found
+        return found | more | {"reading": is_broken or self.reading} if name == opened else found
 
     def call(self, *wanted: Any) -> int:
         if self.refusal:

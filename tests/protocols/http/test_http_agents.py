@@ -145,6 +145,17 @@ def test_what_cannot_be_called_is_said_by_its_place(
     assert len(running.calls) == 0
 
 
+def test_a_class_that_is_still_being_read_is_waited_for(running: Running) -> None:
+    running.known.reading = True
+    for asked in (running.ask("agent_class", "press", "Press"), running.call(1, 2)):
+        assert 0 < asked["wait"] < 1
+    assert "ok" in running.ask("agent", "press")
+    late = running.call(1, 2, waited=5.0)
+    assert running.fault(late)[0] == 503 and late["retry"] > 0
+    running.known.reading = False
+    assert "ok" in running.call(1, 2, waited=1.0)
+
+
 def test_arguments_are_held_to_what_is_documented(running: Running) -> None:
     assert running.fault(running.call(1, "2")) == (422, {"pointer": "#/arguments/1"})
     assert running.fault(running.call(1)) == (422, {"pointer": "#/arguments"})

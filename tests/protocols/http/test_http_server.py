@@ -32,7 +32,6 @@ LIMITS = Limits(
     heartbeat=0.2,
     stalled=1.0,
     unasked=1_000,
-    result_bytes=20_000_000,
 )
 
 
@@ -263,7 +262,6 @@ def test_beyond_the_bounds_streams_are_told_to_come_back(running: Running) -> No
         "HTTP_OUTBOUND_BYTES": 0,
         "HTTP_CALLS": 0,
         "HTTP_CALLS_PER_INTEGRATION": 0,
-        "HTTP_RESULT_BYTES": 0,
     }
 
 
