@@ -40,12 +40,8 @@ def identity(will_topic: str) -> Identity | None:
 
 def is_name(level: str) -> bool:
     """Say whether a level can be the name of an agent, a class, an instance, a host or a client."""
-    return bool(level) and not is_reserved(level) and not any(one in level for one in "/+#")
-
-
-def is_reserved(level: str) -> bool:
-    """Say whether a level is one that what agents and clients say of themselves has at its end."""
-    return level.startswith("__") and level.endswith("Info__") or level == CONCISE_INFO
+    is_reserved = level.startswith("__") and level.endswith("__")
+    return bool(level) and not is_reserved and not any(one in level for one in "/+#")
 
 
 def domain_fault(domain: str) -> str:

@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import beside, footprint, http, mqtt, onboarding, opcua, pages, presence, processes, report, scale
+from benchmarks import beside, footprint, http, mqtt, onboarding, opcua, pages, presence, processes, report, scale, vrpc
 from benchmarks.report import Table
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
     "mqtt": mqtt.measure,
     "opcua": opcua.measure,
     "http": http.measure,
+    "vrpc": vrpc.measure,
     "scale": scale.measure,
     "presence": presence.measure,
     "onboarding": onboarding.measure,

@@ -190,6 +190,8 @@ class Connection:
                 self.outbox.send(encode.disconnect(code, text, limit=client.line.max_packet))
             client.report(self.bytes_in)
             self._broker.sessions.leave(client.session)
+            if (known := client.session.identity) is not None:
+                self._broker.live.leave(known, client.presence_id)
             self._broker.presence.disconnected(client.presence_id, reason)
         self.outbox.relax()
         self._on_close(gently)

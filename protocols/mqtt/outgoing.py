@@ -153,6 +153,8 @@ class Outgoing(Inflight):
                 self._replay = None
             return False
         message, subscription = found
+        if not self.may_receive(message.topic):
+            return True
         identifiers = (subscription.identifier,) if subscription.identifier else ()
         if message.qos:
             self._send(line, Entry(message, identifiers))

@@ -107,12 +107,17 @@ class Publisher:
             route = self._find_route(name)
         if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
             return slow
+        route = self._examine(message.payload, route)
         message.topic = route.topic
         if packet.expiry is not None:
             message.expires_at = self._broker.common.now + packet.expiry
         if self._take(message, packet.packet_id, route):
             self._hear(message, route, packet.expiry)
         return None
+
+    def _examine(self, payload: bytes, route: Route) -> Route:
+        """Return where a message goes that may be held to more than its topic."""
+        return route
 
     def _hear(self, message: Message, route: Route, expires_in: int | None = None) -> None:
         """Tell the hub of a message whose payload it shares."""

@@ -117,6 +117,8 @@ class Matched:
         plain: list[tuple[Session, int]] = []
         special: list[Target] = []
         for subscriber, subscriptions in self._found.items():
+            if not subscriber.may_receive(topic):
+                continue
             if subscriber.is_simple and not any(_is_special(one) for one in subscriptions):
                 plain.append((subscriber, max(one.qos for one in subscriptions)))
             else:

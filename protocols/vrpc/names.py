@@ -16,7 +16,6 @@ from vrpc_topics import (
     domain_fault,
     identity,
     is_name,
-    is_reserved,
 )
 
 __all__ = [
@@ -34,8 +33,8 @@ __all__ = [
     "class_topics",
     "domain_fault",
     "identity",
+    "is_info",
     "is_name",
-    "is_reserved",
     "parse",
 ]
 
@@ -59,6 +58,11 @@ def parse(topic: str) -> Info | None:
     if len(names) != (2 if kind == AGENT_INFO else 3) or domain_fault(names[0]) or not all(map(is_name, names[1:])):
         return None
     return Info(kind, *names)
+
+
+def is_info(level: str) -> bool:
+    """Say whether the last level of a topic is one on which somebody tells of themselves."""
+    return level.endswith(ENDING) and level.startswith("__") or level == CONCISE_INFO
 
 
 def agent_topic(domain: str, agent: str) -> str:
