@@ -76,9 +76,13 @@ def call() -> Call:
         raise Problem(422, "arguments have to be an array", pointer("arguments"))
     if "instance" in stated and not (isinstance(instance, str) and instance):
         raise Problem(422, "instance has to be the name of one", pointer("instance"))
-    if "timeout" in stated and not (type(timeout) in (int, float) and 0 < timeout <= LONGEST_CALL):
+    if "timeout" in stated and not _is_time(timeout):
         raise Problem(422, "timeout has to be a number of seconds above 0", pointer("timeout"))
     return Call(_arguments(arguments), instance or "", timeout)
+
+
+def _is_time(stated: Any) -> bool:
+    return type(stated) in (int, float) and 0 < stated <= LONGEST_CALL
 
 
 def _arguments(stated: list[Any]) -> str:
