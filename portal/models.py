@@ -249,6 +249,21 @@ class IgnoredClient(Table):
         indexes = ((("protocol", "username", "client_id"), True),)
 
 
+class OnboardingDecision(Table):
+    """What an operator has decided while the window is open."""
+
+    id = pw.AutoField()
+    kind = pw.TextField()
+    subject = pw.TextField()  # JSON
+
+
+class OnboardingShare(Table):
+    """What a node shows others while the window is open."""
+
+    node = pw.TextField(primary_key=True)
+    document = pw.TextField()  # JSON
+
+
 TABLES = (
     Account,
     Integration,
@@ -262,4 +277,6 @@ TABLES = (
     Switch,
     OnboardingWindow,
     IgnoredClient,
+    OnboardingDecision,
+    OnboardingShare,
 )

@@ -61,7 +61,7 @@ class Requests:
         self._by_key: dict[tuple[str, ...], Request] = {}
         self._by_id: dict[str, Request] = {}
         self._offers = Offers(new_id)
-        self._dismissed: OrderedDict[tuple[str, ...], None] = OrderedDict()  # a place, or a key where it has rivals
+        self._dismissed: OrderedDict[tuple[str, ...], None] = OrderedDict()  # keys, places, and nameless ones
         self._origins = Origins(bounds.per_address)
         self._places: Counter[tuple[str, str, str]] = Counter()  # requests by `Knock.place`
         self._held: dict[str, Request] = {}
@@ -254,19 +254,22 @@ class Requests:
         request = self._by_id.get(id) if self.is_open(now) else None
         return request if request is not None and request.approved_at is None else None
 
-    def approved(self, ids: Iterable[str], now: float) -> None:
+    def approved(self, keys: Iterable[tuple[str, ...]], now: float) -> None:
         """Take requests off the list: their credentials are in the database, and soon known here."""
-        for id in ids:
-            if (request := self.get(id, now)) is not None:
+        for key in keys:
+            if (request := self._by_key.get(key)) is not None and request.approved_at is None:
                 request.approved_at = now
                 self._origins.left(request.knock.origin)
                 self._origins.let_in(request.knock.origin, request.knock.place[:2])
 
-    def dismiss(self, ids: Iterable[str], now: float) -> None:
-        """Have no more of these clients in this window; whoever waits is refused."""
-        for id in ids:
-            if (request := self.get(id, now)) is not None:
-                self._dismiss(request)
+    def dismiss(self, keys: Iterable[tuple[str, ...]]) -> None:
+        """Have no more in this window of who is known by `Knock.key`, `place` or `nameless`; who waits is refused."""
+        for key in keys:
+            self._dismissed[key] = None
+            if len(self._dismissed) > MOST_DISMISSED:
+                self._dismissed.popitem(last=False)
+            for request in [one for one in self._by_id.values() if key in _names(one)]:
+                self._drop(request)
 
     def dismiss_origin(self, origin: str) -> None:
         """Have no more of what comes from an address in this window."""
@@ -275,15 +278,10 @@ class Requests:
             self._drop(request)
         self._offers.forget_origin(origin)
 
-    def _dismiss(self, request: Request) -> None:
-        """Forget a client whatever password it comes with; among rivals behind one router, by its password."""
-        place = request.knock.place
-        if request.is_made_up and request.knock.nameless is not None:
-            self._dismissed[request.knock.nameless] = None
-        self._dismissed[place if self._places[place] == 1 else request.knock.key] = None
-        while len(self._dismissed) > MOST_DISMISSED:
-            self._dismissed.popitem(last=False)
-        self._drop(request)
+
+def _names(request: Request) -> tuple[tuple[str, ...] | None, ...]:
+    knock = request.knock
+    return knock.key, knock.place, knock.nameless if request.is_made_up else None
 
 
 def _is_there(request: Request, now: float) -> bool:

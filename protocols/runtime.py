@@ -70,7 +70,8 @@ class Runtime:
         self._guard = Guard(Rules.of(settings))
         self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
-        self._doorman = Doorman(part, Bounds(hold=settings.onboarding_hold, **parts.BOUNDS[part]), sealer)
+        bounds = Bounds(hold=settings.onboarding_hold, **parts.BOUNDS[part])
+        self._doorman = Doorman(part, self._node_id, bounds, sealer)
         self._servers = Servers()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -206,6 +207,7 @@ class Runtime:
                 began = time.monotonic()
                 with db.connected():
                     self._follow(Revision.values_now())
+                    self._doorman.share()
                 self._gate.read_at = began
             except db.Unavailable as error:
                 if self._following:

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from portal import clock, presence
 from portal.integrations import Actor
 from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingWindow
 from portal.onboarding import ignored, window
@@ -107,22 +106,6 @@ def test_while_nobody_knocks_it_says_where_to_connect_to(ada, opened):
         assert f'data-copy-text="{address}"' in text, address
     opened.knock()
     assert "data-copy-text" not in ada.get("/onboarding/box").text
-
-
-def test_it_says_when_other_machines_share_the_database(ada, opened, flask_app):
-    (flask_app.extensions["gatehouse_settings"].data_dir / "node-id").write_text("a1")
-    for own in ("a1", "a1-opcua"):  # each part of a protocols worker is a node
-        presence.start_node(own, clock.now(), {"mqtt": 1883})
-    text = ada.get("/onboarding/box").text
-    assert "this database" not in text
-    for other in ("b2", "b2-opcua"):
-        presence.start_node(other, clock.now(), {"mqtt": 1883})
-    text = ada.get(f"/onboarding/box?v={version(text)}").text
-    assert "Another machine shares this database." in text
-    presence.start_node("c3", clock.now(), {"mqtt": 1883})
-    assert "2 other machines share this database." in ada.get(f"/onboarding/box?v={version(text)}").text
-    presence.start_node("c3", clock.now() - 2 * presence.FRESH, {"mqtt": 1883})  # it has died
-    assert "Another machine shares this database." in ada.get("/onboarding/box").text
 
 
 def rivals(ada) -> list[str]:
