@@ -11,6 +11,7 @@ MOST = 1_000  # messages of a batch, values of a page
 USUAL = 100  # values of a page
 MOST_FILTERS = 100
 LONGEST_WAIT = 300  # seconds
+LONGEST_CALL = 86_400  # seconds; most portals have a lower bound, by a setting
 LONGEST_TOPIC = 65_535  # bytes
 # No wildcards, controls and non-characters; those of the higher planes are refused, too, and are not spelled here.
 TOPIC = r"^[^+#\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]+$"
@@ -279,6 +280,7 @@ COMPONENTS: dict[str, Json] = {
             "timeout": {
                 "type": "number",
                 "exclusiveMinimum": 0,
+                "maximum": LONGEST_CALL,
                 "description": "Seconds to wait for the result, up to the bound of the portal, which is what it is "
                 "without this.",
             },

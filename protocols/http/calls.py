@@ -206,7 +206,7 @@ class Call:
         body = f'{{"result": {outcome.result}, "seconds": {json.dumps(round(outcome.seconds, 6))}}}'.encode(
             errors="replace"
         )
-        if self._calls.answered + len(body) > self._calls.limits.results:
+        if self._calls.answered and self._calls.answered + len(body) > self._calls.limits.results:
             self._refuse(Fault(503, "too many large results are on their way", retry=responses.RETRY))
         else:
             self._answer(responses.result(self._headers, body))

@@ -33,7 +33,7 @@ class Limits:
     heartbeat: float = 15.0  # on a stream that has nothing to say
     stalled: float = 60.0  # without taking anything until a slow reader is closed
     unasked: int = 64 * KIB  # bytes that a client may send on a stream, before it is closed
-    results: int = 64 * MIB  # bytes of all results that their clients have not taken yet
+    results: int = 64 * MIB  # bytes of all results that their clients have not taken yet; there may always be one
     missed: int = 1_000  # messages that a stream is resumed with; of more the newest
 
 

@@ -204,7 +204,7 @@ def test_made_up_requests_are_answered_as_the_document_says(make_stack: Callable
         '[[operations]]\ninclude-operation-id = "value"\nparameters = { "query.wait" = 0 }\n'
         '[[operations]]\ninclude-operation-id = "values"\nparameters = { "query.cursor" = "" }\n'
     )
-    made = stack.add("http", username="made-up")
+    made = stack.add("http", username="made-up", domain="made.up")
     options = [
         "--auth",
         f"made-up:{made['password']}",
@@ -224,4 +224,4 @@ def test_made_up_requests_are_answered_as_the_document_says(make_stack: Callable
         timeout=100,
     )
     assert done.returncode == 0, done.stdout
-    assert "8 selected / 9 total" in done.stdout, done.stdout
+    assert "12 selected / 13 total" in done.stdout, done.stdout
