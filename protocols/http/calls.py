@@ -25,10 +25,21 @@ SOON = 1  # seconds after which a call of the same integration may have ended
 class Outcome(Protocol):
     """How a call has ended."""
 
-    state: str  # "done", "failed", "unusable" (an answer that is none), "late", or "gone" where the agent has left
-    result: str  # JSON
-    error: str
-    seconds: float
+    @property
+    def state(self) -> str:
+        """Return "done", "failed", "unusable" (an answer that is none), "late", or "gone" where the agent has left."""
+        ...
+
+    @property
+    def result(self) -> str:
+        """Return JSON."""
+        ...
+
+    @property
+    def error(self) -> str: ...
+
+    @property
+    def seconds(self) -> float: ...
 
 
 class Caller(Protocol):

@@ -41,7 +41,10 @@ EXPIRED = "the client's socket came too late"
 class Vrpc(Agents, Caller, Protocol):
     """The agents, and calls of their functions."""
 
-    longest: float  # seconds that a call may take
+    @property
+    def longest(self) -> float:
+        """Return how many seconds a call may take."""
+        ...
 
 
 class HttpServer:

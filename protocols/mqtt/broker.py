@@ -79,7 +79,8 @@ class Broker:
         """Take back what was recorded, before any client is let in."""
         self.common.now = now
         for message in stored.retained:
-            self.retained.restore(message)
+            if self.retained.restore(message):
+                self.retained.tell(message.topic, message.payload)
             self.hub.adopt(message.topic, message.payload, self._expires_in(message))
         for session in stored.sessions:
             self.sessions.restore(session)
@@ -155,6 +156,8 @@ class Broker:
         """Keep a retained message, and send it to everybody who subscribes to its topic, and the hub."""
         if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
             self.retained.keep(message)
+            if source.expires_in is None:
+                source = source._replace(expires_in=self._expires_in(message))
         route = self.subscriptions.route(message.topic)
         self.hub.hear(route.entry, message.payload, source)
         self.route(message, route)

@@ -119,9 +119,11 @@ class Publisher:
         """Return where a message goes that may be held to more than its topic."""
         return route
 
-    def _hear(self, message: Message, route: Route, expires_in: int | None = None) -> None:
+    def _hear(self, message: Message, route: Route, expires_in: float | None = None) -> None:
         """Tell the hub of a message whose payload it shares."""
         source: int | Source = self._integration_id
+        if expires_in is None and message.expires_at is not None:
+            expires_in = message.expires_at - self._broker.common.now
         if message.retain or expires_in is not None:
             source = Source(self._integration_id, message.retain, expires_in)
         self._hub.hear(route.entry, message.payload, source)

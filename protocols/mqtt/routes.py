@@ -112,6 +112,11 @@ class Matched:
         """Note a subscription that matches."""
         self._found.setdefault(subscriber, []).append(subscription)
 
+    @property
+    def is_private(self) -> bool:
+        """Say whether one of the subscribers keeps the topic out of the hub."""
+        return any(subscriber.is_private for subscriber in self._found)
+
     def route(self, topic: str, entry: Entry) -> Route:
         """Return everybody that a message goes to, once each."""
         plain: list[tuple[Session, int]] = []

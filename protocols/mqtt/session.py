@@ -41,6 +41,8 @@ class Session(Outgoing):
         "will",
     )
 
+    is_private = False  # what it subscribes to stays out of the hub
+
     def __init__(
         self, common: Common, grant: Grant, client_id: str, level: int, expiry: int, identity: Identity | None = None
     ) -> None:
