@@ -50,8 +50,18 @@
     return added;
   }
 
+  // Of what passes, the newest has the place, and counts those that it came in place of; what went wrong has its own.
   function fadeAway(added) {
-    setTimeout(() => added.remove(), added.classList.contains("bad") ? 10000 : 5000);
+    const isBad = added.classList.contains("bad");
+    const before = [...added.parentElement.querySelectorAll(".notice[data-before]")].find((one) => one !== added && one.classList.contains("bad") === isBad);
+    added.dataset.before = before ? Number(before.dataset.before) + 1 : 0;
+    if (before) {
+      before.remove();
+      const count = document.createElement("small");
+      count.textContent = ` ${added.dataset.before} more before`;
+      added.append(count);
+    }
+    setTimeout(() => added.remove(), isBad ? 10000 : 5000);
   }
 
   document.addEventListener("htmx:oobAfterSwap", (event) => {

@@ -24,7 +24,7 @@ from protocols.vrpc.names import CLIENT_INFO
 HOST = "__gatehouse__"  # nobody can be called so
 STATIC = "__static__"
 VERSION = 3
-DONE, FAILED, LATE, GONE = "done", "failed", "late", "gone"
+DONE, FAILED, UNUSABLE, LATE, GONE = "done", "failed", "unusable", "late", "gone"
 
 _OWN = LIFE_CYCLE | {STATIC}  # names of the protocol's own
 _SHORTEST = 0.1  # seconds that a call may take
@@ -36,10 +36,11 @@ _MOST_TOLD = 1_000
 class Outcome(NamedTuple):
     """How a call ended; `result` is JSON text."""
 
-    state: str  # DONE, FAILED, LATE: no answer in time, or GONE: the agent went offline
+    state: str  # DONE, FAILED by the agent's own word, UNUSABLE, LATE: no answer in time, GONE: the agent went offline
     result: str
     error: str
     seconds: float
+    is_promised: bool = False  # the agent has answered with a promise first
 
 
 Done = Callable[[Outcome], None]
@@ -91,6 +92,11 @@ class Call:
         self.done = done
         self.began = began
         self.until = until
+
+    @property
+    def is_promised(self) -> bool:
+        """Say whether a promise is waited for."""
+        return self.name.startswith(PROMISE)
 
 
 class Channel:
@@ -194,7 +200,7 @@ class Caller:
         self._calls[call.number] = channel.calls[call.name] = call
         heappush(self._due, (call.until, call.number))
         if not self._broker.publish(topic, _payload(request, call)):
-            self._end(call, FAILED, error=f"the agent does not listen to {topic.partition('/')[2]}")
+            self._end(call, UNUSABLE, error=f"the agent does not listen to {topic.partition('/')[2]}")
         return call.number
 
     def abandon(self, number: int) -> None:
@@ -206,7 +212,7 @@ class Caller:
     def is_promised(self, number: int) -> bool:
         """Say whether a call was answered with a promise."""
         call = self._calls.get(number)
-        return call is not None and call.name.startswith(PROMISE)
+        return call is not None and call.is_promised
 
     def sweep(self) -> None:
         """End the calls whose time is over."""
@@ -219,7 +225,7 @@ class Caller:
 
     def _end(self, call: Call, state: str, *, result: str = "", error: str = "") -> None:
         self._forget(call)
-        outcome = Outcome(state, result, error, self._broker.now() - call.began)
+        outcome = Outcome(state, result, error, self._broker.now() - call.began, call.is_promised)
         self._broker.soon(partial(call.done, outcome))
 
     def _forget(self, call: Call) -> None:
@@ -272,12 +278,12 @@ class Caller:
         if len(payload) > most:
             self._hits.add("reply_bytes")
             text = f"the answer has {len(payload):,} bytes, and may have {most:,} (VRPC_REPLY_BYTES)"
-            self._end(call, FAILED, error=text)
+            self._end(call, UNUSABLE, error=text)
             return
         try:
             answer = read_answer(payload, name, self._limits.error)
         except ValueError as error:
-            self._end(call, FAILED, error=f"the answer cannot be read: {error}")
+            self._end(call, UNUSABLE, error=f"the answer cannot be read: {error}")
             return
         if answer is not None:
             self._take(call, answer)
@@ -288,7 +294,7 @@ class Caller:
         elif not answer.promise:
             self._end(call, DONE, result=answer.result)
         elif answer.promise in call.channel.calls:
-            self._end(call, FAILED, error="the agent has given the same promise twice")
+            self._end(call, UNUSABLE, error="the agent has given the same promise twice")
         else:
             del call.channel.calls[call.name]
             call.name = answer.promise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from protocols.vrpc.caller import FAILED, GONE, Caller, Outcome, Request
+from protocols.vrpc.caller import FAILED, GONE, UNUSABLE, Caller, Outcome, Request
 from protocols.vrpc.limits import Limits
 
 WAITING, PROMISED = "waiting", "promised"
@@ -19,7 +19,7 @@ class _Errand:
         self.number = 0
         self.outcome: Outcome | None = None
         self.ended_at = 0.0
-        self.size = 0  # of the whole result
+        self.size = 0  # bytes of the whole result
 
 
 class Desk:
@@ -52,9 +52,10 @@ class Desk:
         outcome = errand.outcome
         if outcome is None:
             state = PROMISED if self._caller.is_promised(errand.number) else WAITING
-            outcome = Outcome(state, "", "", self._now() - errand.began)
+            outcome = Outcome(state, "", "", self._now() - errand.began, state == PROMISED)
         return {
-            "state": FAILED if outcome.state == GONE else outcome.state,
+            "state": FAILED if outcome.state in (GONE, UNUSABLE) else outcome.state,
+            "promise": outcome.is_promised,
             "result": outcome.result,
             "size": errand.size,
             "error": outcome.error,
@@ -72,6 +73,7 @@ class Desk:
 
     def _ended(self, errand: _Errand, outcome: Outcome) -> None:
         """Keep how a call ended, and of its result as much as a page is told."""
-        shown = outcome.result[: self._limits.result_bytes]
-        errand.outcome, errand.ended_at, errand.size = outcome._replace(result=shown), self._now(), len(outcome.result)
+        whole = outcome.result.encode()
+        shown = whole[: self._limits.result_bytes].decode(errors="ignore")
+        errand.outcome, errand.ended_at, errand.size = outcome._replace(result=shown), self._now(), len(whole)
         self._bytes += len(shown)

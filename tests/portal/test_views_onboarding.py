@@ -7,7 +7,7 @@ import re
 import pytest
 
 from portal.integrations import Actor
-from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingWindow
+from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingDecision, OnboardingWindow
 from portal.onboarding import ignored, window
 from tests.portal.knocking import PASSWORD
 from tests.portal.visitor import ADA, HTMX
@@ -202,12 +202,14 @@ def test_a_click_bans_the_address(ada, opened, headers):
     assert "banned by an operator" in ada.get("/server").text
 
 
-def test_an_approval_after_the_window_has_closed_says_so(ada, opened):
+@pytest.mark.parametrize("what", ["approve", "ignore", "ignore-for-good", "ban"])
+def test_a_click_after_the_window_has_closed_is_told_so(ada, opened, what):
     opened.knock()
     (id,) = ids(ada)
     window.close(GRACE)
-    answer = ada.post(f"/onboarding/requests/{id}/approve", headers=HTMX)
-    assert "Smart onboarding is closed." in answer.text and not Integration.select().exists()
+    answer = ada.post(f"/onboarding/requests/{id}/{what}", headers=HTMX)
+    assert "Smart onboarding is closed." in answer.text
+    assert not any(table.select().exists() for table in (Integration, IgnoredClient, Ban, OnboardingDecision))
 
 
 def test_a_part_that_does_not_answer_is_told_of_and_decides_nothing(ada, opened):

@@ -108,7 +108,7 @@ def test_a_function_that_nobody_listens_to_fails_at_once(bench, calls):
     bench.run()
     (outcome,) = calls.ended
     assert (outcome.state, outcome.error) == (
-        "failed",
+        "unusable",
         f"the agent does not listen to {AGENT_NAME}/Press/__static__/add",
     )
 
@@ -268,7 +268,7 @@ def test_an_answer_that_cannot_be_read_fails_its_call(bench, calls):
         calls.begin()
         request = bench.sent[-1][1]
         bench.reply(request["s"], broken.format(request["i"]).encode())
-        assert (calls.ended[-1].state, calls.ended[-1].error[:26]) == ("failed", "the answer cannot be read:")
+        assert (calls.ended[-1].state, calls.ended[-1].error[:26]) == ("unusable", "the answer cannot be read:")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_an_answer_above_the_limit_fails_its_call():
     calls = Calls(bench)
     calls.begin()
     bench.answer(r="x" * 1_000)
-    assert (calls.ended[0].state, "VRPC_REPLY_BYTES" in calls.ended[0].error) == ("failed", True)
+    assert (calls.ended[0].state, "VRPC_REPLY_BYTES" in calls.ended[0].error) == ("unusable", True)
     assert bench.exceeded("VRPC_REPLY_BYTES") == 1
 
 
@@ -335,12 +335,13 @@ def test_another_agent_cannot_answer(bench, calls):
 def test_a_page_asks_how_far_a_call_has_come(bench):
     call = bench.do["vrpc_call"](*KEY, "Press", "", "add", "[1, 2]", 5)
     bench.time += 1
-    assert result(bench, call) == {"state": "waiting", "result": "", "size": 0, "error": "", "seconds": 1}
+    waiting = {"state": "waiting", "promise": False, "result": "", "size": 0, "error": "", "seconds": 1}
+    assert result(bench, call) == waiting
     bench.answer(r="__p__add-0")
-    assert result(bench, call)["state"] == "promised"
+    assert (result(bench, call)["state"], result(bench, call)["promise"]) == ("promised", True)
     bench.reply(bench.sent[0][1]["s"], {"i": "__p__add-0", "r": 3})
     bench.time += 1
-    assert result(bench, call) == {"state": "done", "result": "3", "size": 1, "error": "", "seconds": 1}
+    assert result(bench, call) == waiting | {"state": "done", "promise": True, "result": "3", "size": 1}
     bench.wait(58)
     assert result(bench, call)
     bench.wait(2)
@@ -350,8 +351,9 @@ def test_a_page_asks_how_far_a_call_has_come(bench):
 def test_a_page_is_told_the_beginning_of_a_large_result():
     bench = Bench(result_bytes=10).online()
     call = bench.do["vrpc_call"](*KEY, "Press", "", "add", "[]")
-    bench.answer(r="x" * 100)
-    assert (result(bench, call)["result"], result(bench, call)["size"]) == ('"xxxxxxxxx', 102)
+    request = bench.sent[0][1]
+    bench.reply(request["s"], f'{{"i": "{request["i"]}", "r": "xxxxxxxxé{"x" * 90}"}}'.encode())
+    assert (result(bench, call)["result"], result(bench, call)["size"]) == ('"xxxxxxxx', 102)
 
 
 def test_of_too_many_results_the_oldest_are_forgotten():
