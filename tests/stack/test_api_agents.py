@@ -17,8 +17,9 @@ from urllib.parse import quote
 
 import pytest
 
+from portal.api.schemas import LONGEST_CALL
 from tests.stack.test_answers import dial, usage
-from tests.stack.test_api import curl
+from tests.stack.test_api import curl, try_made_up_requests
 from tests.support.processes import wait_until
 from tests.support.stack import HOST, Stack
 from tests.support.vrpc import KINDS, Agent
@@ -112,11 +113,11 @@ def test_an_agent_is_listed_with_its_documented_functions(script: Script, agent:
     classes = script.get(f"/agents/{quote(agent)}")[1]["classes"]
     assert {one["class"] for one in classes} == {"Press", "Lamp"} and all(one["fault"] is None for one in classes)
     found = script.get(f"/agents/{quote(agent)}/Press")[1]
-    (add,) = [one for one in found["functions"] if one["function"] == "add"]
-    assert (add["static"], add["description"]) == (True, "Adds two numbers")
+    named = {(one["function"], one["static"]): one for one in found["functions"]}
+    add = named["add", True]
+    assert add["description"] == "Adds two numbers"
     assert [(one["name"], one["optional"]) for one in add["parameters"]] == [("a", False), ("b", False)]
-    (strike,) = [one for one in found["functions"] if one["function"] == "strike"]
-    assert strike["static"] is False
+    assert named["strike", False]["description"].startswith("Makes strokes")
 
 
 def test_a_function_is_called_and_its_result_is_any_json(script: Script, agent: str) -> None:
@@ -151,8 +152,9 @@ def test_an_instance_is_made_called_and_deleted(script: Script, agent: str) -> N
     assert (status, told["type"]) == (502, FAILED) and "500 bar is too much" in told["detail"]
     every = script.call(agent, "__callAll__", "strokes")[1]["result"]
     assert [(one["id"], one["val"]) for one in every] == [("p1", 2)]
-    assert script.call(agent, "strike")[1]["errors"][0]["pointer"] == "#/instance"
     assert script.call(agent, "strike", instance="p2")[0] == 404
+    if agent.endswith("npm"):  # PyPI's agent takes all functions for static ones, too, and fails when one is called so
+        assert script.call(agent, "strike")[1]["errors"][0]["pointer"] == "#/instance"
     assert script.call(agent, "__delete__", "p1")[1]["result"] is True
     wait_until(lambda: script.get(page)[1]["instances"] == [], 5, "the instance to be gone")
 
@@ -161,7 +163,7 @@ def test_a_result_of_a_megabyte_comes_whole_and_a_larger_one_is_refused(script: 
     status, told = script.call(agent, "text", 1_000_000)
     assert (status, told["result"]) == (200, "x" * 1_000_000)
     status, told = script.call(agent, "text", 3_000_000)
-    assert (status, told["type"]) == (502, "about:blank") and "3,000,0" in told["detail"]
+    assert (status, told["type"]) == (502, "about:blank") and "VRPC_REPLY_BYTES" in told["detail"]
 
 
 def test_ten_at_once_get_their_own_results(script: Script, agent: str) -> None:
@@ -246,6 +248,22 @@ def request(script: Script, agent: str, function: str, body: bytes) -> bytes:
     head = f"POST /api/v1/agents/{agent}/Press/{function} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
     token = b64encode(script.login.encode()).decode()
     return f"{head}Authorization: Basic {token}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def test_made_up_calls_are_answered_as_the_document_says(make_stack: Callable[..., Stack], tmp_path: Path) -> None:
+    """Of a function that takes anything."""
+    target = {"agent": "press-1", "class_name": "Lamp", "function": "colours"}
+    names = ", ".join(f'"path.{name}" = "{value}"' for name, value in target.items())
+    stack = make_stack(VRPC_CALL_TIMEOUT=str(LONGEST_CALL)).start()
+    agent = start(stack, "npm", "press-1", tmp_path / "agent", "made.up")
+    try:
+        knows(Script(stack, "script", "made.up"), "press-1")
+        operations = f'[[operations]]\ninclude-operation-id = "call"\nparameters = {{ {names} }}\n'
+        told = try_made_up_requests(stack, "made-up", tmp_path, operations, "--include-operation-id", "call")
+        assert "1 selected / 13 total" in told and "mostly" not in told and "Missing test data" not in told, told
+        assert agent.count("close") == 0
+    finally:
+        agent.kill()
 
 
 def test_calls_of_clients_are_no_activity(stack: Stack, script: Script, npm_agent: str) -> None:
