@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 AGENT, CLIENT = "agent", "client"
@@ -10,6 +11,7 @@ AGENT_INFO, CLIENT_INFO = "__agentInfo__", "__clientInfo__"
 CLASS_INFO, CONCISE_INFO = "__classInfo__", "__classInfoConcise__"
 DOMAIN_LENGTH = 128
 FALLBACK = "gatehouse"
+_CLIENT_ID = re.compile(r"va3[0-9a-f]{16}(?:[0-9a-f]{4})?|vc3[\w-]{8}[0-9a-f]{12}", re.ASCII)
 
 
 class Identity(NamedTuple):
@@ -36,6 +38,17 @@ def identity(will_topic: str) -> Identity | None:
     if (len(levels), last) == (4, CLIENT_INFO):
         return Identity(names[0], CLIENT, f"{names[1]}/{names[2]}")
     return None
+
+
+def guess(client_id: str, username: str) -> tuple[str, str] | None:
+    """Return the role that a client identifier has the form of, and the domain before the / of a username, or "".
+
+    For clients that have no Will: the packages on PyPI and npm make client identifiers of these forms.
+    """
+    if not _CLIENT_ID.fullmatch(client_id):
+        return None
+    domain, slash, _ = username.partition("/")
+    return (AGENT if client_id.startswith("va3") else CLIENT), ("" if not slash or domain_fault(domain) else domain)
 
 
 def is_name(level: str) -> bool:

@@ -26,7 +26,7 @@ from portal.onboarding import asking, decisions, ignored, offers, window
 from portal.onboarding.offers import Offer
 from portal.onboarding.window import NotOpen
 from portal.worker_client import MQTT, Refused, Silent
-from vrpc_topics import identity
+from vrpc_topics import guess, identity
 
 APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
 ACCEPTED = "onboarding.password-accepted"
@@ -67,7 +67,18 @@ class Request:
     @property
     def detected(self) -> str:
         """Return the type of client that this seems to be."""
-        return "vrpc" if identity(self.will_topic) is not None else self.protocol
+        return "vrpc" if self.comes_for is not None else self.protocol
+
+    @property
+    def comes_for(self) -> tuple[str, str] | None:
+        """Return the domain ("" for the default) and the role in it that a client of VRPC comes for."""
+        if self.protocol != "mqtt":
+            return None
+        if self.will_topic:
+            known = identity(self.will_topic)
+            return (known.domain, known.kind) if known is not None else None
+        guessed = guess(self.client_id, self.username)
+        return guessed and (guessed[1], guessed[0])
 
     @property
     def type(self) -> str:
@@ -156,11 +167,11 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer, sett
 
 
 def _place(request: Request, settings: Settings) -> tuple[str, str]:
-    """Return the domain and the role of the integration to make: those that the Will tells of."""
-    if request.type != "vrpc":
+    """Return the domain and the role of the integration to make: those that the client comes for."""
+    if request.comes_for is None:
         return "", ""
-    known = identity(request.will_topic)
-    return (known.domain, known.kind) if known is not None else (domains.default(settings), "")
+    domain, role = request.comes_for
+    return domain or domains.default(settings), role
 
 
 def _is_in(username: str, password: str, sealer: Sealer) -> bool:

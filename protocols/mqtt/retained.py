@@ -24,7 +24,7 @@ class Follower(Protocol):
 
     @property
     def ending(self) -> str:
-        """Return what all these topics end in."""
+        """Return what all these topics end in, and perhaps others, which are told as well."""
         ...
 
     def lasts(self, topic: str) -> float | None:

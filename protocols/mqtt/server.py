@@ -204,8 +204,7 @@ class MqttServer:
         """Begin a connection."""
         self._clients[client] = None
         self._all_closed.clear()
-        wake = partial(self.wake, client)
-        connection = Connection(self._broker, address, self.now(), wake, client.close_socket, transport)
+        connection = Connection(self._broker, address, self.now(), client.wake, client.close_socket, transport)
         self._broker.crowd.opened(address)
         return connection
 

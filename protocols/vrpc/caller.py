@@ -6,54 +6,39 @@ called is the agents' choice, and two of them may choose the same.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from heapq import heappop, heappush
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from protocols.contract import Refused
 from protocols.hits import Hits
 from protocols.vrpc.agents import Key
-from protocols.vrpc.answering import PROMISE, Answer, read_answer, whose
-from protocols.vrpc.describing import LIFE_CYCLE, is_level
+from protocols.vrpc.answering import Answer, read_answer, whose
+from protocols.vrpc.calls import (
+    DONE,
+    FAILED,
+    GONE,
+    HOST,
+    LATE,
+    UNUSABLE,
+    Call,
+    Channel,
+    Done,
+    Outcome,
+    Request,
+    check_arguments,
+    payload_of,
+    topic_of,
+)
 from protocols.vrpc.limits import Limits
 from protocols.vrpc.names import CLIENT_INFO
 
-HOST = "__gatehouse__"  # nobody can be called so
-STATIC = "__static__"
-VERSION = 3
-DONE, FAILED, UNUSABLE, LATE, GONE = "done", "failed", "unusable", "late", "gone"
-
-_OWN = LIFE_CYCLE | {STATIC}  # names of the protocol's own
 _SHORTEST = 0.1  # seconds that a call may take
 _OFFLINE = b'{"status":"offline"}'
 _AGAIN = 10.0  # seconds until an agent that sends to nobody is told so again
 _MOST_TOLD = 1_000
-
-
-class Outcome(NamedTuple):
-    """How a call ended; `result` is JSON text."""
-
-    state: str  # DONE, FAILED by the agent's own word, UNUSABLE, LATE: no answer in time, GONE: the agent went offline
-    result: str
-    error: str
-    seconds: float
-    is_promised: bool = False  # the agent has answered with a promise first
-
-
-Done = Callable[[Outcome], None]
-
-
-class Request(NamedTuple):
-    """What is to be called; `arguments` is the JSON text of an array, `instance` "" for a static function."""
-
-    key: Key
-    class_name: str
-    instance: str
-    function: str
-    arguments: str
 
 
 class Broker(Protocol):
@@ -80,43 +65,6 @@ class Broker(Protocol):
         ...
 
 
-class Call:
-    """A request that is under way."""
-
-    __slots__ = ("began", "channel", "done", "name", "number", "until")
-
-    def __init__(self, number: int, channel: Channel, name: str, done: Done, began: float, until: float) -> None:
-        self.number = number
-        self.channel = channel
-        self.name = name  # what its answer is known by
-        self.done = done
-        self.began = began
-        self.until = until
-
-    @property
-    def is_promised(self) -> bool:
-        """Say whether a promise is waited for."""
-        return self.name.startswith(PROMISE)
-
-
-class Channel:
-    """What goes to one agent, and what comes from it."""
-
-    __slots__ = ("calls", "events", "id", "key", "topic")
-
-    def __init__(self, key: Key, identifier: str) -> None:
-        self.key = key
-        self.id = identifier
-        self.topic = f"{key[0]}/{HOST}/{identifier}"
-        self.calls: dict[str, Call] = {}  # by what their answers are known by
-        self.events: dict[str, Callable[[bytes], None]] = {}  # who hears of them, by the last level of their topic
-
-    @property
-    def is_open(self) -> bool:
-        """Say whether anything is expected of the agent."""
-        return bool(self.calls or self.events)
-
-
 class Caller:
     """Calls that are under way; `token` returns what nobody can guess, 16 hexadecimal digits or more."""
 
@@ -131,6 +79,7 @@ class Caller:
         self._domains: dict[str, int] = {}  # that are listened to, with how many agents
         self._calls: dict[int, Call] = {}
         self._due: list[tuple[float, int]] = []
+        self._unsent: dict[int, tuple[str, bytes]] = {}  # topics and requests that nobody listens to yet
         self._inbox: deque[tuple[Channel, str, bytes]] = deque()
         self._inbox_bytes = 0
         self._told: dict[str, float] = {}  # who sends to nobody, and when that was said
@@ -188,7 +137,7 @@ class Caller:
         `done` is told once how it ended, and never before this has returned.
         """
         channel = self.channel(request.key)
-        topic = _topic(request)
+        topic = topic_of(request)
         check_arguments(request.arguments)
         if len(self._calls) >= self._limits.calls:
             self._hits.add("calls")
@@ -199,8 +148,9 @@ class Caller:
         call = Call(self._number, channel, f"gh{self._token()}", done, now, now + seconds)
         self._calls[call.number] = channel.calls[call.name] = call
         heappush(self._due, (call.until, call.number))
-        if not self._broker.publish(topic, _payload(request, call)):
-            self._end(call, UNUSABLE, error=f"the agent does not listen to {topic.partition('/')[2]}")
+        payload = payload_of(request, call)
+        if not self._broker.publish(topic, payload):
+            self._unsent[call.number] = topic, payload
         return call.number
 
     def abandon(self, number: int) -> None:
@@ -215,13 +165,23 @@ class Caller:
         return call is not None and call.is_promised
 
     def sweep(self) -> None:
-        """End the calls whose time is over."""
+        """Send again what nobody listened to, and end the calls whose time is over."""
         now = self._broker.now()
+        for number, (topic, payload) in list(self._unsent.items()):
+            self._send_again(number, topic, payload, now)
         while self._due and (self._due[0][0] <= now or self._due[0][1] not in self._calls):
             call = self._calls.get(heappop(self._due)[1])
             if call is not None:
                 seconds = f"{call.until - call.began:.3g}"
                 self._end(call, LATE, error=f"no answer within {seconds} seconds")
+
+    def _send_again(self, number: int, topic: str, payload: bytes, now: float) -> None:
+        """Send a request to an agent that subscribes to the functions of an instance after it has said that it is."""
+        call = self._calls[number]
+        if self._broker.publish(topic, payload):
+            del self._unsent[number]
+        elif now - call.began >= self._limits.unheard:
+            self._end(call, UNUSABLE, error=f"the agent does not listen to {topic.partition('/')[2]}")
 
     def _end(self, call: Call, state: str, *, result: str = "", error: str = "") -> None:
         self._forget(call)
@@ -229,6 +189,7 @@ class Caller:
         self._broker.soon(partial(call.done, outcome))
 
     def _forget(self, call: Call) -> None:
+        self._unsent.pop(call.number, None)
         del self._calls[call.number]
         del call.channel.calls[call.name]
 
@@ -312,33 +273,3 @@ class Caller:
             del self._told[next(iter(self._told))]
         self._told[place] = now
         self._broker.soon(partial(self._broker.publish, f"{place}/{CLIENT_INFO}", _OFFLINE))
-
-
-def _topic(request: Request) -> str:
-    """Return the topic of a request; raises Refused for what can be no name."""
-    levels = {"class_name": request.class_name, "instance": request.instance or STATIC, "function": request.function}
-    for field, level in levels.items():
-        if level not in _OWN and not is_level(level):
-            raise Refused(f"{level[:60]!r} cannot be a name.", field)
-    return "/".join((*request.key, *levels.values()))
-
-
-def check_arguments(arguments: str) -> None:
-    """Raise Refused unless this is the JSON text of an array."""
-    try:
-        if not isinstance(json.loads(arguments, parse_constant=_refuse), list):
-            raise Refused("The arguments have to be a JSON array.", "arguments")
-    except (ValueError, RecursionError) as error:
-        said = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise Refused(f"The arguments are no JSON: {said}", "arguments") from None
-
-
-def _refuse(word: str) -> None:
-    raise ValueError(f"{word} is no value of it")
-
-
-def _payload(request: Request, call: Call) -> bytes:
-    """Return a request as agents take it; the arguments stay the text they are."""
-    context = request.instance or request.class_name
-    start = json.dumps({"c": context, "f": request.function, "i": call.name, "s": call.channel.topic, "v": VERSION})
-    return f'{start[:-1]}, "a": {request.arguments}}}'.encode()

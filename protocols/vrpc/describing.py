@@ -108,7 +108,7 @@ def describe(found: dict[str, Any], limits: Limits) -> Steps:
     meta = meta if isinstance(meta, dict) else {}
     functions: list[Function] = []
     for key in ("staticFunctions", "memberFunctions"):
-        for whole in _names(found[key]):
+        for whole in _names(found[key]):  # agents in Python list what a class itself defines in both
             if len(functions) == limits.functions:
                 break
             functions.append(_function(whole, key == "staticFunctions", meta, limits))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from protocols.vrpc.caller import FAILED, GONE, UNUSABLE, Caller, Outcome, Request
+from protocols.vrpc.caller import Caller
+from protocols.vrpc.calls import FAILED, GONE, UNUSABLE, Outcome, Request
 from protocols.vrpc.limits import Limits
 
 WAITING, PROMISED = "waiting", "promised"

@@ -24,6 +24,7 @@ class Limits:
     reply_bytes: int = MIB  # of an answer to a call
     watches: int = 100  # of events
 
+    unheard: float = 1.0  # that a request is offered again while nobody listens to its topic
     agent_info_bytes: int = 16 * KIB
     text: int = 4_000  # characters of a description
     functions: int = 2_000  # of a class that are shown

@@ -38,7 +38,7 @@ __all__ = [
     "parse",
 ]
 
-ENDING = "Info__"  # of every topic on which somebody tells of themselves
+ENDING = "__"  # of every topic on which somebody tells of themselves, and of few others
 
 
 class Info(NamedTuple):
@@ -62,7 +62,7 @@ def parse(topic: str) -> Info | None:
 
 def is_info(level: str) -> bool:
     """Say whether the last level of a topic is one on which somebody tells of themselves."""
-    return level.endswith(ENDING) and level.startswith("__") or level == CONCISE_INFO
+    return level.startswith("__") and level.endswith(_INFOS)
 
 
 def agent_topic(domain: str, agent: str) -> str:
@@ -75,4 +75,5 @@ def class_topics(domain: str, agent: str, class_name: str) -> tuple[str, str]:
     return f"{domain}/{agent}/{class_name}/{CLASS_INFO}", f"{domain}/{agent}/{class_name}/{CONCISE_INFO}"
 
 
+_INFOS = ("Info__", "InfoConcise__")
 _OF_FOUR = tuple(f"/{kind}" for kind in (CLASS_INFO, CONCISE_INFO, CLIENT_INFO))

@@ -8,9 +8,10 @@ from typing import Protocol
 
 from protocols.contract import Refused, Usage
 from protocols.hits import Hits
-from protocols.vrpc import registry
+from protocols.vrpc import caller, registry
 from protocols.vrpc.agents import Key
-from protocols.vrpc.caller import Caller, Done, Request, check_arguments
+from protocols.vrpc.caller import Caller
+from protocols.vrpc.calls import Done, Request, check_arguments
 from protocols.vrpc.describing import CREATE_SHARED, DELETE, is_level
 from protocols.vrpc.desk import Desk
 from protocols.vrpc.limits import SETTINGS, Limits
@@ -22,24 +23,8 @@ from protocols.vrpc.watching import Subject, Watches
 _COUNTED = ("agents", "classes", "class_bytes", "calls", "reply_bytes", "watches")  # the others only bound times
 
 
-class Broker(registry.Broker, Protocol):
+class Broker(registry.Broker, caller.Broker, Protocol):
     """What all of it needs of the broker."""
-
-    def now(self) -> float:
-        """Return the time in seconds, from any beginning."""
-        ...
-
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Send a message to those who subscribe to its topic; say whether anybody does."""
-        ...
-
-    def listen(self, topic_filter: str) -> None:
-        """Hear what comes on these topics."""
-        ...
-
-    def unlisten(self, topic_filter: str) -> None:
-        """Hear no more of it."""
-        ...
 
 
 class Vrpc:

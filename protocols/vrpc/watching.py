@@ -12,7 +12,8 @@ from protocols.contract import Refused
 from protocols.hits import Hits
 from protocols.vrpc.agents import Key
 from protocols.vrpc.answering import read_event
-from protocols.vrpc.caller import DONE, Caller, Channel, Outcome, Request
+from protocols.vrpc.caller import Caller
+from protocols.vrpc.calls import DONE, Channel, Outcome, Request
 from protocols.vrpc.limits import Limits
 
 STARTING, LIVE, FAILED, ENDED = "starting", "live", "failed", "ended"

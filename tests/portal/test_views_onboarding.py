@@ -87,7 +87,16 @@ def test_an_unchanged_poll_is_answered_with_nothing(ada, opened):
 def test_a_request_shows_what_is_known_of_the_client_and_never_its_password(ada, opened):
     opened.knock(client_id="va3c0ffee", will_topic="acme.default/press/__agentInfo__", name="Press 4")
     text = ada.get("/integrations").text
-    for part in ("press", "192.0.2.1", "va3c0ffee", "acme.default/press/__agentInfo__", "Press 4", "1 try", "VRPC"):
+    for part in (
+        "press",
+        "192.0.2.1",
+        "va3c0ffee",
+        "acme.default/press/__agentInfo__",
+        "Press 4",
+        "1 try",
+        "VRPC",
+        "comes as an agent of",
+    ):
         assert part in text, part
     assert "Waits at the door" in text and EMPTY not in text
     assert PASSWORD not in text

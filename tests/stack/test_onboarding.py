@@ -114,11 +114,13 @@ def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_i
     try:
         id = operator.sees("acme.default/press")
         page = operator.session.get("/onboarding/box").text
-        assert "<span>VRPC</span>" in page and "acme.default/press/__agentInfo__" in page
+        assert "comes as an agent of" in page and "acme.default/press/__agentInfo__" in page
         assert operator.requests()["acme.default/press"] == id
         operator.approve("acme.default/press")
         agent.ready()
         wait_until(lambda: stack.is_online("acme.default/press"), 5)
+        shown = stack.shown("acme.default/press")
+        assert (shown["type"], shown["domain"], shown["role"]) == ("vrpc", "acme.default", "agent")
     finally:
         agent.kill()
 

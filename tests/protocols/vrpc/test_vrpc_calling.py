@@ -9,7 +9,7 @@ import pytest
 from vrpc_bench import AGENT_NAME, DOMAIN, KEY, PLACE, Bench
 
 from protocols.contract import Refused
-from protocols.vrpc.caller import Outcome
+from protocols.vrpc.calls import Outcome
 from protocols.vrpc.live import Who
 
 
@@ -101,16 +101,34 @@ def test_an_agent_that_is_offline_or_unknown_is_not_called(bench, calls):
     assert (bench.sent, calls.ended) == ([], [])
 
 
-def test_a_function_that_nobody_listens_to_fails_at_once(bench, calls):
+def test_a_function_that_nobody_listens_to_fails_soon(bench, calls):
     bench.subscribed = set()
     calls.begin()
-    assert calls.ended == [], "never before the call has returned"
-    bench.run()
+    bench.wait(0.9)
+    assert calls.ended == []
+    bench.wait(0.2)
     (outcome,) = calls.ended
-    assert (outcome.state, outcome.error) == (
-        "unusable",
-        f"the agent does not listen to {AGENT_NAME}/Press/__static__/add",
-    )
+    assert outcome.state == "unusable"
+    assert outcome.error == f"the agent does not listen to {AGENT_NAME}/Press/__static__/add"
+
+
+def test_a_function_that_is_listened_to_a_moment_later_is_called_once(bench, calls):
+    """Agents of PyPI say that an instance is made before they subscribe to its functions."""
+    bench.subscribed = set()
+    calls.begin()
+    bench.subscribed = None
+    bench.wait(0.1).wait(0.1)
+    assert len(bench.sent) == 2, "in vain, and then to somebody"
+    bench.answer(r=1)
+    assert calls.ended[0].state == "done"
+
+
+def test_a_call_that_nobody_listened_to_may_be_abandoned_or_its_agent_leave(bench, calls):
+    bench.subscribed = set()
+    bench.vrpc.abandon(calls.begin())
+    calls.begin()
+    bench.leave().wait(2)
+    assert [one.state for one in calls.ended] == ["gone"]
 
 
 def test_more_calls_than_the_limit_are_refused():

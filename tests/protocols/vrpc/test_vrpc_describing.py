@@ -51,6 +51,7 @@ def test_a_class_of_npm():
 def test_a_class_of_python():
     info = class_info(
         staticFunctions=["add"],
+        memberFunctions=["add"],
         meta={
             "add": {
                 "description": "Adds",
@@ -63,7 +64,9 @@ def test_a_class_of_python():
             }
         },
     )
-    assert opened(info)["functions"][0]["params"] == [
+    found = opened(info)
+    assert [one["is_static"] for one in found["functions"]] == [True, False], "which it is, the agent does not say"
+    assert found["functions"][0]["params"] == [
         param("a", "int"),
         param("b", optional=True, default="null", description="More"),
         param("unit", "str", optional=True, default='"5"'),

@@ -166,6 +166,20 @@ def test_twins_are_flagged_with_both_addresses():
     assert portal.do["vrpc_agents"]()[0]["twins"]["addresses"] == ["192.0.2.7", "192.0.2.7"]
 
 
+def test_an_agent_that_unregisters_as_npm_does_leaves_nothing_behind():
+    """It clears its agent's and class's infos, and forgets the concise ones."""
+    portal = Portal()
+    names = [f"{D}/press/Press/{kind}" for kind in ("__classInfo__", "__classInfoConcise__")]
+    said = json.dumps({"instances": [], "memberFunctions": ["a"], "staticFunctions": []}).encode()
+    peer = portal.agent("va3", *(wire.publish(name, said, retain=True) for name in names))
+    (shown,) = portal.do["vrpc_agents"]()
+    assert (shown["classes"], shown["functions"], portal.broker.retained.count) == (1, 1, 3)
+    peer.send(wire.publish(INFO, OFFLINE, retain=True), *(wire.publish(one, retain=True) for one in (INFO, names[0])))
+    peer.send(wire.disconnect())
+    portal.run()
+    assert (portal.broker.retained.count, portal.do["vrpc_agents"]()) == (0, [])
+
+
 # --- a start
 
 
