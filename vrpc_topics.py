@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 AGENT, CLIENT = "agent", "client"
@@ -10,6 +11,7 @@ AGENT_INFO, CLIENT_INFO = "__agentInfo__", "__clientInfo__"
 CLASS_INFO, CONCISE_INFO = "__classInfo__", "__classInfoConcise__"
 DOMAIN_LENGTH = 128
 FALLBACK = "gatehouse"
+_CLIENT_ID = re.compile(r"va3[0-9a-f]{16}(?:[0-9a-f]{4})?|vc3[\w-]{8}[0-9a-f]{12}", re.ASCII)
 
 
 class Identity(NamedTuple):
@@ -38,14 +40,21 @@ def identity(will_topic: str) -> Identity | None:
     return None
 
 
+def guess(client_id: str, username: str) -> tuple[str, str] | None:
+    """Return the role that a client identifier has the form of, and the domain before the / of a username, or "".
+
+    For clients that have no Will: the packages on PyPI and npm make client identifiers of these forms.
+    """
+    if not _CLIENT_ID.fullmatch(client_id):
+        return None
+    domain, slash, _ = username.partition("/")
+    return (AGENT if client_id.startswith("va3") else CLIENT), ("" if not slash or domain_fault(domain) else domain)
+
+
 def is_name(level: str) -> bool:
     """Say whether a level can be the name of an agent, a class, an instance, a host or a client."""
-    return bool(level) and not is_reserved(level) and not any(one in level for one in "/+#")
-
-
-def is_reserved(level: str) -> bool:
-    """Say whether a level is one that what agents and clients say of themselves has at its end."""
-    return level.startswith("__") and level.endswith("Info__") or level == CONCISE_INFO
+    is_reserved = level.startswith("__") and level.endswith("__")
+    return bool(level) and not is_reserved and not any(one in level for one in "/+#")
 
 
 def domain_fault(domain: str) -> str:

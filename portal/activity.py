@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from portal.db import database
 from portal.models import Activity, Integration
@@ -52,6 +52,25 @@ def record(
     return int(made)
 
 
+Key = tuple[str, str | None, str, str, int | None]  # kind, username, address, detail, id of the integration
+
+BEYOND = "and more, counted only"
+REFUSED_BEYOND: Key = (REFUSED, None, "", "more refused logins, counted only", None)
+
+
+class Note(Protocol):
+    """What happened to a client, when, and over which protocol; what has the same key is a repeat."""
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def protocol(self) -> str: ...
+
+    @property
+    def key(self) -> Key: ...
+
+
 class LoginNote(NamedTuple):
     """One login or its end, as the protocol servers saw it, or what they did.  It never holds a password."""
 
@@ -64,8 +83,8 @@ class LoginNote(NamedTuple):
     integration_id: int | None = None
 
     @property
-    def key(self) -> tuple[object, ...]:
-        return (self.kind, self.integration_id, self.username, self.address, self.detail)
+    def key(self) -> Key:
+        return self.kind, self.username, self.address, self.detail, self.integration_id
 
 
 class LoginLog:
@@ -77,22 +96,24 @@ class LoginLog:
     """
 
     def __init__(self) -> None:
-        self._rows: OrderedDict[tuple[object, ...], tuple[int, datetime]] = OrderedDict()
+        self._rows: OrderedDict[Key, tuple[int, datetime]] = OrderedDict()
         self._window_start: datetime | None = None
-        self._listed: Counter[tuple[str, int | None]] = Counter()
+        self._listed: Counter[Key] = Counter()
 
-    def write(self, notes: Sequence[LoginNote]) -> None:
+    def write(self, notes: Sequence[Note]) -> None:
         """Write notes in order; call it inside a transaction.  Call `forget` if that transaction fails."""
         repeats: dict[int, tuple[int, datetime]] = {}
         for note in notes:
-            row_id = self._repeated(note)
+            key, at = note.key, note.at
+            row_id = self._repeated(key, at)
             if row_id is None:
-                listed = self._bounded(note)
-                row_id = self._repeated(listed) if listed is not note else None
+                beyond = self._beyond(key, at)
+                if beyond is not None:
+                    key, row_id = beyond, self._repeated(beyond, at)
                 if row_id is None:
-                    self._remember(listed.key, self._insert(listed), note.at)
+                    self._remember(key, self._insert(key, at, note.protocol), at)
                     continue
-            repeats[row_id] = (repeats.get(row_id, (0, note.at))[0] + 1, note.at)
+            repeats[row_id] = (repeats[row_id][0] + 1 if row_id in repeats else 1, at)
         # In plain SQL: while peewee puts a query together, logins wait.
         place = database.param
         sql = f"UPDATE activity SET count = count + {place}, last_at = {place} WHERE id = {place}"  # noqa: S608
@@ -103,40 +124,38 @@ class LoginLog:
         """Start new rows: the ones remembered may not have been committed."""
         self._rows.clear()
 
-    def _repeated(self, note: LoginNote) -> int | None:
-        """Return the row that a note is a repeat of."""
-        known = self._rows.get(note.key)
-        return known[0] if known is not None and _within(known[1], note.at) else None
+    def _repeated(self, key: Key, at: datetime) -> int | None:
+        """Return the row that something is a repeat of."""
+        known = self._rows.get(key)
+        return known[0] if known is not None and _within(known[1], at) else None
 
-    def _bounded(self, note: LoginNote) -> LoginNote:
-        """Return the note, or beyond the rate one that stands for all that are not listed."""
-        if self._window_start is None or not _within(self._window_start, note.at):
-            self._window_start = note.at
+    def _beyond(self, key: Key, at: datetime) -> Key | None:
+        """Count what is to be listed; beyond the rate, return the key of what stands for all that is not."""
+        if self._window_start is None or not _within(self._window_start, at):
+            self._window_start = at
             self._listed.clear()
-        refused = note.kind == REFUSED
-        group = (note.kind, None if refused else note.integration_id)
-        self._listed[group] += 1
-        if self._listed[group] <= (MAX_REFUSED_PER_WINDOW if refused else MAX_LOGINS_PER_WINDOW):
-            return note
-        if refused:
-            return LoginNote(REFUSED, note.at, note.protocol, None, "", "more refused logins, counted only")
-        return note._replace(address="", detail="and more, counted only")
+        kind, username, _, _, integration_id = key
+        refused = kind == REFUSED
+        group = REFUSED_BEYOND if refused else (kind, username, "", BEYOND, integration_id)
+        listed = self._listed[group] = self._listed[group] + 1
+        return group if listed > (MAX_REFUSED_PER_WINDOW if refused else MAX_LOGINS_PER_WINDOW) else None
 
-    def _insert(self, note: LoginNote) -> int:
+    def _insert(self, key: Key, at: datetime, protocol: str) -> int:
+        kind, username, address, detail, integration_id = key
         return int(
             Activity.insert(
-                at=note.at,
-                last_at=note.at,
-                kind=note.kind,
-                integration_id=note.integration_id,
-                username=note.username[:MAX_TEXT] if note.username is not None else None,
-                protocol=note.protocol,
-                address=note.address or None,
-                detail=note.detail[:MAX_TEXT],
+                at=at,
+                last_at=at,
+                kind=kind,
+                integration_id=integration_id,
+                username=username[:MAX_TEXT] if username is not None else None,
+                protocol=protocol,
+                address=address or None,
+                detail=detail[:MAX_TEXT],
             ).execute()
         )
 
-    def _remember(self, key: tuple[object, ...], row_id: int, at: datetime) -> None:
+    def _remember(self, key: Key, row_id: int, at: datetime) -> None:
         self._rows[key] = (row_id, at)
         self._rows.move_to_end(key)
         if len(self._rows) > MAX_TRACKED:

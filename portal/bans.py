@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from portal import activity, clock, guard
 from portal.attempt import Pair, origin_of
-from portal.db import writing
+from portal.changes import Changes
+from portal.db import connected, writing
 from portal.guard import ADDRESS, BY_OPERATOR, KNOWN_FOR, MAX_BANS, MAX_KNOWN, REMEMBERED, USERNAME, Guard
 from portal.integrations import MAX_ID, Actor
 from portal.models import Ban, Integration, KnownLogin, Revision, tuples
@@ -30,13 +32,20 @@ class Keeper:
 
     def __init__(self, of: Guard) -> None:
         self._guard = of
+        self._changes = Changes()
         self._read = {BANS: -1, KNOWN: -1}
         self._last_known_id = 0
 
     def sync(self, now: datetime) -> None:
-        """Write, then read; costs one small query when there is nothing to do.  Raises `db.Unavailable`."""
+        """Write, then read; costs next to nothing when there is nothing to do.  Raises `db.Unavailable`."""
         self._write()
-        counters = Revision.values_now()
+        self._changes.tell(partial(self._follow, now))
+
+    def close(self) -> None:
+        """Let go of the connection to the database."""
+        self._changes.close()
+
+    def _follow(self, now: datetime, counters: Mapping[str, int]) -> None:
         if counters[BANS] != self._read[BANS]:
             self._guard.follow(_remembered(now), now.timestamp())
         if counters[KNOWN] != self._read[KNOWN]:
@@ -48,7 +57,7 @@ class Keeper:
         if not (bans or known):
             return
         counted = {}
-        with writing():
+        with connected(), writing():
             if bans:
                 counted[BANS] = Revision.bump(BANS)
                 for ban in bans:

@@ -26,6 +26,7 @@ PASSWORD_CHARACTERS = 24  # of 56: 139 bits
 NONCE_BYTES = 12
 FORMAT = b"\x01"
 PURPOSE = b"gatehouse integration password"
+DIGEST_PURPOSE = b"gatehouse password digest"
 
 
 class SealError(Exception):
@@ -42,6 +43,11 @@ class Sealer:
 
     def __init__(self, secret_key: str) -> None:
         self._cipher = AESGCM(derive_key(secret_key, PURPOSE))
+        self._digest_key = derive_key(secret_key, DIGEST_PURPOSE)
+
+    def digest(self, password: bytes) -> bytes:
+        """Return what tells a password from others, on every node, and is useless without SECRET_KEY."""
+        return blake2b(password, key=self._digest_key, digest_size=16).digest()
 
     def seal(self, password: str) -> bytes:
         """Return format byte, nonce, ciphertext and tag."""

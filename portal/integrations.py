@@ -157,6 +157,10 @@ def set_permissions(
         if lines is not None
     }
     with _changing(integration_id) as integration:
+        if integration.type == "vrpc" and wanted:
+            raise FieldError(
+                next(iter(wanted)), "The topics of a VRPC integration follow from its domain and its role."
+            )
         changes = []
         for name, filters in wanted.items():
             if getattr(integration, f"{name}_filters") != filters:

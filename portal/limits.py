@@ -69,7 +69,7 @@ def _size(count: int) -> str:
 
 
 _ALL, _ADDRESS, _INTEGRATION = "all together", "each address", "each integration"
-_CLIENT, _NODE, _TOPIC = "each client", "each node", "each topic"
+_CLIENT, _NODE, _TOPIC, _AGENT = "each client", "each node", "each topic", "each agent"
 
 LIMITS = {
     limit.setting: limit
@@ -111,6 +111,16 @@ LIMITS = {
         Limit("HTTP_STREAMS", "", 1, 100_000, _ALL, "Open streams and long polls"),
         Limit("HTTP_STREAMS_PER_INTEGRATION", "", 1, 100_000, _INTEGRATION, "Open streams and long polls"),
         Limit("HTTP_OUTBOUND_BYTES", "bytes", 16 * KIB, 1 * GIB, _CLIENT, "Bytes on their way to a slow reader"),
+        Limit("HTTP_CALLS", "", 1, 100_000, _ALL, "Calls of agents' functions under way"),
+        Limit("HTTP_CALLS_PER_INTEGRATION", "", 1, 100_000, _INTEGRATION, "Calls of agents' functions under way"),
+        Limit("VRPC_AGENTS", "", 1, 100_000, _ALL, "Agents that are listed"),
+        Limit("VRPC_CLASSES", "", 1, 100_000, _AGENT, "Classes that are listed"),
+        Limit("VRPC_CLASS_BYTES", "bytes", 1 * KIB, 256 * MIB, _AGENT, "Largest description of a class that is read"),
+        Limit("VRPC_CLIENT_INFO", "seconds", 1, 999_999, _CLIENT, "Time that what it says of itself stays retained"),
+        Limit("VRPC_CALL_TIMEOUT", "seconds", 1, 86_400, _ALL, "Longest time of a call from the portal"),
+        Limit("VRPC_CALLS", "", 1, 100_000, _ALL, "Calls from the portal that are under way"),
+        Limit("VRPC_REPLY_BYTES", "bytes", 1 * KIB, 256 * MIB, _AGENT, "Largest answer to a call from the portal"),
+        Limit("VRPC_WATCHES", "", 1, 10_000, _ALL, "Events that are watched from the portal"),
         Limit("OPCUA_MAX_CONNECTIONS", "", 1, 1_000_000, _ALL, "Open connections"),
         Limit("OPCUA_MAX_CONNECTIONS_PER_ADDRESS", "", 1, 1_000_000, _ADDRESS, "Open connections from one address"),
         Limit(

@@ -153,7 +153,9 @@ def _matching(query: Query) -> pw.ModelSelect[Integration]:
         selected = selected.where(Integration.type == query.type)
     if query.search:
         text = query.search
-        selected = selected.where(Integration.username.contains(text) | Integration.note.contains(text))
+        selected = selected.where(
+            Integration.username.contains(text) | Integration.note.contains(text) | Integration.domain.contains(text)
+        )
     return selected
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import peewee as pw
 
-from portal.activity import LoginLog, LoginNote
+from portal.activity import LOGIN, Key, LoginLog, LoginNote, Note
 from portal.config import Settings
 from portal.db import database, writing
 from portal.models import Connection, Integration, Node, Revision, insert_missing, tuples
@@ -38,7 +38,7 @@ COLUMNS = (
 
 
 class Connected(NamedTuple):
-    """An accepted login with its open connection."""
+    """An accepted login with its open connection; with a username the login is noted, too."""
 
     connection_id: str
     integration_id: int
@@ -48,6 +48,11 @@ class Connected(NamedTuple):
     at: datetime
     version: str = ""
     transport: str = "tcp"
+    username: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return LOGIN, self.username, self.address, self.client_id, self.integration_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +132,21 @@ class Writer:
 
     def write(self, events: Sequence[Event]) -> None:
         """Write all of a batch or nothing.  Raises peewee's errors, and `NodeGone`."""
-        opened = [event for event in events if isinstance(event, Connected)]
-        closed = {event.connection_id for event in events if isinstance(event, Disconnected)}
-        beats = [event.at for event in events if isinstance(event, Heartbeat)]
-        notes = [event for event in events if isinstance(event, LoginNote)]
+        opened: list[Connected] = []
+        closed: set[str] = set()
+        beats: list[datetime] = []
+        notes: list[Note] = []
+        for event in events:
+            if isinstance(event, Connected):
+                opened.append(event)
+                if event.username is not None:
+                    notes.append(event)
+            elif isinstance(event, Disconnected):
+                closed.add(event.connection_id)
+            elif isinstance(event, LoginNote):
+                notes.append(event)
+            else:
+                beats.append(event.at)
         try:
             with writing():
                 if opened or closed:
@@ -163,17 +179,19 @@ class Writer:
         opened = list(opened)
         for start in range(0, len(opened), INSERT_ROWS):
             part = opened[start : start + INSERT_ROWS]
-            wanted = {event.integration_id for event in part}
-            query = Integration.select(Integration.id).where(Integration.id.in_(wanted))
-            there = {row[0] for row in tuples(query)}
-            rows = [self._row(event) for event in part if event.integration_id in there]
-            if rows:
+            wanted = list({event.integration_id for event in part})
+            places = ", ".join([database.param] * len(wanted))
+            sql = f"SELECT id FROM integration WHERE id IN ({places})"  # noqa: S608
+            there = {row[0] for row in database.execute_sql(sql, wanted).fetchall()}
+            if rows := self._rows(event for event in part if event.integration_id in there):
                 insert_missing(Connection, COLUMNS, rows)
 
-    def _row(self, event: Connected) -> tuple[object, ...]:
-        at = Connection.connected_at.db_value(event.at)
-        who = (event.connection_id, event.integration_id, self._node_id, event.protocol)
-        return (*who, event.client_id, event.address, at, event.version, event.transport, False)
+    def _rows(self, opened: Iterable[Connected]) -> list[tuple[object, ...]]:
+        node_id, time = self._node_id, Connection.connected_at.db_value
+        return [
+            (id, integration_id, node_id, protocol, client_id, address, time(at), version, transport, False)
+            for id, integration_id, protocol, client_id, address, at, version, transport, _ in opened
+        ]
 
     def _close(self, closed: Collection[str]) -> None:
         ids = list(closed)

@@ -13,6 +13,8 @@ class Access:
 
     __slots__ = ("_publish", "_subscribe")
 
+    is_narrow = False  # may subscribe to more than it may receive
+
     def __init__(self, grant: Grant, client_id: str) -> None:
         self._publish = _expand(grant.publish, grant.username, client_id)
         self._subscribe = _expand(grant.subscribe, grant.username, client_id)

@@ -50,6 +50,10 @@ class Refusal(StrEnum):
     INACTIVE = "integration is inactive"
     WRONG_TYPE = "integration is of another type"
     TOO_MANY_FAILURES = "too many failed logins"
+    NO_AGENT_OR_CLIENT = "its Will is that of no VRPC agent or client"
+    OTHER_DOMAIN = "its Will is in another VRPC domain than its integration"
+    OTHER_ROLE = "its integration does not have this role in its VRPC domain"
+    NAME_TAKEN = "another integration is online as this VRPC agent or client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,10 @@ class Presence(Protocol):
         """Record an accepted login with its open connection; return the connection's id."""
         ...
 
+    def refused(self, login: Login, refusal: Refusal, integration_id: int | None) -> None:
+        """Record a login that was not accepted for another reason than its credentials."""
+        ...
+
     def disconnected(self, connection_id: str, reason: str) -> None:
         """Record that the connection is closed.  Touches that connection only, never its successor."""
         ...
@@ -125,6 +133,7 @@ class ConnectionInfo:
     subscription_count: int
     subscriptions: tuple[tuple[str, int], ...]  # (topic filter, QoS) of the first hundred; of OPC UA (node id, 0)
     muted: tuple[int, ...] = ()  # which of these get nothing, because they are not permitted any more
+    denied: int = 0  # messages of a VRPC agent or client that it was not permitted to publish
     application_name: str = ""  # this and what follows: of OPC UA
     application_uri: str = ""
     security_mode: str = ""  # "None", "Sign" or "SignAndEncrypt"

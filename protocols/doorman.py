@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import itertools
-import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 from portal import activity, clock, db, fields
-from portal.attempt import Attempt
+from portal.attempt import Attempt, is_local
 from portal.credentials import Sealer, generate_password, generate_username
-from portal.onboarding import window
+from portal.onboarding import decisions, shares, window
+from portal.onboarding.decisions import Decision
 from portal.onboarding.window import Stand
 from protocols.contract import Given, Login
 from protocols.knocks import Knock, Offer, Request
 from protocols.onboarding import Bounds, Requests
 
+SHARE = 0.25  # seconds between two times that other nodes are shown what has changed
 MOST_PROMISED = 10_000
 PROMISE = 5.0  # seconds after which a client that was taken for one that knocks has left
 
@@ -28,12 +29,19 @@ PROMISE = 5.0  # seconds after which a client that was taken for one that knocks
 class Doorman:
     """May be called from any thread; a password is sealed before it is kept, and nobody is shown it."""
 
-    def __init__(self, part: str, bounds: Bounds, sealer: Sealer) -> None:
+    def __init__(
+        self, part: str, node_id: str, bounds: Bounds, sealer: Sealer, is_known: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """`is_known` tells of an address whether some client has logged in from there."""
+        self._is_known = is_known
+        self._node_id = node_id
         self._sealer = sealer
-        self._key = os.urandom(32)
         self._lock = threading.Lock()
         self._requests = Requests(bounds, lambda: f"{part}.{secrets.token_urlsafe(9)}")
         self._follower = window.Follower()
+        self._decided = 0  # the number of the last decision that was followed
+        self._shared = ""  # what other nodes were shown last
+        self._next_share = 0.0
         self._promised: dict[tuple[str, str], float] = {}  # whose try is not counted as a guess yet: since when
         self.is_open = False
 
@@ -53,9 +61,39 @@ class Doorman:
             opened = stand.window
             if opened is None:
                 self._requests.follow(None, 0.0, stand.ignored)
+                self._decided, self._shared = 0, ""
             else:
                 self._requests.follow(opened.id, opened.closes_at.timestamp(), stand.ignored)
             self.is_open = opened is not None
+            for decision in stand.decided:
+                if decision.number > self._decided:
+                    self._decided = decision.number
+                    self._act(decision)
+
+    def _act(self, decision: Decision) -> None:
+        subject = decision.subject
+        match decision.kind:
+            case decisions.APPROVED:
+                self._requests.approved(_keys(subject), _now())
+            case decisions.IGNORED:
+                self._requests.dismiss(_keys(subject))
+            case decisions.BANNED:
+                self._requests.dismiss_origin(subject["origin"])
+            case decisions.ACCEPTED:
+                self._requests.let_in(subject["integration_id"])
+
+    def share(self) -> None:
+        """Show the portals of other machines what knocks here, a few times a second.  Raises `db.Unavailable`."""
+        if not self.is_open or time.monotonic() < self._next_share:
+            return
+        self._next_share = time.monotonic() + SHARE
+        now = clock.now()
+        with db.connected():
+            if shares.are_wanted(self._node_id, now):
+                document = shares.packed(self._known(with_sealed=True))
+                if document != self._shared:
+                    shares.write(self._node_id, document, now)
+                    self._shared = document
 
     def sweep(self) -> None:
         """Forget everything once the time of the window is over."""
@@ -70,7 +108,7 @@ class Doorman:
         if not self.is_open:
             return False
         with self._lock:
-            if self._requests.is_hopeless(_place(login, attempt), now) or not self._may_promise(now):
+            if self._is_hopeless(login, attempt, now) or not self._may_promise(now):
                 return False
             if not _is_legal(login) or not self._requests.takes(self._knock(login, attempt), now):
                 return False
@@ -82,7 +120,7 @@ class Doorman:
         if not self.is_open:
             return None
         with self._lock:
-            if self._requests.is_hopeless(_place(login, attempt), now):
+            if self._is_hopeless(login, attempt, now):
                 self._requests.more += 1
                 return None
             if not _is_legal(login):
@@ -103,7 +141,7 @@ class Doorman:
             given = Given(username, generate_password())
             knocking = login._replace(username=username, password=given.password.encode())
             attempt = Attempt(login.protocol, username, given.password.encode(), nameless.address)
-            if self._requests.is_hopeless(_place(knocking, attempt), now):
+            if self._is_hopeless(knocking, attempt, now):
                 self._requests.more += 1
                 return None
             is_request = self._requests.tell(self._knock(knocking, attempt), now, partial(self._seal, knocking))
@@ -138,10 +176,18 @@ class Doorman:
         return self._sealer.seal((login.password or b"").decode())
 
     def _knock(self, login: Login, attempt: Attempt) -> Knock:
-        digest = blake2b(attempt.password, key=self._key, digest_size=16).digest()
+        digest = self._sealer.digest(attempt.password)
         client_id, will_topic = activity.printable(login.client_id), activity.printable(login.will_topic)
         name = activity.printable(login.name)
-        return Knock(login.protocol, attempt.name, digest, attempt.origin, attempt.address, client_id, will_topic, name)
+        who = (attempt.name, digest, attempt.origin, attempt.address, client_id)
+        return Knock(login.protocol, *who, will_topic, name, self._is_near(attempt))
+
+    def _is_near(self, attempt: Attempt) -> bool:
+        return is_local(attempt.address) or self._is_known(attempt.origin)
+
+    def _is_hopeless(self, login: Login, attempt: Attempt, now: float) -> bool:
+        place = login.protocol, attempt.name, attempt.origin
+        return self._requests.is_hopeless(place, now, is_near=self._is_near(attempt))
 
     # --- pages
 
@@ -150,21 +196,24 @@ class Doorman:
         return {
             "onboarding_list": self.listed,
             "onboarding_sealed": self.sealed,
-            "onboarding_approved": self._locked(lambda ids: self._requests.approved(ids, _now())),
-            "onboarding_dismiss": self._locked(lambda ids: self._requests.dismiss(ids, _now())),
-            "onboarding_dismiss_origin": self._locked(self._requests.dismiss_origin),
             "onboarding_offered": self.offered,
-            "onboarding_let_in": self._locked(self._requests.let_in),
         }
 
     def listed(self) -> dict[str, object]:
-        """Return the requests, how many tries were counted only, and passwords that are offered."""
+        """Return the requests, how many tries were counted only, and passwords that are offered; and who says so."""
+        return self._known(with_sealed=False) | {"node": self._node_id}
+
+    def _known(self, *, with_sealed: bool) -> dict[str, Any]:
         with self._lock:
             now = _now()
-            found = self._requests.listed(now)
+            found, offers = self._requests.listed(now), self._requests.offers(now)
             rows = [_row(one) | {"is_held": self._requests.is_held(one, now)} for one in found]
-            offers = [_offer_row(one) for one in self._requests.offers(now)]
-            return {"requests": rows, "more": self._requests.more, "offers": offers}
+            offer_rows = [_offer_row(one) for one in offers]
+            if with_sealed:
+                sealed = [one.sealed for one in found] + [one.sealed for one in offers]
+                for row, password in zip(rows + offer_rows, sealed, strict=True):
+                    row["sealed"] = password
+            return {"requests": rows, "more": self._requests.more, "offers": offer_rows}
 
     def sealed(self, ids: list[str]) -> list[dict[str, object]]:
         """Return those of these requests that are there, with their sealed passwords."""
@@ -180,16 +229,9 @@ class Doorman:
                     return _offer_row(offer) | {"sealed": offer.sealed}
             return None
 
-    def _locked(self, act: Callable[[Any], object]) -> Callable[[Any], object]:
-        def locked(argument: Any) -> object:
-            with self._lock:
-                return act(argument)
 
-        return locked
-
-
-def _place(login: Login, attempt: Attempt) -> tuple[str, str, str]:
-    return login.protocol, attempt.name, attempt.origin
+def _keys(subject: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [tuple(key) for key in subject["keys"]]
 
 
 def _new_username(is_taken: Callable[[str], bool]) -> str:
@@ -227,6 +269,8 @@ def _row(request: Request) -> dict[str, object]:
         "client_id_varies": request.client_id_varies,
         "is_made_up": request.is_made_up,
         "is_told": request.is_told,
+        "key": list(knock.key),
+        "nameless": list(knock.nameless) if request.is_made_up and knock.nameless else None,
     }
 
 
@@ -240,4 +284,5 @@ def _offer_row(offer: Offer) -> dict[str, object]:
         "first_at": offer.first_at,
         "last_at": offer.last_at,
         "is_clear": bool(offer.sealed),
+        "digest": offer.digest.hex(),
     }

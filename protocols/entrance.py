@@ -39,7 +39,7 @@ class Book:
         self._writer = presence.Writer(node_id)
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
-        self._live: dict[str, tuple[presence.Connected, str]] = {}
+        self._live: dict[str, presence.Connected] = {}
         self._recorder: Recorder[presence.Event] = Recorder(
             self._write,
             self._repair,
@@ -61,34 +61,25 @@ class Book:
     def connected(self, grant: Grant, login: Login) -> str:
         """Record an accepted login with its open connection; return the connection's id."""
         connection_id = f"{self._prefix}{next(self._numbers):x}"
-        now = clock.now()
         opened = presence.Connected(
             connection_id,
             grant.integration_id,
             login.protocol,
             activity.printable(login.client_id),
             login.address,
-            now,
+            clock.now(),
             login.version,
             login.transport,
-        )
-        self._live[connection_id] = (opened, grant.username)
-        self.online.opened(grant.integration_id)
-        note = LoginNote(
-            activity.LOGIN,
-            now,
-            login.protocol,
             activity.printable(grant.username),
-            login.address,
-            opened.client_id,
-            grant.integration_id,
         )
-        self._recorder.put(opened, note)
+        self._live[connection_id] = opened
+        self.online.opened(grant.integration_id)
+        self._recorder.put(opened)
         return connection_id
 
     def disconnected(self, connection_id: str, reason: str) -> None:
         """Record that a connection is closed."""
-        opened, username = self._live.pop(connection_id)
+        opened = self._live.pop(connection_id)
         self.online.closed(opened.integration_id)
         closed = presence.Disconnected(connection_id)
         if reason not in CUT_REASONS:
@@ -98,7 +89,7 @@ class Book:
                 activity.CUT,
                 clock.now(),
                 opened.protocol,
-                username,
+                opened.username,
                 opened.address,
                 reason,
                 opened.integration_id,
@@ -132,7 +123,7 @@ class Book:
     def _repair(self) -> None:
         with db.connected():
             presence.start_node(self._node_id, clock.now(), self.listeners)
-            self._writer.replace([opened for opened, _ in list(self._live.values())])
+            self._writer.replace(list(self._live.values()))
 
 
 def grant(entry: Entry) -> Grant:

@@ -7,11 +7,12 @@ every message of MQTT (see decision 38).
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,7 @@ from protocols.contract import Authenticate, Give, Presence, Server
 
 if TYPE_CHECKING:
     from protocols.hub.hub import Hub
+    from protocols.vrpc.vrpc import Vrpc
 
 MAIN = "mqtt"  # the part that also keeps house, and always runs
 OTHERS = ("opcua",)
@@ -100,21 +102,27 @@ def _wait(started: threading.Event, ended: threading.Event) -> None:
 
 
 def make_main(tools: Tools) -> Server:
-    """Return the MQTT broker and the HTTP side, with the hub that they share."""
+    """Return the MQTT broker, VRPC on it, and the HTTP side, with the hub that they share."""
     from protocols.hub.hub import Hub
     from protocols.hub.keeper import StoreKeeper as HubKeeper
     from protocols.hub.limits import HubLimits
     from protocols.hub.linked import LinkedHub
     from protocols.together import Together
+    from protocols.vrpc.server import VrpcServer
 
     settings = tools.settings
     keeper = HubKeeper(settings.data_dir / "hub.db")
     hub = Hub(_made(HubLimits, settings.limits_of("hub")), lambda: clock.now().timestamp(), keeper)
-    servers = {make_mqtt(tools, hub): MQTT_TRANSPORTS, make_http(tools, hub): ("http",)}
+    vrpc = make_vrpc(tools)
+    servers: dict[Server, Collection[str]] = {
+        make_mqtt(tools, hub, vrpc): MQTT_TRANSPORTS,
+        VrpcServer(vrpc): (),
+        make_http(tools, hub, vrpc): ("http",),
+    }
     return Together(servers, LinkedHub(hub).actions())
 
 
-def make_http(tools: Tools, hub: Hub) -> Server:
+def make_http(tools: Tools, hub: Hub, vrpc: Vrpc) -> Server:
     """Return what answers and streams to HTTP clients."""
     from protocols.http.limits import Limits
     from protocols.http.server import HttpServer
@@ -124,12 +132,22 @@ def make_http(tools: Tools, hub: Hub) -> Server:
         presence=tools.presence,
         hub=hub,
         names=tools.usernames,
+        vrpc=vrpc,
         limits=_made(Limits, tools.settings.limits_of("http")),
         give=tools.give,
     )
 
 
-def make_mqtt(tools: Tools, hub: Hub) -> Server:
+def make_vrpc(tools: Tools) -> Vrpc:
+    """Return what knows and calls the agents among MQTT's clients."""
+    from protocols.vrpc.limits import Limits
+    from protocols.vrpc.vrpc import Vrpc
+
+    limits = _made(Limits, tools.settings.limits_of("vrpc"))
+    return Vrpc(limits, lambda: clock.now().timestamp(), partial(secrets.token_hex, 12))
+
+
+def make_mqtt(tools: Tools, hub: Hub, vrpc: Vrpc) -> Server:
     """Return the MQTT broker."""
     from protocols.mqtt.keeper import StoreKeeper
     from protocols.mqtt.limits import Limits
@@ -145,6 +163,7 @@ def make_mqtt(tools: Tools, hub: Hub) -> Server:
         tls=tools.certificate.current if tools.certificate is not None else None,
         invites=tools.invites,
         give=tools.give,
+        follower=vrpc,
     )
 
 

@@ -44,7 +44,8 @@ class Recorder(Generic[Event]):
         self._lost = 0  # events that were dropped, and that a repair has to make up for
         self._failing = False
         self._stopping = False
-        self._wakeup = threading.Condition()
+        self._lock = threading.Lock()
+        self._wakeup = threading.Condition(self._lock)
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
     def start(self) -> None:
@@ -57,7 +58,7 @@ class Recorder(Generic[Event]):
 
     def put(self, *events: Event) -> None:
         """Queue events that belong together; never blocks on the database."""
-        with self._wakeup:
+        with self._lock:
             if len(self._pending) >= self._max_pending:
                 self._lost += len(events)
                 return
@@ -91,7 +92,7 @@ class Recorder(Generic[Event]):
 
     def _step(self) -> bool:
         """Write one batch, or the present state; return False, with the events still queued, if that failed."""
-        with self._wakeup:
+        with self._lock:
             lost = self._lost
             batch = self._pending[: None if lost else MAX_BATCH]
         try:
@@ -104,14 +105,14 @@ class Recorder(Generic[Event]):
             return False
         except self._rejected as error:
             log.error("presence events cannot be written: %s", error)
-            with self._wakeup:
+            with self._lock:
                 self._lost += 1
             return False
         self._done(len(batch), lost)
         return True
 
     def _done(self, count: int, lost: int) -> None:
-        with self._wakeup:
+        with self._lock:
             del self._pending[:count]
             self._lost -= lost  # what was lost during a repair may be missing from it
         if lost:

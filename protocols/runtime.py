@@ -20,11 +20,11 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from portal import activity, bans, certificate, clock, db, handover, presence, switches, traffic, unix
+from portal.changes import Changes
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
-from portal.models import Revision
 from protocols import parts, process, renewals
 from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
@@ -70,7 +70,8 @@ class Runtime:
         self._guard = Guard(Rules.of(settings))
         self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
-        self._doorman = Doorman(part, Bounds(hold=settings.onboarding_hold, **parts.BOUNDS[part]), sealer)
+        bounds = Bounds(hold=settings.onboarding_hold, **parts.BOUNDS[part])
+        self._doorman = Doorman(part, self._node_id, bounds, sealer, self._guard.knows)
         self._servers = Servers()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
@@ -196,16 +197,17 @@ class Runtime:
 
     def _watch(self) -> None:
         """Beat, and follow what is changed in the portal, until the runtime stops."""
-        next_beat = 0.0
-        while not self._stopping.wait(WATCH):
+        next_beat, changes = 0.0, Changes()
+        while not self._stopping.is_set():
+            time.sleep(WATCH)  # half of what an Event takes, at each of which a message may wait for the interpreter
             self._doorman.sweep()
             if time.monotonic() >= next_beat:  # not a job: APScheduler sleeps by the wall clock, which may be set back
                 next_beat = time.monotonic() + HEARTBEAT
                 self._heartbeat()
             try:
                 began = time.monotonic()
-                with db.connected():
-                    self._follow(Revision.values_now())
+                changes.tell(self._follow)
+                self._doorman.share()
                 self._gate.read_at = began
             except db.Unavailable as error:
                 if self._following:
@@ -215,6 +217,7 @@ class Runtime:
             if not self._following:
                 log.warning("credentials are followed again")
                 self._following = True
+        changes.close()
 
     def _follow(self, revisions: Mapping[str, int]) -> None:
         """Take over what these counters say has changed."""

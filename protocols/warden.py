@@ -39,11 +39,11 @@ class Warden:
         while not self._stopping.wait(STEP):
             self._sync()
         self._sync()
+        self._keeper.close()
 
     def _sync(self) -> None:
         try:
-            with db.connected():
-                self._keeper.sync(clock.now())
+            self._keeper.sync(clock.now())
         except db.Unavailable as error:
             if not self._failing:
                 log.error("bans cannot be kept or followed, and are held in memory until they can be: %s", error)

@@ -22,7 +22,8 @@
     const element = event.detail.elt;
     if (!isPoll(element)) return;
     const now = Date.now();
-    if (document.hidden && now - (polled.get(element.id) || 0) < HIDDEN_POLL) return event.preventDefault();
+    const pause = Number(element.dataset.hidden) || HIDDEN_POLL;
+    if (document.hidden && now - (polled.get(element.id) || 0) < pause) return event.preventDefault();
     polled.set(element.id, now);
   });
 
@@ -50,8 +51,18 @@
     return added;
   }
 
+  // Of what passes, the newest has the place, and counts those that it came in place of; what went wrong has its own.
   function fadeAway(added) {
-    setTimeout(() => added.remove(), added.classList.contains("bad") ? 10000 : 5000);
+    const isBad = added.classList.contains("bad");
+    const before = [...added.parentElement.querySelectorAll(".notice[data-before]")].find((one) => one !== added && one.classList.contains("bad") === isBad);
+    added.dataset.before = before ? Number(before.dataset.before) + 1 : 0;
+    if (before) {
+      before.remove();
+      const count = document.createElement("small");
+      count.textContent = ` ${added.dataset.before} more before`;
+      added.append(count);
+    }
+    setTimeout(() => added.remove(), isBad ? 10000 : 5000);
   }
 
   document.addEventListener("htmx:oobAfterSwap", (event) => {
@@ -146,6 +157,20 @@
     }
   }
 
+  // --- How long a call has been under way -------------------------------------------------------------------------
+
+  function tellElapsed() {
+    for (const element of document.querySelectorAll("[data-elapsed]")) {
+      const { elapsed, of } = element.dataset;
+      if (element.toldOf !== of) {
+        element.toldOf = of;
+        element.began = performance.now() - elapsed * 1000;
+      }
+      element.textContent = `${((performance.now() - element.began) / 1000).toFixed(1)} s`;
+    }
+  }
+
+  setInterval(tellElapsed, 100);
   setInterval(tellCountdowns, 500);
   setInterval(tellTimes, 5000);
 

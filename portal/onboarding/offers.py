@@ -23,6 +23,7 @@ class Offer:
     first_at: datetime
     last_at: datetime
     is_clear: bool  # there was one only, which can be accepted
+    digest: str  # tells it from others
     is_new_address: bool  # its integration has not logged in from there before
 
 

@@ -1,7 +1,8 @@
 """Onboarding requests as operators see them, and what they decide.
 
 The requests themselves are in the memory of the protocols worker, in each of its parts (`protocols.doorman`); their
-passwords are sealed there, and opened here only to seal them for the integration that is made of one.
+passwords are sealed there, and opened here only to seal them for the integration that is made of one.  What is decided
+is in the database, which every part follows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from portal import activity, bans, clock, domains, integrations, presence, worker_client
+from portal import activity, bans, clock, domains, integrations, presence
 from portal.attempt import origin_of
 from portal.config import Settings
 from portal.credentials import Sealer
@@ -21,11 +22,11 @@ from portal.fields import FieldError
 from portal.integrations import Actor
 from portal.kinds import KINDS, protocol
 from portal.models import Integration, Revision
-from portal.onboarding import ignored, offers, window
+from portal.onboarding import asking, decisions, ignored, offers, window
 from portal.onboarding.offers import Offer
 from portal.onboarding.window import NotOpen
-from portal.worker_client import MQTT, OPCUA, Refused, Silent
-from vrpc_topics import identity
+from portal.worker_client import MQTT, Refused, Silent
+from vrpc_topics import guess, identity
 
 APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
 ACCEPTED = "onboarding.password-accepted"
@@ -52,13 +53,32 @@ class Request:
     client_id_varies: bool
     is_made_up: bool  # it came without a username, and was told credentials that Gatehouse made up
     is_told: bool  # it was, and has not come with them yet
+    key: tuple[str, ...]  # protocol, username, digest of its password, origin
+    nameless: tuple[str, ...]  # what it is known by without a username; () if it has one, or nothing tells it apart
     is_held: bool = False  # it waits at the door
     is_rival: bool = False  # another one knocks with the same username and other credentials
 
     @property
+    def place(self) -> tuple[str, ...]:
+        """Return who it is, whatever its password."""
+        protocol, username, _, origin = self.key
+        return protocol, username, origin
+
+    @property
     def detected(self) -> str:
         """Return the type of client that this seems to be."""
-        return "vrpc" if identity(self.will_topic) is not None else self.protocol
+        return "vrpc" if self.comes_for is not None else self.protocol
+
+    @property
+    def comes_for(self) -> tuple[str, str] | None:
+        """Return the domain ("" for the default) and the role in it that a client of VRPC comes for."""
+        if self.protocol != "mqtt":
+            return None
+        if self.will_topic:
+            known = identity(self.will_topic)
+            return (known.domain, known.kind) if known is not None else None
+        guessed = guess(self.client_id, self.username)
+        return guessed and (guessed[1], guessed[0])
 
     @property
     def type(self) -> str:
@@ -94,29 +114,12 @@ class Outcome:
 
 def find(settings: Settings) -> Found:
     """Return the requests, the oldest first, and the passwords that are offered."""
-    rows: list[dict[str, Any]] = []
-    offered: list[dict[str, Any]] = []
-    silent: list[str] = []
-    more = 0
-    for part in parts(settings):
-        found = worker_client.ask(part, "onboarding_list")
-        if found is None:
-            silent.append(part)
-            continue
-        rows += found["requests"]
-        offered += found["offers"]
-        more += found["more"]
-    taken = _taken(row["username"] for row in rows)  # decided on a moment ago
-    rows = [row for row in rows if row["username"] not in taken]
+    known = asking.known(settings)
+    taken = _taken(row["username"] for row in known.requests)  # decided on a moment ago
+    rows = [row for row in known.requests if row["username"] not in taken]
     names = Counter(row["username"] for row in rows)
-    requests = [_request(row, is_rival=names[row["username"]] > 1) for row in rows]
-    requests.sort(key=lambda one: one.first_at)  # so that no row moves when another comes
-    return Found(tuple(requests), more, tuple(offers.of(offered)), tuple(silent))
-
-
-def parts(settings: Settings) -> list[str]:
-    """Return the parts of the protocols worker at which clients knock."""
-    return [MQTT] if settings.opcua_port is None else [MQTT, OPCUA]
+    requests = [_request(row, is_rival=names[row["username"]] > 1) for row in rows]  # so that no row moves for another
+    return Found(tuple(requests), known.more, tuple(offers.of(known.offers)), tuple(known.silent))
 
 
 def approve(ids: Collection[str], actor: Actor, sealer: Sealer, settings: Settings) -> list[Outcome]:
@@ -126,21 +129,14 @@ def approve(ids: Collection[str], actor: Actor, sealer: Sealer, settings: Settin
     came of each is returned.
     """
     window.held(clock.now())
-    outcomes: list[Outcome] = []
-    silent: list[Outcome] = []
-    for part, own in _by_part(ids, settings):
-        try:
-            rows = worker_client.have(part, "onboarding_sealed", own)
-        except Silent:
-            silent.append(Outcome(protocol(part), None, SILENT))
-            continue
-        for row in rows:
-            sealed = row.pop("sealed")
-            outcomes.append(_approve(_request(row), sealed, actor, sealer, settings))
-        worker_client.ask(part, "onboarding_approved", own)
-    if silent and not outcomes:
+    rows, silent = asking.sealed(ids, settings)
+    if silent and not rows:
         raise Silent
-    return outcomes + silent
+    outcomes = []
+    for row in rows:
+        sealed = row.pop("sealed")
+        outcomes.append(_approve(_request(row), sealed, actor, sealer, settings))
+    return outcomes + [Outcome(protocol(part), None, SILENT) for part in silent]
 
 
 def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer, settings: Settings) -> Outcome:
@@ -148,7 +144,7 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer, sett
     password = sealer.open(sealed)
     try:
         with writing():
-            Revision.hold(window.ONBOARDING)
+            Revision.bump(window.ONBOARDING)
             window.held(clock.now())
             made = integrations.create(
                 actor,
@@ -156,10 +152,11 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer, sett
                 request.type,
                 username=request.username,
                 password=password,
-                note=_note(request.name),
+                note=" ".join(request.name.split()),
                 domain=domain,
                 role=role,
             )
+            decisions.record(decisions.APPROVED, keys=[request.key])
             _record(APPROVED, request, actor, made)
     except FieldError as error:
         fault = DECIDED if _is_in(request.username, password, sealer) else error.message
@@ -170,11 +167,11 @@ def _approve(request: Request, sealed: bytes, actor: Actor, sealer: Sealer, sett
 
 
 def _place(request: Request, settings: Settings) -> tuple[str, str]:
-    """Return the domain and the role of the integration to make: those that the Will tells of."""
-    if request.type != "vrpc":
+    """Return the domain and the role of the integration to make: those that the client comes for."""
+    if request.comes_for is None:
         return "", ""
-    known = identity(request.will_topic)
-    return (known.domain, known.kind) if known is not None else (domains.default(settings), "")
+    domain, role = request.comes_for
+    return domain or domains.default(settings), role
 
 
 def _is_in(username: str, password: str, sealer: Sealer) -> bool:
@@ -186,39 +183,52 @@ def _is_in(username: str, password: str, sealer: Sealer) -> bool:
 def dismiss(ids: Collection[str], actor: Actor, settings: Settings, *, for_good: bool = False) -> list[Request]:
     """Have no more of these clients while this window is open, or for good.  Raises `NotOpen` and `Silent`."""
     window.held(clock.now())
+    rows, silent = asking.sealed(ids, settings)
+    if silent and not rows:
+        raise Silent
+    known = find(settings).requests
     dismissed = []
-    for part, own in _by_part(ids, settings):
-        for row in worker_client.have(part, "onboarding_sealed", own):
-            del row["sealed"]
-            request = _request(row)
-            _record_dismissal(request, actor, for_good=for_good)
-            dismissed.append(request)
-        worker_client.ask(part, "onboarding_dismiss", own)
+    for row in rows:
+        del row["sealed"]
+        dismissed.append(_dismiss(_request(row), known, actor, for_good=for_good))
     return dismissed
 
 
-def _record_dismissal(request: Request, actor: Actor, *, for_good: bool) -> None:
-    window.held(clock.now())
+def _dismiss(request: Request, known: Iterable[Request], actor: Actor, *, for_good: bool) -> Request:
     if for_good:
         if request.is_made_up and request.protocol == MQTT and request.client_id:  # it will be given another username
             ignored.add(actor, request.protocol, "", request.client_id, told(request))
         client_id = "" if request.client_id_varies else request.client_id
         ignored.add(actor, request.protocol, request.username, client_id, told(request))
-        return
     with writing():
-        _record(DISMISSED, request, actor)
+        Revision.bump(window.ONBOARDING)
+        window.held(clock.now())
+        decisions.record(decisions.IGNORED, keys=_names(request, known))
+        if not for_good:
+            _record(DISMISSED, request, actor)
+    return request
+
+
+def _names(request: Request, known: Iterable[Request]) -> list[tuple[str, ...]]:
+    """Return what a client is ignored by: whatever password it comes with; among rivals behind one router its own."""
+    has_rivals = any(other.place == request.place and other.key != request.key for other in known)
+    return [request.key if has_rivals else request.place, *filter(None, [request.nameless])]
 
 
 def ban(id: str, actor: Actor, settings: Settings) -> str | None:
-    """Ban the address that a request came from; return it, None if the request is gone.  Raises `Silent`."""
-    for part, own in _by_part([id], settings):
-        for row in worker_client.have(part, "onboarding_sealed", own):
-            address = str(row["address"])
-            bans.add(address, str(row["protocol"]), str(row["username"]), BAN_HOURS, actor)
-            for other in parts(settings):
-                worker_client.ask(other, "onboarding_dismiss_origin", origin_of(address))
-            return address
-    return None
+    """Ban the address that a request came from; return it, None if it is gone.  Raises `NotOpen` and `Silent`."""
+    window.held(clock.now())
+    rows, silent = asking.sealed([id], settings)
+    if silent:
+        raise Silent
+    if not rows:
+        return None
+    address = str(rows[0]["address"])
+    bans.add(address, str(rows[0]["protocol"]), str(rows[0]["username"]), BAN_HOURS, actor)
+    with writing():
+        Revision.bump(window.ONBOARDING)
+        decisions.record(decisions.BANNED, origin=origin_of(address))
+    return address
 
 
 def accept(integration_id: int, offer_id: str, actor: Actor, sealer: Sealer, settings: Settings) -> Integration | None:
@@ -229,21 +239,18 @@ def accept(integration_id: int, offer_id: str, actor: Actor, sealer: Sealer, set
     window.held(clock.now())
     if presence.count_by_integration([integration_id], clock.now()):
         raise Refused(ONLINE)
-    for part, (own,) in _by_part([offer_id], settings):
-        row = worker_client.have(part, "onboarding_offered", integration_id, own)
-        if row is None or not row["is_clear"]:
-            return None
-        sealed = row.pop("sealed")
-        detail = offers.told(*offers.of([row]))
-        with writing():
-            Revision.hold(window.ONBOARDING)
-            window.held(clock.now())
-            changed = integrations.set_password(integration_id, sealer.open(sealed), actor, sealer)
-            now, by = clock.now(), actor
-            activity.record(ACCEPTED, now, integration=changed, account=by.name, address=by.address, detail=detail)
-        worker_client.ask(part, "onboarding_let_in", integration_id)
-        return changed
-    return None
+    row = asking.offered(integration_id, offer_id, settings)
+    offer = find(settings).offer_of(integration_id)  # of all nodes
+    if row is None or offer is None or not offer.is_clear:
+        return None
+    with writing():
+        Revision.bump(window.ONBOARDING)
+        window.held(clock.now())
+        changed = integrations.set_password(integration_id, sealer.open(row["sealed"]), actor, sealer)
+        decisions.record(decisions.ACCEPTED, integration_id=integration_id)
+        who = {"account": actor.name, "address": actor.address}
+        activity.record(ACCEPTED, clock.now(), integration=changed, detail=offers.told(offer), **who)
+    return changed
 
 
 def _record(kind: str, request: Request, actor: Actor, made: Integration | None = None) -> None:
@@ -290,16 +297,6 @@ def as_json(request: Request) -> dict[str, object]:
     }
 
 
-def _note(name: str) -> str:
-    return " ".join(name.split())
-
-
-def _by_part(ids: Collection[str], settings: Settings) -> list[tuple[str, list[str]]]:
-    """Return the ids that each part gave out."""
-    by_part = [(part, [id for id in ids if id.partition(".")[0] == part]) for part in parts(settings)]
-    return [(part, own) for part, own in by_part if own]
-
-
 def _taken(usernames: Iterable[str]) -> set[str]:
     wanted = set(usernames)
     if not wanted:
@@ -309,4 +306,5 @@ def _taken(usernames: Iterable[str]) -> set[str]:
 
 def _request(row: dict[str, Any], *, is_rival: bool = False) -> Request:
     times = {name: datetime.fromtimestamp(row[name], UTC) for name in ("first_at", "last_at")}
-    return Request(**row | times, is_rival=is_rival)
+    names = {"key": tuple(row["key"]), "nameless": tuple(row["nameless"] or ())}
+    return Request(**row | times | names, is_rival=is_rival)

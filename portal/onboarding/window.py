@@ -10,7 +10,9 @@ from typing import Any
 from portal import activity, clock
 from portal.db import writing
 from portal.integrations import Actor
-from portal.models import IgnoredClient, OnboardingWindow, Revision, tuples
+from portal.models import IgnoredClient, OnboardingDecision, OnboardingShare, OnboardingWindow, Revision, tuples
+from portal.onboarding import decisions
+from portal.onboarding.decisions import Decision
 
 MINUTES = 10  # that it is open, and that extending adds
 MOST_MINUTES = 60  # that it may be open from now
@@ -28,10 +30,14 @@ class NotOpen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What the protocol servers follow: the window, and (protocol, username, client id) of those ignored for good."""
+    """What the protocol servers follow: the window with what is decided, who is ignored for good.
+
+    The latter are (protocol, username, client id).
+    """
 
     window: OnboardingWindow | None
     ignored: tuple[tuple[str, str, str], ...] = ()
+    decided: tuple[Decision, ...] = ()
 
 
 def current(now: datetime) -> OnboardingWindow | None:
@@ -47,7 +53,7 @@ def open_one(actor: Actor, minutes: int = MINUTES) -> OnboardingWindow:
         revision = Revision.bump(ONBOARDING)
         if (found := current(now)) is not None:
             return found
-        OnboardingWindow.delete().execute()
+        _clear(True)
         made = OnboardingWindow.create(
             id=revision, opened_by=actor.name, opened_at=now, closes_at=now + _bounded(minutes)
         )
@@ -73,7 +79,7 @@ def close(actor: Actor) -> bool:
     with writing():
         Revision.bump(ONBOARDING)
         was_open = current(now) is not None
-        OnboardingWindow.delete().execute()
+        _clear(True)
         if was_open:
             _record(CLOSED, now, actor, "")
     return was_open
@@ -85,7 +91,7 @@ def expire(now: datetime) -> bool:
         return False
     with writing():
         Revision.bump(ONBOARDING)
-        gone = bool(OnboardingWindow.delete().where(_over(now)).execute())
+        gone = _clear(_over(now))
         if gone:
             activity.record(CLOSED, now, detail="its time was over")
     return gone
@@ -102,7 +108,8 @@ def held(now: datetime) -> OnboardingWindow:
 def read() -> Stand:
     """Return how it stands; a window whose time is over may be in it."""
     columns = (IgnoredClient.protocol, IgnoredClient.username, IgnoredClient.client_id)
-    return Stand(OnboardingWindow.select().first(), tuple(tuples(IgnoredClient.select(*columns))))
+    ignored = tuple(tuples(IgnoredClient.select(*columns)))
+    return Stand(OnboardingWindow.select().first(), ignored, decisions.read())
 
 
 class Follower:
@@ -118,6 +125,15 @@ class Follower:
         found = read()
         self._revision = revisions[ONBOARDING]
         return found
+
+
+def _clear(condition: Any) -> bool:
+    """Take away a window with all that was kept for it; return whether there was one."""
+    if not OnboardingWindow.delete().where(condition).execute():
+        return False
+    OnboardingDecision.delete().execute()
+    OnboardingShare.delete().execute()
+    return True
 
 
 def _over(now: datetime) -> Any:

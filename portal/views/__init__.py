@@ -6,11 +6,16 @@ from flask import Flask
 from htmx_flask import Htmx
 
 from portal import figures, kinds, wording
+from portal.integrations import told_place
 from portal.views import (
     activity,
+    agent,
+    agents,
     auth,
     banners,
     bans,
+    calls,
+    domains,
     errors,
     integrations,
     listeners,
@@ -20,6 +25,7 @@ from portal.views import (
     renewals,
     server,
     topics,
+    watches,
 )
 
 
@@ -28,9 +34,14 @@ def init_app(app: Flask) -> None:
     Htmx(app)
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(integrations.blueprint)
+    app.register_blueprint(domains.blueprint)
     app.register_blueprint(onboarding.blueprint)
     app.register_blueprint(nodes.blueprint)
     app.register_blueprint(topics.blueprint)
+    app.register_blueprint(agents.blueprint)
+    app.register_blueprint(agent.blueprint)
+    app.register_blueprint(calls.blueprint)
+    app.register_blueprint(watches.blueprint)
     app.register_blueprint(activity.blueprint)
     app.register_blueprint(server.blueprint)
     app.register_blueprint(bans.blueprint)
@@ -46,6 +57,7 @@ def init_app(app: Flask) -> None:
         protocol=kinds.protocol,
         sentence=wording.sentence,
         wording_of=wording.of,
+        told_place=told_place,
         transport=figures.transport,
     )
     app.jinja_env.filters.update(

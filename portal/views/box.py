@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from portal import clock, presence
+from portal import clock
 from portal.attempt import origin_of
 from portal.kinds import KINDS
 from portal.onboarding import ignored, requests, window
@@ -23,13 +23,11 @@ def context(said: str = "", *, bad: bool = False) -> dict[str, Any]:
     opened = window.current(now)
     found = requests.find(settings()) if opened is not None else Found()
     ignored_count = ignored.count()
-    others = other_machines(now) if opened is not None else 0
-    seen = (opened and (opened.id, opened.closes_at), found.requests, found.more, found.silent, ignored_count, others)
+    seen = (opened and (opened.id, opened.closes_at), found.requests, found.more, found.silent, ignored_count)
     return {
         "window": opened,
         "found": found,
         "rivals": {one.id: rivals(one, found.requests) for one in found.requests if one.is_rival},
-        "others": others,
         "addresses": listeners.ways(),
         "seconds_left": _seconds(opened.closes_at, now) if opened is not None else 0,
         "seconds_open": _seconds(opened.closes_at, opened.opened_at) if opened is not None else 0,
@@ -39,16 +37,6 @@ def context(said: str = "", *, bad: bool = False) -> dict[str, Any]:
         "said_bad": bad,
         "onboarding_version": blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest(),
     }
-
-
-def other_machines(now: datetime) -> int:
-    """Return how many other machines have protocol servers on this database: who knocks there is shown there."""
-    try:
-        own = (settings().data_dir / "node-id").read_text("ascii").strip()  # as `protocols.runtime` names its nodes
-    except FileNotFoundError:
-        own = ""
-    machines = {node.id.partition("-")[0] for node in presence.nodes_up(now)}
-    return len(machines - {own})
 
 
 def rivals(request: Request, requests: Iterable[Request]) -> list[str]:

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, g, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal import clock, domains, integrations, listing, presence, session, stored
+from portal import clock, integrations, listing, presence, session, stored
 from portal.credentials import SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
@@ -29,7 +29,7 @@ NOT_OFFERED = "This password is not offered any more."
 
 @blueprint.before_request
 @login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
+def begin() -> None:
     """Send whoever is not logged in to the login page; note the state of the database before anything is read.
 
     An answer that is built from later rows than its version says is asked for once more; from earlier ones, never.
@@ -72,9 +72,7 @@ def rows() -> ResponseReturnValue:
 def create() -> ResponseReturnValue:
     """Add an integration with generated credentials, and open it."""
     try:
-        type = request.form.get("type", "")
-        domain = domains.default(settings()) if type == "vrpc" else ""
-        made = integrations.create(session.actor(), sealer(), type, domain=domain)
+        made = integrations.create(session.actor(), sealer(), request.form.get("type", ""))
     except FieldError as error:
         flash(error.message, "error")
         return redirect(url_for("integrations.page"), 303)

@@ -90,7 +90,10 @@ def ignore_for_good(id: str) -> ResponseReturnValue:
 @blueprint.post("/requests/<id>/ban")
 def ban(id: str) -> ResponseReturnValue:
     """Ban the address that a request came from."""
-    address = requests.ban(id, session.actor(), settings())
+    try:
+        address = requests.ban(id, session.actor(), settings())
+    except NotOpen as error:
+        return _done(str(error), bad=True)
     if address is None:
         return _done(GONE, bad=True)
     return _done(f"{address} is banned for {requests.BAN_HOURS} hours. The page Server lifts that.")

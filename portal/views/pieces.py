@@ -13,7 +13,7 @@ from flask import Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
 
-from portal import clock, connect, connect_opcua, listing, opcua, switches
+from portal import clock, connect, connect_opcua, connect_vrpc, listing, opcua, switches
 from portal.kinds import KINDS
 from portal.listeners import Listener
 from portal.listing import Query
@@ -72,6 +72,7 @@ def answer(
     *,
     editing: Edit | None = None,
     permitting: dict[str, str] | None = None,
+    placing: dict[str, object] | None = None,
     shown: str | None = None,
     seen: Look | None = None,
 ) -> ResponseReturnValue:
@@ -82,7 +83,8 @@ def answer(
     target = request.headers.get("HX-Target", "")
     if target == f"row-{integration.id}":
         return render_template("_row.html", **state, **_place_of_browser(integration)), status
-    panel = _panel_context(integration, shown) | {"look": seen or look(integration), "permitting": permitting}
+    panel = _panel_context(integration, shown) | {"look": seen or look(integration)}
+    panel |= {"permitting": permitting, "placing": placing}
     if permitting and KINDS[integration.type].door == "opcua":
         panel["longer"] = opcua.longer_username(integration.username)
     if target == "panel":
@@ -139,10 +141,13 @@ def ways_of(integration: Integration, password: str | None) -> list[Way]:
             for listener in listeners.ways(door)
             for guide in connect_opcua.guides(listener, login, allows_none=allows_none)
         ]
-    return [
-        Way(listener.transport, listener.label, listener, connect.lines(listener, trust, login))
-        for listener in listeners.ways(door)
-    ]
+    ways = listeners.ways(door)
+    if integration.type == "vrpc":
+        place = integration.domain, integration.role
+        made = [connect_vrpc.lines(listener, trust, login, *place) for listener in ways]
+    else:
+        made = [connect.lines(listener, trust, login) for listener in ways]
+    return [Way(one.transport, one.label, one, lines) for one, lines in zip(ways, made, strict=True)]
 
 
 def _switches() -> dict[str, bool]:

@@ -18,12 +18,16 @@ from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.keeping import Keeper, NoKeeper, Stored, Will
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.meters import Meters
-from protocols.mqtt.packets import Message
+from protocols.mqtt.packets import NOT_AUTHORIZED, Message
 from protocols.mqtt.routes import Route
 from protocols.mqtt.session import Session
 from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.tally import Tally
+from protocols.vrpc.access import misplaced
+from protocols.vrpc.live import Live
+
+MISPLACED = "VRPC domain or role changed"
 
 
 class Broker:
@@ -56,6 +60,7 @@ class Broker:
         self.subscriptions = Subscriptions(hub.entry)
         self.sessions = Sessions(self.common, self.subscriptions, self._redeliver, self._publish_will)
         self.crowd = Crowd(limits)
+        self.live = Live()  # agents and clients of VRPC
         self.tally = Tally()
         self.meters = Meters(limits.publish_rate)
         self.handshakes = Handshakes(limits.max_handshakes, self.hits)  # under way below clients: TLS, WebSockets
@@ -74,7 +79,8 @@ class Broker:
         """Take back what was recorded, before any client is let in."""
         self.common.now = now
         for message in stored.retained:
-            self.retained.restore(message)
+            if self.retained.restore(message):
+                self.retained.tell(message.topic, message.payload)
             self.hub.adopt(message.topic, message.payload, self._expires_in(message))
         for session in stored.sessions:
             self.sessions.restore(session)
@@ -84,10 +90,19 @@ class Broker:
         for integration_id, grant in grants.items():
             for session in self.sessions.of(integration_id):
                 if session.grant != grant:
+                    self._let_go_of_misplaced(session, grant)
                     self.sessions.permit(session, grant)
         self.forbidden.end()
         self.forbidden = Route(self.hub.entry(""), forbidden=True)
         self.subscriptions.forget_routes()
+
+    def _let_go_of_misplaced(self, session: Session, grant: Grant) -> None:
+        """Close the connection of an agent or client that its integration does not let it be any more.
+
+        Its Will is published before it is held to other topics: in its domain it is offline.
+        """
+        if session.identity is not None and session.line is not None and misplaced(grant, session.identity):
+            session.line.link.close(MISPLACED, code=NOT_AUTHORIZED)
 
     def sweep(self, now: float) -> None:
         """Do what is due: end sessions, publish delayed Wills, throw away expired messages."""
@@ -141,6 +156,8 @@ class Broker:
         """Keep a retained message, and send it to everybody who subscribes to its topic, and the hub."""
         if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
             self.retained.keep(message)
+            if source.expires_in is None:
+                source = source._replace(expires_in=self._expires_in(message))
         route = self.subscriptions.route(message.topic)
         self.hub.hear(route.entry, message.payload, source)
         self.route(message, route)

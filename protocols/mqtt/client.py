@@ -8,6 +8,7 @@ from typing import Any
 from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.errors import PacketTooLarge, ProtocolViolation
+from protocols.mqtt.guarded import GuardedPublisher
 from protocols.mqtt.line import Line
 from protocols.mqtt.meters import Meter
 from protocols.mqtt.packets import (
@@ -55,7 +56,8 @@ class Client:
         self.session = session
         self.line = line
         self.keep_alive = keep_alive
-        self.publisher = Publisher(broker, session, line, explains=explains)
+        make = Publisher if not session.is_narrow else GuardedPublisher
+        self.publisher = make(broker, session, line, explains=explains)
         self.meter: Meter | None = broker.meters.of(session.integration_id, broker.common.now)
         self.presence_id = ""
         self.messages_in = 0

@@ -29,6 +29,9 @@ from protocols.mqtt.packets import (
     UnknownConnect,
 )
 from protocols.mqtt.session import Session
+from protocols.vrpc.access import access_of, misplaced
+from protocols.vrpc.live import Who
+from protocols.vrpc.names import identity
 
 _CODES = {
     Refusal.NO_CREDENTIALS: BAD_USER_NAME_OR_PASSWORD,
@@ -37,6 +40,10 @@ _CODES = {
     Refusal.INACTIVE: NOT_AUTHORIZED,
     Refusal.WRONG_TYPE: NOT_AUTHORIZED,
     Refusal.TOO_MANY_FAILURES: BANNED,
+    Refusal.NO_AGENT_OR_CLIENT: NOT_AUTHORIZED,
+    Refusal.OTHER_DOMAIN: NOT_AUTHORIZED,
+    Refusal.OTHER_ROLE: NOT_AUTHORIZED,
+    Refusal.NAME_TAKEN: NOT_AUTHORIZED,
 }
 
 _ADVICE = "onboarding is open: connect with a username and a password of your own making, and an operator is asked"
@@ -63,7 +70,7 @@ def begin(broker: Broker, body: bytes, address: str, transport: str, link: Link)
 class Admission:
     """One CONNECT until it is accepted or refused; the password is let go of with it."""
 
-    __slots__ = ("_broker", "_connect", "_link", "_login", "_since", "size")
+    __slots__ = ("_broker", "_connect", "_identity", "_link", "_login", "_since", "size")
 
     def __init__(self, broker: Broker, connect: Connect, size: int, address: str, transport: str, link: Link) -> None:
         self.size = size  # bytes
@@ -73,6 +80,7 @@ class Admission:
         self._since = broker.common.now
         version = _VERSIONS.get(connect.level, "5.0")
         will_topic = connect.will.topic if connect.will is not None else ""
+        self._identity = identity(will_topic) if will_topic else None
         self._login = Login(
             "mqtt", connect.username, connect.password, connect.client_id, address, version, transport, will_topic
         )
@@ -90,15 +98,17 @@ class Admission:
         """Take over or resume the session, and answer with CONNACK."""
         connect, broker = self._connect, self._broker
         client_id = connect.client_id or _new_client_id(broker, connect.level)
-        access = Access(grant, client_id)
+        self._check_place(grant)
+        access = access_of(grant, client_id, self._identity)
         _check_will(connect, access)
         told = welcome.properties_for(connect, client_id, access, broker.limits)
+        self._take_over_agent()
         broker.sessions.take_over(grant.integration_id, client_id)
         if broker.sessions.count(grant.integration_id) >= broker.limits.max_connections_per_integration:
             broker.hits.add("max_connections_per_integration")
             raise ConnectRefused(QUOTA_EXCEEDED, "too many connections of this integration")
         session, present = broker.sessions.resume(
-            grant, client_id, connect.level, _expiry(connect), clean=connect.clean_start
+            grant, client_id, connect.level, _expiry(connect), self._identity, clean=connect.clean_start
         )
         if connect.will is not None:
             session.will = Will(connect.will, connect.will_delay, connect.will_expiry)
@@ -107,6 +117,25 @@ class Admission:
         # [MQTT-3.2.0-1] [MQTT5-3.2.0-1]
         self._link.outbox.send(encode.connack(session_present=present, level=connect.level, properties=told))
         return self._join(grant, session)
+
+    def _check_place(self, grant: Grant) -> None:
+        """Refuse who says by its Will that it is somebody whom its integration does not let it be, or who is taken."""
+        known, live = self._identity, self._broker.live
+        refusal = misplaced(grant, known) if self._connect.will is not None else None
+        owner = live.owner(known) if known is not None and refusal is None else None
+        if known is not None and owner is not None and owner.integration_id != grant.integration_id:
+            live.refused(known, owner, self._login.address)
+            refusal = Refusal.NAME_TAKEN
+        if refusal is not None:
+            self._broker.presence.refused(self._login, refusal, grant.integration_id)
+            raise ConnectRefused(_CODES[refusal], refusal.value)
+
+    def _take_over_agent(self) -> None:
+        """Close the connection that is this agent now, whatever client identifier it has."""
+        broker, known = self._broker, self._identity
+        owner = broker.live.take_over(known, self._login.address, broker.common.now) if known is not None else None
+        if owner is not None:
+            broker.sessions.take_over(owner.integration_id, owner.client_id)
 
     def _join(self, grant: Grant, session: Session) -> Client:
         """Go on with the session, and announce the connection."""
@@ -126,6 +155,9 @@ class Admission:
             login = login._replace(client_id=session.client_id)
         broker.crowd.connects += 1
         client.presence_id = broker.presence.connected(grant, login)
+        if (known := session.identity) is not None:
+            who = Who(client.presence_id, grant.integration_id, grant.username, login.address, session.client_id)
+            broker.live.join(known, who)
         return client
 
     def _authenticate(self) -> Grant | Wait:
@@ -177,6 +209,8 @@ def _check_will(connect: Connect, access: Access) -> None:
 def _line(broker: Broker, connect: Connect, link: Link) -> Line:
     """Note what the client said that it takes."""
     stated = connect.properties
+    if not stated:
+        return Line(broker.common, link, connect.level)
     return Line(
         broker.common,
         link,

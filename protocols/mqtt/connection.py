@@ -114,7 +114,8 @@ class Connection:
         if position:
             self._seen = now
         if not self.closed:
-            self._inbox.keep(data[position:], self._max_packet)
+            if position < len(data):
+                self._inbox.keep(data[position:], self._max_packet)
             if self._admission is not None and self._inbox.size > self._broker.limits.max_connect_packet:
                 self.held = True
 
@@ -190,6 +191,8 @@ class Connection:
                 self.outbox.send(encode.disconnect(code, text, limit=client.line.max_packet))
             client.report(self.bytes_in)
             self._broker.sessions.leave(client.session)
+            if (known := client.session.identity) is not None:
+                self._broker.live.leave(known, client.presence_id)
             self._broker.presence.disconnected(client.presence_id, reason)
         self.outbox.relax()
         self._on_close(gently)
@@ -239,7 +242,7 @@ class Connection:
         position = 0
         if self.client is None:
             position = self._connect(data)
-        if self.client is not None:
+        if self.client is not None and position < len(data):
             session = self.client.session
             position = self._act(self.client, data, position)
             session.use_room()

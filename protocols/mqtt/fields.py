@@ -40,11 +40,10 @@ def variable(body: bytes, at: int) -> tuple[int, int]:
 
 
 def binary(body: bytes, at: int) -> tuple[bytes, int]:
-    length, at = two_bytes(body, at)
-    end = at + length
-    if end > len(body):
+    start = at + 2
+    if start > len(body) or (end := start + (body[at] << 8 | body[at + 1])) > len(body):
         raise MalformedPacket(_CUT)
-    return body[at:end], end
+    return body[start:end], end
 
 
 def string(body: bytes, at: int) -> tuple[str, int]:

@@ -31,6 +31,7 @@ def describe(client: Client, connection: Connection) -> ConnectionInfo:
         subscription_count=len(session.subscriptions),
         subscriptions=tuple((one.topic_filter[:_SHOWN], one.qos) for one in listed),
         muted=tuple(number for number, one in enumerate(listed) if one.muted),
+        denied=session.denied,
     )
 
 

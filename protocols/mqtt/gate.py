@@ -21,7 +21,7 @@ class Gate:
         self._outbox = outbox
         self._keeper = keeper
         self._wake = wake
-        self._fresh: list[bytes] = []
+        self._fresh: list[bytes] | None = None
         self.waiting = 0  # packets
         self.held: Held | None = None  # a connection that is not read until there is room
 
@@ -30,15 +30,16 @@ class Gate:
         if not wait and not self.waiting:
             self._outbox.send(data)
             return
-        if not self._fresh:
+        if self._fresh is None:
+            self._fresh = []
             self._wake()
         self._fresh.append(data)
         self.waiting += 1
 
     def settle(self) -> None:
         """End a turn of the loop."""
-        if self._fresh:
-            fresh, self._fresh = self._fresh, []
+        if self._fresh is not None:
+            fresh, self._fresh = self._fresh, None
             self._keeper.after(partial(self._release, b"".join(fresh), len(fresh)))
 
     def _release(self, data: bytes, count: int) -> None:

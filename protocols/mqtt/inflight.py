@@ -28,6 +28,10 @@ class Inflight:
         self._large = 0  # bytes of large messages among them
         self._has_freed = False  # fewer messages are under way than when more were sent last
 
+    def may_receive(self, topic: str) -> bool:
+        """Say whether a message that a subscription matches may go out."""
+        raise NotImplementedError
+
     def record_entry(self, entry: Entry) -> None:
         """Have a message recorded; only called for what outlives the connection."""
         raise NotImplementedError

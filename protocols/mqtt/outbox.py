@@ -32,8 +32,8 @@ class Flow:
     def relax(self, outbox: Outbox) -> None:
         """Note that an outbox has caught up, has stalled, or is closed."""
         self.congested.pop(outbox, None)
-        waiting, outbox.waiting = outbox.waiting, []
-        for held in waiting:
+        waiting, outbox.waiting = outbox.waiting, None
+        for held in waiting or ():
             held.release()
 
     def give_up(self, now: float, patience: float) -> None:
@@ -75,7 +75,7 @@ class Outbox:
         self.taken = 0  # bytes, ever
         self.dropped = 0  # messages that were not even added
         self.stalled = False
-        self.waiting: list[Held] = []
+        self.waiting: list[Held] | None = None
 
     def send(self, data: bytes) -> None:
         """Add what must arrive: an answer, or a QoS 1 or 2 message."""
@@ -132,4 +132,5 @@ class Outbox:
 
     def hold(self, held: Held) -> None:
         """Keep a connection from being read until this outbox relaxes."""
+        self.waiting = self.waiting or []
         self.waiting.append(held)

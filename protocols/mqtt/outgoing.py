@@ -35,7 +35,8 @@ class Outgoing(Inflight):
         self.outbox: Outbox | None = None
         self.dropped = 0
         self._backlog: Backlog | None = None  # few sessions ever need one
-        self._unsent: list[Entry] = []  # of what is under way, what a new connection was not sent yet, last first
+        # Of what is under way, what a new connection was not sent yet, last first.
+        self._unsent: list[Entry] | None = None
         self._window = 0
         self._last_packet_id = 0
         self._replay: Replay | None = None
@@ -62,7 +63,8 @@ class Outgoing(Inflight):
         self.line = line
         self.outbox = line.outbox
         self._window = line.window
-        self._unsent = list(reversed(self._inflight.values()))  # [MQTT-4.6.0-1] [MQTT5-4.6.0-1]
+        # [MQTT-4.6.0-1] [MQTT5-4.6.0-1]
+        self._unsent = [*reversed(self._inflight.values())] if self._inflight else None
         self.pump()
 
     def detach(self) -> None:
@@ -129,7 +131,7 @@ class Outgoing(Inflight):
 
     def _send_next(self, line: Line) -> bool:
         """Send one waiting message; False when none can be sent now."""
-        if len(self._inflight) - len(self._unsent) >= self._window:
+        if len(self._inflight) - len(self._unsent or ()) >= self._window:
             return False
         if self._unsent:
             self._resend(line, self._unsent.pop())
@@ -153,6 +155,8 @@ class Outgoing(Inflight):
                 self._replay = None
             return False
         message, subscription = found
+        if not self.may_receive(message.topic):
+            return True
         identifiers = (subscription.identifier,) if subscription.identifier else ()
         if message.qos:
             self._send(line, Entry(message, identifiers))
@@ -259,7 +263,7 @@ class Outgoing(Inflight):
             rest += self._backlog.remove(lambda entry: True)
         self._inflight.clear()
         self._backlog = self._replay = None
-        self._unsent.clear()
+        self._unsent = None
         return rest
 
     def restore(self, entries: Iterable[Entry]) -> None:

@@ -107,6 +107,7 @@ class Publisher:
             route = self._find_route(name)
         if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
             return slow
+        route = self._examine(message, route)
         message.topic = route.topic
         if packet.expiry is not None:
             message.expires_at = self._broker.common.now + packet.expiry
@@ -114,9 +115,15 @@ class Publisher:
             self._hear(message, route, packet.expiry)
         return None
 
-    def _hear(self, message: Message, route: Route, expires_in: int | None = None) -> None:
+    def _examine(self, message: Message, route: Route) -> Route:
+        """Return where a message goes that may be held to more than its topic."""
+        return route
+
+    def _hear(self, message: Message, route: Route, expires_in: float | None = None) -> None:
         """Tell the hub of a message whose payload it shares."""
         source: int | Source = self._integration_id
+        if expires_in is None and message.expires_at is not None:
+            expires_in = message.expires_at - self._broker.common.now
         if message.retain or expires_in is not None:
             source = Source(self._integration_id, message.retain, expires_in)
         self._hub.hear(route.entry, message.payload, source)

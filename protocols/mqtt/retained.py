@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from protocols.hits import Hits
 from protocols.mqtt.keeping import Keeper
@@ -16,6 +17,23 @@ _log = logging.getLogger("protocols.mqtt")
 
 _OVERHEAD = 400  # bytes that a level costs besides its text, roughly
 _STEPS = 2_000  # of a search, in one turn of the loop
+
+
+class Follower(Protocol):
+    """Who is told of the retained messages on some topics."""
+
+    @property
+    def ending(self) -> str:
+        """Return what all these topics end in, and perhaps others, which are told as well."""
+        ...
+
+    def lasts(self, topic: str) -> float | None:
+        """Return for how many seconds a message on this topic is retained; None for as long as it says itself."""
+        ...
+
+    def kept(self, topic: str, payload: bytes) -> None:
+        """Note what a topic has now, b"" for nothing any more; called in the middle of what brought it."""
+        ...
 
 
 class _Node:
@@ -38,6 +56,17 @@ class Retained:
         self._hits = hits
         self._expiring: dict[str, float] = {}  # when, by topic
         self._root = _Node()
+        self._follower: Follower | None = None
+        self._now: Callable[[], float] = float
+
+    def follow(self, follower: Follower, now: Callable[[], float]) -> None:
+        """Have somebody told of what is retained from now on; `now` returns the time of what is being handled."""
+        self._follower, self._now = follower, now
+
+    def tell(self, topic: str, payload: bytes) -> None:
+        """Tell who follows this topic what it has."""
+        if self._follower is not None and topic.endswith(self._follower.ending):
+            self._follower.kept(topic, payload)
 
     def keep(self, message: Message) -> None:
         """Replace the topic's retained message, or delete it by an empty one.
@@ -50,6 +79,7 @@ class Retained:
         fits = bool(message.payload) and self.restore(message)
         if had and not fits:
             _prune(path, message.topic)
+        self.tell(message.topic, message.payload if fits else b"")
         if _is_own(message.topic):  # a start makes them anew
             return
         if fits:
@@ -86,6 +116,10 @@ class Retained:
         if limit := self._exceeded(message.topic, len(levels), size):
             self._refuse(message, limit)
             return False
+        follower = self._follower
+        if follower is not None and message.expires_at is None and message.topic.endswith(follower.ending):
+            seconds = follower.lasts(message.topic)
+            message.expires_at = None if seconds is None else self._now() + seconds
         node = self._root
         for level in levels:
             node = node.children.setdefault(level, _Node())
@@ -101,6 +135,7 @@ class Retained:
         """Let go of the messages that have expired [MQTT5-3.3.2-5]."""
         for topic in [topic for topic, expires_at in self._expiring.items() if expires_at <= now]:
             self._delete(topic)
+            self.tell(topic, b"")
             self._keeper.drop_retained(topic)
 
     def _exceeded(self, topic: str, levels: int, size: int, *, count: int = 1) -> str:

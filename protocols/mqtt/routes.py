@@ -112,11 +112,18 @@ class Matched:
         """Note a subscription that matches."""
         self._found.setdefault(subscriber, []).append(subscription)
 
+    @property
+    def is_private(self) -> bool:
+        """Say whether one of the subscribers keeps the topic out of the hub."""
+        return any(subscriber.is_private for subscriber in self._found)
+
     def route(self, topic: str, entry: Entry) -> Route:
         """Return everybody that a message goes to, once each."""
         plain: list[tuple[Session, int]] = []
         special: list[Target] = []
         for subscriber, subscriptions in self._found.items():
+            if subscriber.is_narrow and not subscriber.access.may_receive(topic):
+                continue
             if subscriber.is_simple and not any(_is_special(one) for one in subscriptions):
                 plain.append((subscriber, max(one.qos for one in subscriptions)))
             else:

@@ -25,6 +25,7 @@ from protocols.mqtt import figures
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.doors import Door, Tls, dress, open_door
+from protocols.mqtt.following import Listening, follow
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.outbox import share_out
@@ -55,8 +56,10 @@ class MqttServer:
         tls: Tls | None = None,
         invites: Callable[[], bool] = lambda: False,
         give: Give = give_nobody,
+        follower: Listening | None = None,
     ) -> None:
         """`invites` says whether clients that nobody knows may ask to come in."""
+        self._follower = follower
         self._limits = limits or Limits()
         self._hub = hub
         self._broker = Broker(
@@ -86,10 +89,14 @@ class MqttServer:
         self._broker.crowd.most = most_connections(self._limits.max_connections, _log)
         self._hub.connect(self._publish_for_hub, self._broker.hold_for_hub, self._end_turn)
         self._hub.start(self._loop.call_soon_threadsafe, grants.keys())
+        if self._follower is not None:
+            follow(self._broker, self._follower, self.now, self._loop.call_soon)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())
         self._broker.sessions.disconnect(stored.integration_ids() - grants.keys(), DELETED, forget=True)
         self._broker.permit(grants)
+        if self._follower is not None:
+            self._follower.restored()
         self._sys_topics = SysPublisher(self._broker, self._limits.sys_interval, self.now())
         for transport, sockets in listeners.items():
             for listener in sockets:
@@ -197,8 +204,7 @@ class MqttServer:
         """Begin a connection."""
         self._clients[client] = None
         self._all_closed.clear()
-        wake = partial(self.wake, client)
-        connection = Connection(self._broker, address, self.now(), wake, client.close_socket, transport)
+        connection = Connection(self._broker, address, self.now(), client.wake, client.close_socket, transport)
         self._broker.crowd.opened(address)
         return connection
 

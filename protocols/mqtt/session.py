@@ -16,6 +16,9 @@ from protocols.mqtt.keeping import Will
 from protocols.mqtt.outgoing import Outgoing
 from protocols.mqtt.packets import PACKET_IDENTIFIER_NOT_FOUND, SUCCESS
 from protocols.mqtt.routes import Subscription
+from protocols.mqtt.topics import parse_shared
+from protocols.vrpc.access import access_of
+from protocols.vrpc.names import Identity
 
 
 class Session(Outgoing):
@@ -25,8 +28,11 @@ class Session(Outgoing):
         "access",
         "alarm",
         "client_id",
+        "denied",
         "ends_at",
         "grant",
+        "identity",
+        "is_narrow",
         "is_simple",
         "is_stored",
         "left_at",
@@ -36,11 +42,18 @@ class Session(Outgoing):
         "will",
     )
 
-    def __init__(self, common: Common, grant: Grant, client_id: str, level: int, expiry: int) -> None:
+    is_private = False  # what it subscribes to stays out of the hub
+
+    def __init__(
+        self, common: Common, grant: Grant, client_id: str, level: int, expiry: int, identity: Identity | None = None
+    ) -> None:
         super().__init__(common, level, expiry)
         self.grant = grant
         self.client_id = client_id
-        self.access = Access(grant, client_id)
+        self.identity = identity  # of VRPC: who its Will says that it is
+        self.access: Access = access_of(grant, client_id, identity)
+        self.is_narrow = self.access.is_narrow  # looked at for each subscriber of a route
+        self.denied = 0  # messages of an agent or client of VRPC that it may not publish
         self.is_simple = True  # is sent the same bytes as others of its level
         self.is_stored = False  # has no connection
         self.ends_at: float | None = None  # while there is no connection, and it does not last for ever
@@ -58,7 +71,17 @@ class Session(Outgoing):
     def regrant(self, grant: Grant) -> None:
         """Hold the session to other topics from now on."""
         self.grant = grant
-        self.access = Access(grant, self.client_id)
+        self.access = access_of(grant, self.client_id, self.identity)
+        self.is_narrow = self.access.is_narrow
+
+    def may_subscribe(self, whole: str) -> bool:
+        """Say whether a filter is permitted, shared or not; a group would hand on what one member may not receive."""
+        _, inner = parse_shared(whole)
+        return self.access.may_subscribe(inner) and not (self.is_narrow and inner is not whole)
+
+    def may_receive(self, topic: str) -> bool:
+        """Say whether what a permitted subscription matches may be received, too."""
+        return not self.is_narrow or self.access.may_receive(topic)
 
     # --- what is recorded
 

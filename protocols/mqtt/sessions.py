@@ -18,7 +18,7 @@ from protocols.mqtt.packets import NOT_AUTHORIZED, SESSION_TAKEN_OVER
 from protocols.mqtt.routes import Subscription
 from protocols.mqtt.session import Session
 from protocols.mqtt.subscriptions import Subscriptions
-from protocols.mqtt.topics import parse_shared
+from protocols.vrpc.names import Identity, identity
 
 TAKEN_OVER = "taken over by a newer connection"
 
@@ -77,7 +77,9 @@ class Sessions:
         if session is not None and session.line is not None:
             session.line.link.close(TAKEN_OVER, code=SESSION_TAKEN_OVER)
 
-    def resume(self, grant: Grant, client_id: str, level: int, expiry: int, *, clean: bool) -> tuple[Session, bool]:
+    def resume(
+        self, grant: Grant, client_id: str, level: int, expiry: int, identity: Identity | None = None, *, clean: bool
+    ) -> tuple[Session, bool]:
         """Return the session to use, and whether it was there already (session present)."""
         integration_id = grant.integration_id
         session = self._all.get(integration_id, {}).get(client_id)
@@ -87,7 +89,7 @@ class Sessions:
             self.drop(session)
             session = None
         if session is None:
-            session = Session(self._common, grant, client_id, level, expiry)
+            session = Session(self._common, grant, client_id, level, expiry, identity)
             self._all.setdefault(integration_id, {})[client_id] = session
             return session, False
         session.is_stored = False
@@ -98,7 +100,8 @@ class Sessions:
             session.level = level
             if session.subscriptions:
                 self._subscriptions.forget_routes()
-        if (session.grant.publish, session.grant.subscribe) != (grant.publish, grant.subscribe):
+        if session.grant[2:] != grant[2:] or session.identity != identity:
+            session.identity = identity
             self.permit(session, grant)
         session.grant = grant
         return session, True
@@ -179,8 +182,7 @@ class Sessions:
         """
         session.regrant(grant)
         for topic_filter, subscription in session.subscriptions.items():
-            _, inner = parse_shared(topic_filter)
-            muted = not session.access.may_subscribe(inner)
+            muted = not session.may_subscribe(topic_filter)
             if muted and not subscription.muted:
                 self._subscriptions.remove(session, topic_filter)
             elif subscription.muted and not muted:
@@ -223,7 +225,8 @@ class Sessions:
     def restore(self, stored: StoredSession) -> None:
         """Take back a session that was recorded; one that had a connection has lost it now."""
         now = self._common.now
-        session = Session(self._common, stored.grant, stored.client_id, stored.level, stored.expiry)
+        known = identity(stored.will.message.topic) if stored.will is not None else None
+        session = Session(self._common, stored.grant, stored.client_id, stored.level, stored.expiry, known)
         session.record = stored.record
         session.received = dict.fromkeys(stored.received)
         session.will, session.ends_at = stored.will, stored.ends_at
@@ -236,7 +239,7 @@ class Sessions:
         session.restore(stored.entries)
         for wanted, identifier in stored.subscriptions:
             subscription = session.subscriptions[wanted.topic_filter] = Subscription(wanted, identifier)
-            subscription.muted = not session.access.may_subscribe(parse_shared(wanted.topic_filter)[1])
+            subscription.muted = not session.may_subscribe(wanted.topic_filter)
             if not subscription.muted:
                 self._subscriptions.add(session, subscription)
         self._all.setdefault(session.integration_id, {})[session.client_id] = session

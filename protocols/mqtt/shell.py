@@ -38,6 +38,10 @@ class Host(Protocol):
         """Return the time, and let the broker know it."""
         ...
 
+    def wake(self, shell: Shell) -> None:
+        """Let a connection write, and read on, at the end of this turn of the loop."""
+        ...
+
     def note(self, address: str, fact: str) -> None:
         """Log what is wrong with a client."""
         ...
@@ -99,6 +103,10 @@ class Shell(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._can_write = True
         self.flush()
+
+    def wake(self) -> None:
+        """Ask for a `flush` at the end of this turn of the loop."""
+        self._server.wake(self)
 
     def flush(self) -> None:
         """Write what waits, and read on after a hold."""

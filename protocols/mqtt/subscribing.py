@@ -64,7 +64,7 @@ def _refusal(broker: Broker, session: Session, wanted: Filter) -> int:
     _, inner = parse_shared(wanted.topic_filter)
     if wanted.no_local and inner is not wanted.topic_filter:  # [MQTT5-3.8.3-4]
         raise ProtocolViolation("a shared subscription with No Local")
-    if not session.access.may_subscribe(inner):
+    if not session.may_subscribe(wanted.topic_filter):
         return NOT_AUTHORIZED
     if exceeded := _exceeded(session, wanted.topic_filter, inner, broker.limits):
         broker.hits.add(exceeded)

@@ -97,7 +97,8 @@ class Subscriptions:
         """Return where a message on this topic name goes."""
         route = self._routes.get(name)
         if route is None:
-            route = self._match(name).route(name, self._entry(name))
+            found = self._match(name)
+            route = found.route(name, self._entry("" if found.is_private else name))
             if len(name) > _CACHED_NAME:
                 route.stale = True
                 return route

@@ -16,7 +16,6 @@ from vrpc_topics import (
     domain_fault,
     identity,
     is_name,
-    is_reserved,
 )
 
 __all__ = [
@@ -34,12 +33,12 @@ __all__ = [
     "class_topics",
     "domain_fault",
     "identity",
+    "is_info",
     "is_name",
-    "is_reserved",
     "parse",
 ]
 
-ENDING = "Info__"  # of every topic on which somebody tells of themselves
+ENDING = "__"  # of every topic on which somebody tells of themselves, and of few others
 
 
 class Info(NamedTuple):
@@ -61,6 +60,11 @@ def parse(topic: str) -> Info | None:
     return Info(kind, *names)
 
 
+def is_info(level: str) -> bool:
+    """Say whether the last level of a topic is one on which somebody tells of themselves."""
+    return level.startswith("__") and level.endswith(_INFOS)
+
+
 def agent_topic(domain: str, agent: str) -> str:
     """Return the topic on which an agent says whether it is online."""
     return f"{domain}/{agent}/{AGENT_INFO}"
@@ -71,4 +75,5 @@ def class_topics(domain: str, agent: str, class_name: str) -> tuple[str, str]:
     return f"{domain}/{agent}/{class_name}/{CLASS_INFO}", f"{domain}/{agent}/{class_name}/{CONCISE_INFO}"
 
 
+_INFOS = ("Info__", "InfoConcise__")
 _OF_FOUR = tuple(f"/{kind}" for kind in (CLASS_INFO, CONCISE_INFO, CLIENT_INFO))

@@ -19,8 +19,10 @@ HERE = "192.0.2.1"
 class Doors:
     """The doormen of both parts; those in `silent` do not answer."""
 
-    def __init__(self, sealer: Sealer) -> None:
-        self._doormen = {part: Doorman(part, Bounds(requests=10, held=4, hold=20.0), sealer) for part in (MQTT, OPCUA)}
+    def __init__(self, sealer: Sealer, machine: str = "here") -> None:
+        bounds = Bounds(requests=10, held=4, hold=20.0)
+        nodes = {MQTT: machine, OPCUA: f"{machine}-opcua"}
+        self._doormen = {part: Doorman(part, node, bounds, sealer) for part, node in nodes.items()}
         self.silent: set[str] = set()
 
     def follow(self) -> None:
@@ -47,6 +49,12 @@ class Doors:
         login, attempt = self._login(username, password, address)
         self.follow()
         self._doorman(login).offer(integration_id, login, attempt, window.clock.now().timestamp())
+
+    def share(self) -> None:
+        """Show other machines what knocks here."""
+        self.follow()
+        for doorman in self._doormen.values():
+            doorman.share()
 
     def have(self, part: str, action: str, *arguments: Any, **options: Any) -> Any:
         """Answer a page."""

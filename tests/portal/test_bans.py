@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from portal import activity, bans, clock, integrations
+from portal import activity, bans, clock, db, integrations
 from portal.attempt import Attempt
 from portal.bans import Keeper
 from portal.guard import ADDRESS, KNOWN_FOR, REMEMBERED, USERNAME, Guard, Rules
@@ -59,10 +59,10 @@ def happened(kind: str) -> list[Activity]:
     return list(Activity.select().where(Activity.kind == kind).order_by(Activity.id))
 
 
-def test_without_anything_new_it_is_one_query(node):
+def test_without_anything_new_it_is_one_query_at_most(node):
     with counted_queries() as statements:
         node.sync()
-    assert len(statements) == 1, statements
+    assert len(statements) == (0 if db.is_sqlite() else 1), statements
 
 
 def test_what_it_wrote_itself_is_not_read_again(node, monkeypatch):

@@ -310,3 +310,31 @@ def test_a_ban_is_lifted_by_name(run, banned, name):
 
 def test_lifting_what_is_not_banned_is_refused(run):
     assert refused(run("bans", "lift", "192.0.2.7")) == "Error: no ban holds for '192.0.2.7'"
+
+
+def test_an_integration_of_vrpc_is_added_to_a_domain_in_a_role(run):
+    words = ("integrations", "add", "--type", "vrpc", "--username", "press")
+    row = done(run(*words, "--domain", "acme.default", "--role", "agent", "--json"))
+    assert (row["domain"], row["role"]) == ("acme.default", "agent")
+    row = done(run("integrations", "add", "--type", "vrpc", "--json"))
+    assert (row["domain"], row["role"]) == ("gatehouse.default", "both"), "there is no account to name it after"
+    row = done(run("integrations", "add", "--type", "mqtt", "--json"))
+    assert (row["domain"], row["role"]) == (None, None)
+
+
+def test_domain_and_role_are_changed_and_what_is_not_given_stays(run):
+    run("integrations", "add", "--type", "vrpc", "--username", "press", "--domain", "acme.default")
+    row = done(run("integrations", "place", "press", "--role", "agent", "--json"))
+    assert (row["domain"], row["role"]) == ("acme.default", "agent")
+    result = run("integrations", "place", "press", "--domain", "acme.hall2")
+    assert result.stdout == "press is an agent in acme.hall2\n"
+    assert "one level" in refused(run("integrations", "place", "press", "--domain", "a/b"))
+    assert "follow from its domain" in refused(run("integrations", "permit", "press", "--publish", "#"))
+
+
+def test_an_http_integration_is_granted_a_domain_and_loses_it(run):
+    run("integrations", "add", "--type", "http", "--username", "script", "--domain", "acme.default")
+    row = done(run("integrations", "place", "script", "--domain", "", "--json"))
+    assert (row["domain"], row["role"]) == (None, None)
+    assert run("integrations", "place", "script").stdout == "script is in no domain\n"
+    assert "Only VRPC and HTTP" in refused(run("integrations", "add", "--type", "opcua", "--domain", "a"))

@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from portal import config, connect, connect_opcua, listeners
+from portal import config, connect, connect_opcua, connect_vrpc, listeners
 from portal.connect import Login, Trust
 from portal.listeners import Listener
 
@@ -141,3 +141,41 @@ def test_other_opcua_clients_are_told_in_words_and_without_the_password(tmp_path
         text = " ".join(found[name].steps)
         assert "Basic256Sha256" in text and NASTY.password not in text
     assert connect.DOTS in guides(tmp_path, Login("turing", None))["python"].lines[0].text
+
+
+# --- VRPC
+
+
+def vrpc(listener: Listener, role: str = "both", login: Login = NASTY, trust: Trust | None = SELF):
+    return {line.name: line for line in connect_vrpc.lines(listener, trust, login, 'ac"me', role)}
+
+
+def test_the_scripts_of_vrpc_are_those_of_the_role_and_of_what_the_packages_speak(tmp_path):
+    found = ways(tmp_path)
+    assert set(vrpc(found["tcp"])) == {
+        f"tcp-{one}" for one in ("python-agent", "python-client", "node-agent", "node-client")
+    }
+    assert set(vrpc(found["tls"], "agent")) == {"tls-python-agent", "tls-node-agent"}
+    assert set(vrpc(found["wss"])) == {"wss-node-agent", "wss-node-client"}, "Python's package speaks no WebSocket"
+    assert set(vrpc(found["web"], "client")) == {"web-node-client"}
+
+
+def test_no_character_of_a_credential_or_a_domain_breaks_a_script_of_vrpc(tmp_path):
+    for role in ("agent", "client"):
+        (line,) = [one for name, one in vrpc(ways(tmp_path)["tcp"], role).items() if "python" in name]
+        stated = {
+            word.arg: ast.literal_eval(word.value)
+            for node in ast.walk(ast.parse(line.text))
+            if isinstance(node, ast.Call)
+            for word in node.keywords
+        }
+        assert (stated["username"], stated["password"]) == (NASTY.username, NASTY.password)
+        assert (stated["domain"], stated["broker"]) == ('ac"me', "mqtt://broker.example.com:1883")
+    assert connect.DOTS in vrpc(ways(tmp_path)["tcp"], login=Login("turing", None))["tcp-node-agent"].text
+
+
+def test_what_a_certificate_that_signs_itself_asks_for_is_said(tmp_path):
+    found = vrpc(ways(tmp_path)["tls"])
+    assert "SSL_CERT_FILE=gatehouse.pem" in found["tls-python-agent"].title
+    assert "does not check" in found["tls-node-client"].title
+    assert all(";" not in line.title for line in vrpc(ways(tmp_path)["tls"], trust=OWN).values())

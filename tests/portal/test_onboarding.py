@@ -151,6 +151,37 @@ def test_a_vrpc_client_is_known_by_its_will(opened, settings, will):
     assert (only(settings).detected, only(settings).type) == ("vrpc", "vrpc")
 
 
+@pytest.mark.parametrize(
+    ("knock", "place"),
+    [
+        ({"will_topic": "acme.hall2/press/__agentInfo__"}, ("acme.hall2", "agent")),
+        ({"will_topic": "acme.hall2/host/ab12cd34/__clientInfo__"}, ("acme.hall2", "client")),
+        ({"client_id": "va3" + "0" * 16}, ("gatehouse.default", "agent")),
+        ({"client_id": "va3" + "0" * 16, "username": "acme.hall2/press"}, ("acme.hall2", "agent")),
+        ({"client_id": "vc3ab_2-d34" + "0" * 12}, ("gatehouse.default", "client")),
+    ],
+)
+def test_a_vrpc_client_is_let_in_as_what_it_comes_for_and_no_more(opened, settings, actor, sealer, knock, place):
+    opened.knock(**knock)
+    (outcome,) = requests.approve([only(settings).id], actor, sealer, settings)
+    made = outcome.integration
+    assert (made.type, made.domain, made.role) == ("vrpc", *place)
+
+
+@pytest.mark.parametrize(
+    "knock",
+    [
+        {"client_id": "va3" + "0" * 16, "will_topic": "state"},  # as VRPC it could not have this Will
+        {"client_id": "va3xyz"},
+        {"client_id": "va3" + "0" * 16, "protocol": "http"},
+        {"will_topic": "a/b/c/d/__agentInfo__"},
+    ],
+)
+def test_a_client_that_only_looks_like_vrpc_is_what_its_door_is_for(opened, settings, knock):
+    opened.knock(**knock)
+    assert only(settings).type == only(settings).detected == knock.get("protocol", "mqtt")
+
+
 def test_rivals_for_a_username_are_told_whatever_door_they_came_by(opened, settings):
     opened.knock()
     opened.knock(address="198.51.100.1", password="another")

@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from portal import clock, presence
 from portal.integrations import Actor
-from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingWindow
+from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingDecision, OnboardingWindow
 from portal.onboarding import ignored, window
 from tests.portal.knocking import PASSWORD
 from tests.portal.visitor import ADA, HTMX
@@ -88,7 +87,16 @@ def test_an_unchanged_poll_is_answered_with_nothing(ada, opened):
 def test_a_request_shows_what_is_known_of_the_client_and_never_its_password(ada, opened):
     opened.knock(client_id="va3c0ffee", will_topic="acme.default/press/__agentInfo__", name="Press 4")
     text = ada.get("/integrations").text
-    for part in ("press", "192.0.2.1", "va3c0ffee", "acme.default/press/__agentInfo__", "Press 4", "1 try", "VRPC"):
+    for part in (
+        "press",
+        "192.0.2.1",
+        "va3c0ffee",
+        "acme.default/press/__agentInfo__",
+        "Press 4",
+        "1 try",
+        "VRPC",
+        "comes as an agent of",
+    ):
         assert part in text, part
     assert "Waits at the door" in text and EMPTY not in text
     assert PASSWORD not in text
@@ -107,22 +115,6 @@ def test_while_nobody_knocks_it_says_where_to_connect_to(ada, opened):
         assert f'data-copy-text="{address}"' in text, address
     opened.knock()
     assert "data-copy-text" not in ada.get("/onboarding/box").text
-
-
-def test_it_says_when_other_machines_share_the_database(ada, opened, flask_app):
-    (flask_app.extensions["gatehouse_settings"].data_dir / "node-id").write_text("a1")
-    for own in ("a1", "a1-opcua"):  # each part of a protocols worker is a node
-        presence.start_node(own, clock.now(), {"mqtt": 1883})
-    text = ada.get("/onboarding/box").text
-    assert "this database" not in text
-    for other in ("b2", "b2-opcua"):
-        presence.start_node(other, clock.now(), {"mqtt": 1883})
-    text = ada.get(f"/onboarding/box?v={version(text)}").text
-    assert "Another machine shares this database." in text
-    presence.start_node("c3", clock.now(), {"mqtt": 1883})
-    assert "2 other machines share this database." in ada.get(f"/onboarding/box?v={version(text)}").text
-    presence.start_node("c3", clock.now() - 2 * presence.FRESH, {"mqtt": 1883})  # it has died
-    assert "Another machine shares this database." in ada.get("/onboarding/box").text
 
 
 def rivals(ada) -> list[str]:
@@ -219,12 +211,14 @@ def test_a_click_bans_the_address(ada, opened, headers):
     assert "banned by an operator" in ada.get("/server").text
 
 
-def test_an_approval_after_the_window_has_closed_says_so(ada, opened):
+@pytest.mark.parametrize("what", ["approve", "ignore", "ignore-for-good", "ban"])
+def test_a_click_after_the_window_has_closed_is_told_so(ada, opened, what):
     opened.knock()
     (id,) = ids(ada)
     window.close(GRACE)
-    answer = ada.post(f"/onboarding/requests/{id}/approve", headers=HTMX)
-    assert "Smart onboarding is closed." in answer.text and not Integration.select().exists()
+    answer = ada.post(f"/onboarding/requests/{id}/{what}", headers=HTMX)
+    assert "Smart onboarding is closed." in answer.text
+    assert not any(table.select().exists() for table in (Integration, IgnoredClient, Ban, OnboardingDecision))
 
 
 def test_a_part_that_does_not_answer_is_told_of_and_decides_nothing(ada, opened):

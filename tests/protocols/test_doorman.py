@@ -10,7 +10,7 @@ from portal import activity, clock, integrations
 from portal.gate import Gate
 from portal.guard import FIRST_WAIT, Guard, Rules
 from portal.models import Integration, Revision
-from portal.onboarding import ignored, window
+from portal.onboarding import decisions, ignored, window
 from protocols import doorman
 from protocols.contract import Given, Grant, Login, Refusal, Wait
 from protocols.doorman import Doorman
@@ -39,7 +39,8 @@ class House:
         self.gate = Gate(sealer)
         self.guard = Guard(Rules(per_address=5, per_username=5))
         self.book = Book()
-        self.doorman = Doorman("mqtt", Bounds(requests=10, held=4, hold=20.0, per_address=PER_ADDRESS), sealer)
+        bounds = Bounds(requests=10, held=4, hold=20.0, per_address=PER_ADDRESS)
+        self.doorman = Doorman("mqtt", "here", bounds, sealer, self.guard.knows)
         self.entrance = Entrance(self.gate, self.guard, self.book, self.doorman)
         self.follow()
 
@@ -87,6 +88,12 @@ def turing(database, actor, sealer) -> Integration:
     return integrations.create(actor, sealer, "mqtt", username="turing", password="secret")
 
 
+def decide(house: House, kind: str, **subject: object) -> None:
+    """Have the doorman follow what an operator has decided, and nothing else."""
+    decisions.record(kind, **subject)
+    house.doorman.follow(window.read())
+
+
 def login(username: str = "press", password: bytes = SECRET, **more: str) -> Login:
     values = {"protocol": "mqtt", "client_id": "client-1", "address": "192.0.2.1", **more}
     return Login(username=username, password=password, **values)
@@ -119,7 +126,7 @@ def test_who_is_approved_is_let_in_with_its_own_password(opened, actor, sealer):
     opened.try_once(login())
     (row,) = opened.doorman.sealed([opened.listed()[0]["id"]])
     integrations.create(actor, sealer, "mqtt", username="press", password=sealer.open(row["sealed"]))
-    opened.doorman.actions()["onboarding_approved"]([row["id"]])
+    decide(opened, decisions.APPROVED, keys=[row["key"]])
     assert opened.ask(login(), 0.3) == Wait(LOOK, knocks=True), "until the credentials are read"
     opened.follow()
     assert isinstance(opened.ask(login(), 0.4), Grant)
@@ -132,7 +139,7 @@ def test_at_the_end_of_the_window_who_waits_is_refused_and_nothing_is_kept(opene
     end(actor)
     opened.follow()
     assert opened.ask(login(), 0.3) is Refusal.UNKNOWN_USERNAME
-    assert opened.doorman.listed() == {"requests": [], "more": 0, "offers": []}
+    assert opened.doorman.listed() == {"requests": [], "more": 0, "offers": [], "node": "here"}
     assert opened.doorman.sealed(["mqtt.1"]) == []
 
 
@@ -258,7 +265,7 @@ def test_over_http_where_nothing_tells_clients_apart_each_is_given_its_own(opene
 
 def test_who_was_let_in_under_given_credentials_is_not_told_them_again(opened):
     given = give(opened, nameless())
-    opened.doorman.actions()["onboarding_approved"]([opened.listed()[0]["id"]])
+    decide(opened, decisions.APPROVED, keys=[opened.listed()[0]["key"]])
     assert give(opened, nameless()).username != given.username
 
 
@@ -273,13 +280,13 @@ def test_a_username_that_an_integration_has_is_not_given(opened, actor, sealer, 
 def test_nobody_is_given_credentials_who_is_not_wanted(opened, actor, why):
     give(opened, nameless())
     if why == "ignored":
-        opened.doorman.actions()["onboarding_dismiss"]([opened.listed()[0]["id"]])
+        decide(opened, decisions.IGNORED, keys=[opened.listed()[0]["nameless"]])
     if why == "ignored for good":
         ignored.add(actor, "mqtt", "", "sensor-1", "192.0.2.1")
         opened.follow()
         assert give(opened, nameless("sensor-2")) is not None
     if why == "its address banned":
-        opened.doorman.actions()["onboarding_dismiss_origin"]("192.0.2.1")
+        decide(opened, decisions.BANNED, origin="192.0.2.1")
     if why == "banned for guessing":
         for number in range(PER_ADDRESS + 6):
             opened.try_once(login(f"press-{number}"))
@@ -338,9 +345,20 @@ def test_guessing_at_a_known_username_is_stopped_while_the_window_is_open(opened
 def test_a_banned_address_does_not_knock(opened):
     for number in range(PER_ADDRESS + 6):
         opened.try_once(login(f"press-{number}"))
-    opened.doorman.actions()["onboarding_dismiss_origin"]("192.0.2.1")
+    decide(opened, decisions.BANNED, origin="192.0.2.1")
     assert opened.try_once(login("late")) is Refusal.TOO_MANY_FAILURES
     assert opened.listed() == []
+
+
+@pytest.mark.parametrize("address", ["192.168.1.7", "11.0.0.7"])
+def test_where_clients_are_known_or_no_internet_is_a_full_list_has_room(opened, turing, address):
+    opened.follow()
+    assert isinstance(opened.ask(login("turing", b"secret", address="11.0.0.7")), Grant)
+    for number in range(10):
+        opened.try_once(login(f"far-{number}", address=f"12.0.0.{number}"))
+    assert opened.try_once(login("far", address="12.0.1.1")) is Refusal.UNKNOWN_USERNAME
+    assert opened.try_once(login("near", address=address)) == Wait(LOOK, knocks=True)
+    assert "near" in [row["username"] for row in opened.listed()]
 
 
 # --- a password that has changed

@@ -20,6 +20,8 @@ from protocols.opcua import figures as opcua
 from protocols.opcua.limits import Limits as OpcUaLimits
 from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.space import ValueSpace
+from protocols.vrpc.limits import SETTINGS as VRPC_SETTINGS
+from protocols.vrpc.limits import Limits as VrpcLimits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
 KINDS: dict[str, tuple[type[Any], ...]] = {
@@ -27,6 +29,7 @@ KINDS: dict[str, tuple[type[Any], ...]] = {
     "hub": (HubLimits,),
     "mqtt": (MqttLimits,),
     "opcua": (OpcUaLimits, ValueLimits),
+    "vrpc": (VrpcLimits,),
 }
 
 
@@ -41,5 +44,6 @@ def test_a_setting_has_its_limit_and_its_line_with_the_default(limit):
 def test_every_limit_that_a_server_reports_is_a_setting():
     reported = {f"MQTT_{name.upper()}" for name in mqtt.SETTINGS} | {f"OPCUA_{name.upper()}" for name in opcua.SETTINGS}
     reported |= {f"HTTP_{name.upper()}" for name in HTTP_SETTINGS} | {f"HUB_{name.upper()}" for name in hub.SETTINGS}
+    reported |= {f"VRPC_{name.upper()}" for name in VRPC_SETTINGS}
     reported |= {usage.name for usage in ValueSpace(None).usage()}
     assert reported == set(LIMITS)

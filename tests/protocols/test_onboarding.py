@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from typing import Any
 
 import pytest
 
-from protocols import origins
-from protocols.crowding import SHOWN
+from protocols import crowding, origins
+from protocols.crowding import SHOWN, TRY, TURN, Turns
 from protocols.knocks import Knock, Request
 from protocols.onboarding import GONE, LOOK, PATIENCE, SETTLES, Bounds, Requests
 from protocols.origins import Origins
@@ -53,7 +55,7 @@ def door() -> Door:
     return Door()
 
 
-def knock(username: str = "press", offered: str = "a", origin: str = "192.0.2.1", **more: str) -> Knock:
+def knock(username: str = "press", offered: str = "a", origin: str = "192.0.2.1", **more: Any) -> Knock:
     values = {"protocol": "mqtt", "client_id": "c", "address": origin, **more}
     return Knock(username=username, digest=offered.encode(), origin=origin, **values)
 
@@ -265,6 +267,48 @@ def test_of_addresses_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyP
     assert [kept.is_banned(f"banned {number}") for number in (79, 80)] == [False, True]
 
 
+def test_what_comes_from_near_takes_the_place_of_what_comes_from_far_away_and_never_the_other_way(door: Door) -> None:
+    for number in range(10):
+        door.ask(knock(str(number), origin=f"far {number}"), T, T + LOOK)
+    near = [knock(f"near {number}", origin=f"near {number}", is_near=True) for number in range(9)]
+    assert [door.ask(one, T + 1, T + 1 + LOOK) is not None for one in near] == [True] * 9
+    assert len(door.names(T + 2)) == 10
+    for number in range(100):
+        at = T + 20 + number
+        door.ask(knock(f"late {number}", origin=f"late {number}"), at, at + LOOK)
+    assert {one.username for one in near} < set(door.names(at)), "though their clients have long left"
+
+
+def test_a_place_at_the_door_goes_to_who_comes_from_near() -> None:
+    door = Door(held=4, per_address=9)
+    far = [knock(str(number), origin=str(number)) for number in range(4)]
+    assert [door.ask(one, T, T + LOOK) for one in far] == [LOOK] * 4
+    assert door.ask(knock("near", is_near=True), T + 1, T + 1 + LOOK) == LOOK
+    assert sorted(door.ask(one, T, T + 1.2) for one in far) == [0.0, LOOK, LOOK, LOOK]
+
+
+def test_who_tries_more_often_has_no_better_chance_of_a_place_in_a_full_list() -> None:
+    door = Door()
+    shown: Counter[str] = Counter()
+    for tenth in range(12_000):
+        at = T + tenth / 10
+        for kind, every in (("quick", 1), ("slow", 5)):
+            for number in range(20):
+                if (tenth + number * every // 2) % (10 * every) == 0:
+                    one = knock(f"{kind} {number}", origin=f"{kind} {number}")
+                    was_there = one.username in door.names(at)
+                    shown[kind] += door.ask(one, at, at + LOOK) is not None and not was_there
+    assert shown["slow"] > shown["quick"] / 2 > 50, shown
+
+
+def test_of_turns_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowding, "MOST_TURNS", 20)
+    turns = Turns()
+    assert all(turns.has(str(number), T) for number in range(100))
+    assert [turns.has(str(number), T + TRY) for number in (80, 79)] == [False, True]
+    assert turns.has("99", T + TURN) and turns.has("98", T - 100), "also where a clock is set back"
+
+
 def test_a_flood_does_not_search_for_room_each_time(door: Door) -> None:
     for number in range(11):
         door.ask(knock(str(number), origin=str(number)), T, T + LOOK)
@@ -277,7 +321,7 @@ def test_a_flood_does_not_search_for_room_each_time(door: Door) -> None:
 
 def test_who_is_dismissed_is_refused_and_stays_away_for_this_window(door: Door) -> None:
     door.ask(knock(), T, T + LOOK)
-    door.requests.dismiss([door.only().id], T + 1)
+    door.requests.dismiss([door.only().knock.place])
     assert door.names() == []
     assert door.ask(knock(), T, T + 1) is None
     assert door.ask(knock(offered="another"), T + 2, T + 2 + LOOK) is None
@@ -314,7 +358,7 @@ def test_of_rivals_behind_one_router_each_is_dismissed_by_itself(door: Door) -> 
     for offered in "ab":
         door.ask(knock(offered=offered), T, T + LOOK)
     first = next(one for one in door.requests.listed(T) if one.knock.digest == b"a")
-    door.requests.dismiss([first.id], T + 1)
+    door.requests.dismiss([first.knock.key])
     assert [one.knock.digest for one in door.requests.listed(T + 1)] == [b"b"]
     assert door.ask(knock(offered="a"), T + 1, T + 1 + LOOK) is None
     assert door.ask(knock(offered="b"), T + 1, T + 1 + LOOK)
@@ -324,7 +368,7 @@ def test_who_is_approved_waits_on_until_that_is_known_and_takes_no_place(door: D
     for number in range(5):
         door.ask(knock(str(number)), T, T + LOOK)
     first = door.requests.listed(T)[0]
-    door.requests.approved([first.id], T + 1)
+    door.requests.approved([first.knock.key], T + 1)
     assert len(door.names(T + 1)) == 4
     assert door.requests.get(first.id, T + 1) is None, "nobody approves it again"
     assert door.ask(first.knock, T, T + 1.1) == LOOK
@@ -335,8 +379,9 @@ def test_who_is_approved_waits_on_until_that_is_known_and_takes_no_place(door: D
 
 def test_an_approval_of_what_is_gone_is_nothing(door: Door) -> None:
     assert door.requests.get("r9", T) is None
-    door.requests.approved(["r9"], T)
-    door.requests.dismiss(["r9"], T)
+    door.requests.approved([knock().key], T)
+    door.requests.dismiss([knock().place])
+    assert door.ask(knock(), T, T + LOOK) is None, "it may be one of another node, and come here later"
 
 
 # --- a known client with another password

@@ -11,11 +11,13 @@ import pytest
 from portal import config
 from portal.limits import LIMITS
 from protocols import parts
+from protocols.contract import give_nobody
 from protocols.http.server import HttpServer
 from protocols.mqtt.server import MqttServer
 from protocols.opcua.limits import Limits
 from protocols.opcua.server import OpcUaServer
 from protocols.opcua.values.limits import ValueLimits
+from protocols.vrpc.server import VrpcServer
 from tests.support.databases import settings_for
 
 HTTP_LIMITS = [limit for limit in LIMITS.values() if limit.protocol == "http"]
@@ -33,7 +35,7 @@ def listeners():
 
 def tools(folder: Path, switches: dict[str, bool] | None = None, **environ: str) -> parts.Tools:
     settings = config.load(settings_for(folder, **environ))
-    return parts.Tools(settings, None, None, None, switches or {}, str, lambda username, type: False, bool)  # type: ignore[arg-type]
+    return parts.Tools(settings, None, None, None, switches or {}, str, lambda username, type: False, bool, give_nobody)  # type: ignore[arg-type]
 
 
 def test_each_part_has_the_listeners_of_its_protocol(listeners):
@@ -53,7 +55,7 @@ def test_a_part_without_a_listener_is_not_started(listeners, tmp_path):
 def test_every_part_has_a_server(tmp_path):
     assert set(parts.MAKERS) == {parts.MAIN, *parts.OTHERS}
     main = parts.MAKERS["mqtt"](tools(tmp_path))
-    assert [type(one) for one in main._servers] == [MqttServer, HttpServer]
+    assert [type(one) for one in main._servers] == [MqttServer, VrpcServer, HttpServer]
     assert isinstance(parts.MAKERS["opcua"](tools(tmp_path)), OpcUaServer)
 
 
@@ -70,7 +72,7 @@ def test_each_limit_of_opc_ua_reaches_the_server_or_its_values(tmp_path, limit):
 
 @pytest.mark.parametrize("limit", HTTP_LIMITS, ids=lambda limit: limit.setting)
 def test_each_limit_of_http_reaches_the_server(tmp_path, limit):
-    _, server = parts.make_main(tools(tmp_path, **{limit.setting: str(limit.least)}))._servers
+    *_, server = parts.make_main(tools(tmp_path, **{limit.setting: str(limit.least)}))._servers
     assert getattr(server.limits, limit.field) == limit.least
 
 

@@ -53,7 +53,7 @@ def guard() -> Guard:
 
 @pytest.fixture
 def entrance(gate, guard, book, sealer) -> Entrance:
-    return Entrance(gate, guard, book, Doorman("mqtt", Bounds(requests=10, held=4, hold=20.0), sealer))
+    return Entrance(gate, guard, book, Doorman("mqtt", NODE, Bounds(requests=10, held=4, hold=20.0), sealer))
 
 
 def answer(entrance: Entrance, attempt: Login) -> Grant | Refusal:

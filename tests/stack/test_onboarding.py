@@ -114,11 +114,13 @@ def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_i
     try:
         id = operator.sees("acme.default/press")
         page = operator.session.get("/onboarding/box").text
-        assert "VRPC over MQTT" in page and "acme.default/press/__agentInfo__" in page
+        assert "comes as an agent of" in page and "acme.default/press/__agentInfo__" in page
         assert operator.requests()["acme.default/press"] == id
         operator.approve("acme.default/press")
         agent.ready()
         wait_until(lambda: stack.is_online("acme.default/press"), 5)
+        shown = stack.shown("acme.default/press")
+        assert (shown["type"], shown["domain"], shown["role"]) == ("vrpc", "acme.default", "agent")
     finally:
         agent.kill()
 
@@ -299,6 +301,26 @@ def test_a_machine_that_fails_has_its_window_again_until_its_time_and_clients_kn
     _have_time_over(stack)
     wait_until(lambda: not stack.json("onboarding", "status")["open"], 5)
     stack.stop()
+
+
+@pytest.mark.postgres
+def test_the_portal_of_any_machine_lets_in_what_knocks_at_another(make_stack, postgresql, aside):
+    url = postgresql.url(postgresql.create())
+    one, other = (make_stack(DATABASE_URL=url, SECRET_KEY="one key for all nodes").start() for _ in range(2))
+    operator, elsewhere = Operator(one), Operator(other)
+    operator.post("open")
+    with Subscriber(other.mqtt_port, credentials("press"), "plant/#") as subscriber:
+        wait_until(lambda: "press" in operator.requests(), 1, "it to be shown where it does not knock")
+        assert operator.requests() == elsewhere.requests()
+        operator.approve("press")
+        subscriber.subscribed()
+        assert elsewhere.requests() == {}
+    rival = aside.submit(connack, one.mqtt_port, "pump", SECRET)
+    trying = aside.submit(connack, other.mqtt_port, "pump", "another password")
+    wait_until(lambda: operator.session.get("/onboarding/box").text.count("The same username") == 2, 5)
+    operator.post("close")
+    assert [rival.result(10), trying.result(10)] == [4, 4]
+    assert one.json("onboarding", "list") == []
 
 
 def test_its_time_ends_the_window_for_everybody_and_who_waits_is_refused(stack, operator, aside):

@@ -285,6 +285,9 @@ class Recorder:
         self.open.add(connection_id)
         return connection_id
 
+    def refused(self, login: Login, refusal: Refusal, integration_id: int | None) -> None:
+        self.events.append(("refused", refusal.value, str(integration_id)))
+
     def disconnected(self, connection_id: str, reason: str) -> None:
         self.open.remove(connection_id)  # exactly once
         self.events.append(("disconnected", connection_id, reason))

@@ -34,6 +34,8 @@ grants = st.builds(
     texts,
     st.lists(texts, max_size=4).map(tuple),
     st.lists(texts, max_size=4).map(tuple),
+    domain=st.just(""),  # this and the role come with the grants at a start
+    role=st.just(""),
 )
 wills = st.builds(
     Will, st.builds(Message, texts, st.binary()), st.integers(0, EXPIRES_NEVER), st.none() | st.integers(0, 99), moments

@@ -57,9 +57,12 @@ def test_the_place_of_a_client_is_where_its_replies_go() -> None:
 )
 def test_an_info_topic_says_of_what_it_tells(topic: str, found: Info | None) -> None:
     assert names.parse(topic) == found
+    assert found is None or topic.endswith(names.ENDING)
 
 
 def test_topics_that_are_made_are_read_back() -> None:
+    made = [names.agent_topic("d", "a"), *names.class_topics("d", "a", "C")]
+    assert all(topic.endswith(names.ENDING) for topic in made)
     assert names.parse(names.agent_topic("d", "a")) == Info("__agentInfo__", "d", "a")
     kinds = [names.parse(topic) for topic in names.class_topics("d", "a", "C")]
     assert kinds == [Info("__classInfo__", "d", "a", "C"), Info("__classInfoConcise__", "d", "a", "C")]

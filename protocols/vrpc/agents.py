@@ -1,0 +1,140 @@
+"""One agent: what it says of itself, whose connection it is, and its classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from protocols.vrpc.describing import Count, plain
+from protocols.vrpc.limits import Limits
+from protocols.vrpc.live import Who
+from protocols.vrpc.walking import DEEP, text_of
+
+ONLINE, OFFLINE = "online", "offline"
+_SHOWN = 200  # characters of a host's name or a version
+_NO_TEXT = "__agentInfo__ cannot be read: "
+
+Key = tuple[str, str]  # domain, and name of an agent
+
+
+class Twins(NamedTuple):
+    """Two that come as the same agent."""
+
+    addresses: tuple[str, str]
+    since: float
+    times: int
+    seen_at: float  # when it last happened
+
+
+class Class:
+    """One class of an agent: its infos as they came, and how much is in them."""
+
+    __slots__ = ("agent", "concise", "count", "fault", "full", "name")
+
+    def __init__(self, agent: Agent, name: str) -> None:
+        self.agent = agent
+        self.name = name
+        self.full = b""  # with the documentation
+        self.concise = b""
+        self.count = Count(0, 0)
+        self.fault = ""
+
+    @property
+    def whole(self) -> bytes:
+        """Return the info that says most."""
+        return self.full or self.concise
+
+    @property
+    def short(self) -> bytes:
+        """Return the info that is read more quickly."""
+        return self.concise or self.full
+
+
+class Agent:
+    """One agent; it is online while it says so and has a connection."""
+
+    __slots__ = ("_shown", "classes", "fault", "info", "is_kept", "key", "since", "status", "twins", "who")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.info: dict[str, Any] = {}
+        self.fault = ""
+        self.is_kept = False  # there is a retained __agentInfo__
+        self.who: dict[str, Who] = {}  # by connection, the last is the newest
+        self.since: float | None = None  # of its status, in seconds since 1970
+        self.status = OFFLINE
+        self.twins: Twins | None = None
+        self.classes: dict[str, Class] = {}
+        self._shown: dict[str, object] | None = None
+
+    @property
+    def says_online(self) -> bool:
+        return self.info.get("status") == ONLINE
+
+    @property
+    def owner(self) -> Who | None:
+        """Return whose connection it is."""
+        return next(reversed(self.who.values()), None)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Say whether there is nothing to know of it any more."""
+        return not (self.is_kept or self.who or self.classes)
+
+    def take(self, payload: bytes, limits: Limits) -> None:
+        """Take in what it says of itself, b"" for nothing."""
+        self.info, self.fault, self.is_kept = {}, "", bool(payload)
+        if not payload:
+            return
+        try:
+            if len(payload) > limits.agent_info_bytes:
+                raise ValueError(f"it has {len(payload)} bytes, and may have {limits.agent_info_bytes}")
+            info = json.loads(text_of(payload))
+            if not isinstance(info, dict):
+                raise ValueError("it is no object")
+            self.info = info
+        except RecursionError:
+            self.fault = _NO_TEXT + DEEP
+        except ValueError as error:
+            self.fault = _NO_TEXT + str(error)
+
+    def offline_info(self) -> bytes:
+        """Return what it would have said when it went offline."""
+        return json.dumps({**self.info, "status": OFFLINE}).encode()
+
+    def touch(self) -> None:
+        """Have it shown anew."""
+        self._shown = None
+
+    def shown(self) -> dict[str, object]:
+        """Return what lists show."""
+        if self._shown is None:
+            self._shown = self._show()
+        return self._shown
+
+    def _show(self) -> dict[str, object]:
+        owner = self.owner or Who("", 0, "", "", "")
+        version = self.info.get("v")
+        twins = self.twins
+        return {
+            "domain": self.key[0],
+            "agent": self.key[1],
+            "status": self.status,
+            "hostname": plain(self.info.get("hostname"), _SHOWN),
+            "version": plain(self.info.get("version"), _SHOWN),
+            "v": version if isinstance(version, int) and abs(version) < 1_000_000 else None,
+            "integration_id": owner.integration_id,
+            "integration": owner.username,
+            "address": owner.address,
+            "client_id": plain(owner.client_id, _SHOWN),
+            "since": self.since,
+            "classes": len(self.classes),
+            "functions": sum(one.count.functions for one in self.classes.values()),
+            "instances": sum(one.count.instances for one in self.classes.values()),
+            "fault": self.fault,
+            "twins": twins and {"addresses": list(twins.addresses), "since": twins.since, "times": twins.times},
+        }
+
+
+Changed = Callable[[Agent], None]

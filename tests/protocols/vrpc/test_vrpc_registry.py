@@ -1,0 +1,182 @@
+"""Which agents there are, and whether they are online: from what is retained, corrected by who is connected."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from vrpc_bench import AGENT_NAME, DOMAIN, IDENTITY, KEY, PLACE, WHO, Bench, class_info
+
+from protocols.contract import Refused
+from protocols.vrpc.live import Who
+from protocols.vrpc.names import CLIENT, Identity
+
+ONLINE = json.dumps({"status": "online", "hostname": "pi", "v": 3}).encode()
+
+
+def test_an_agent_is_listed_with_what_it_says_and_whose_it_is():
+    bench = Bench().online().tell(f"{AGENT_NAME}/Press/__classInfo__", class_info())
+    assert bench.agent == {
+        "domain": DOMAIN,
+        "agent": AGENT_NAME,
+        "status": "online",
+        "hostname": "pi",
+        "version": "1.0",
+        "v": 3,
+        "integration_id": 7,
+        "integration": "hall-2",
+        "address": "192.0.2.1",
+        "client_id": "va3x",
+        "since": 1_000.0,
+        "classes": 1,
+        "functions": 4,
+        "instances": 1,
+        "fault": "",
+        "twins": None,
+    }
+
+
+def test_who_says_online_without_a_connection_is_offline_and_that_is_published():
+    bench = Bench()
+    bench.kept[f"{PLACE}/__agentInfo__"] = ONLINE
+    bench.vrpc.kept(f"{PLACE}/__agentInfo__", ONLINE)
+    assert bench.agent["status"] == "offline"
+    bench.vrpc.restored()
+    assert json.loads(bench.kept[f"{PLACE}/__agentInfo__"]) == {"status": "offline", "hostname": "pi", "v": 3}
+
+
+def test_an_agent_whose_connection_ends_without_a_word_is_offline_for_everybody():
+    bench = Bench().online()
+    bench.wait(50)
+    bench.leave()
+    assert (bench.agent["status"], bench.agent["since"], bench.agent["integration_id"]) == ("offline", 1_050.0, 0)
+    assert json.loads(bench.kept[f"{PLACE}/__agentInfo__"])["status"] == "offline"
+
+
+def test_an_agent_that_is_taken_over_stays_who_the_newer_connection_is():
+    bench = Bench().online()
+    newer = WHO._replace(connection_id="c2", address="192.0.2.2")
+    bench.vrpc.left(IDENTITY, WHO)
+    bench.online(who=newer)
+    bench.vrpc.left(IDENTITY, WHO)
+    bench.run()
+    assert (bench.agent["status"], bench.agent["address"]) == ("online", "192.0.2.2")
+    assert json.loads(bench.kept[f"{PLACE}/__agentInfo__"])["status"] == "online"
+
+
+def test_a_client_is_no_agent():
+    bench = Bench()
+    bench.vrpc.joined(Identity(DOMAIN, CLIENT, "host/id"), WHO)
+    bench.tell("host/id/__clientInfo__", {"status": "offline"})
+    bench.vrpc.left(Identity(DOMAIN, CLIENT, "host/id"), WHO)
+    assert bench.do["vrpc_agents"]() == []
+
+
+def test_only_what_clients_leave_behind_expires():
+    vrpc = Bench(client_info=600.0).vrpc
+    assert vrpc.lasts(f"{DOMAIN}/host/id/__clientInfo__") == 600.0
+    assert vrpc.lasts(f"{PLACE}/__agentInfo__") is None
+    assert vrpc.lasts(f"{PLACE}/Press/__classInfo__") is None
+
+
+def test_agents_are_sorted_by_domain_and_name():
+    bench = Bench().online("b").online("a")
+    bench.retain("a.other/z/__agentInfo__", ONLINE)
+    found = [(one["domain"], one["agent"]) for one in bench.do["vrpc_agents"]()]
+    assert found == [("a.other", "z"), (DOMAIN, "a"), (DOMAIN, "b")]
+    assert [one["agent"] for one in bench.vrpc.agents(DOMAIN)] == ["a", "b"]
+    assert bench.vrpc.agent(DOMAIN, "c") is None
+
+
+@pytest.mark.parametrize("payload", [b"no json", b"[1]", b"\xff", b"[" * 10_000, b"x" * 20_000])
+def test_an_info_that_cannot_be_read_is_a_fault_of_the_agent(payload):
+    bench = Bench().online()
+    bench.tell(f"{AGENT_NAME}/__agentInfo__", payload)
+    assert bench.agent["fault"].startswith("__agentInfo__ cannot be read: ")
+    assert bench.agent["status"] == "offline"
+    assert bench.online().agent["fault"] == ""
+
+
+@pytest.mark.parametrize(
+    ("info", "shown"),
+    [
+        ({"hostname": 5}, {"hostname": ""}),
+        ({"version": None}, {"version": ""}),
+        ({"v": "3"}, {"v": None}),
+        ({"v": 10**400}, {"v": None}),
+        ({"hostname": "\ud800"}, {"hostname": "?"}),
+        ({"hostname": "x" * 1_000}, {"hostname": "x" * 200}),
+        ({"version": "<b>1</b>"}, {"version": "<b>1</b>"}),
+    ],
+)
+def test_an_info_of_the_wrong_shape_shows_nothing_of_that(info, shown):
+    assert shown.items() <= Bench().online(**info).agent.items()
+
+
+# --- an agent's end
+
+
+def test_an_agent_that_clears_its_info_is_gone_with_all_of_its_classes():
+    bench = Bench().online()
+    for kind in ("__classInfo__", "__classInfoConcise__"):
+        bench.tell(f"{AGENT_NAME}/Press/{kind}", class_info())
+    bench.tell(f"{AGENT_NAME}/__agentInfo__", b"")
+    assert len(bench.kept) == 2, "it is connected, and may come back"
+    bench.leave()
+    assert (bench.kept, bench.do["vrpc_agents"](), bench.filters) == ({}, [], [])
+
+
+def test_an_agent_that_comes_back_at_once_keeps_its_classes():
+    bench = Bench().online().leave().tell(f"{AGENT_NAME}/Press/__classInfo__", class_info())
+    bench.retain(f"{PLACE}/__agentInfo__", b"")
+    bench.online()
+    assert bench.agent["classes"] == 1
+
+
+def test_removing_an_agent_clears_all_three_kinds_of_topics():
+    bench = Bench().online()
+    bench.retain("other/press/__agentInfo__", ONLINE)
+    for kind in ("__classInfo__", "__classInfoConcise__"):
+        bench.tell(f"{AGENT_NAME}/Press/{kind}", class_info())
+    with pytest.raises(Refused, match="connected"):
+        bench.do["vrpc_remove"](*KEY)
+    bench.leave()
+    bench.do["vrpc_remove"](*KEY)
+    bench.run()
+    assert list(bench.kept) == ["other/press/__agentInfo__"]
+    with pytest.raises(Refused, match="no such agent"):
+        bench.do["vrpc_remove"](*KEY)
+
+
+# --- twins
+
+
+def test_two_that_want_one_name_are_flagged_for_a_while():
+    bench = Bench().online()
+    for _ in range(2):
+        bench.vrpc.rivals(IDENTITY, ("192.0.2.1", "192.0.2.9"))
+        bench.wait(10)
+    assert bench.agent["twins"] == {"addresses": ["192.0.2.1", "192.0.2.9"], "since": 1_000.0, "times": 2}
+    bench.wait(700)
+    assert bench.agent["twins"] is None
+    bench.vrpc.rivals(IDENTITY, ("192.0.2.1", "192.0.2.9"))
+    assert bench.agent["twins"]["times"] == 1
+    bench.vrpc.rivals(Identity(DOMAIN, "agent", "unknown"), ("192.0.2.1", "192.0.2.9"))
+
+
+# --- limits
+
+
+def test_agents_and_classes_beyond_the_limits_are_counted_and_not_listed():
+    bench = Bench(agents=1, classes=1).online().online("other")
+    for name in ("A", "B"):
+        bench.tell(f"{AGENT_NAME}/{name}/__classInfo__", class_info(name))
+    assert (bench.agent["agent"], bench.agent["classes"]) == (AGENT_NAME, 1)
+    assert (bench.exceeded("VRPC_AGENTS"), bench.exceeded("VRPC_CLASSES")) == (2, 1)
+    bench.tell(f"{AGENT_NAME}/A/__classInfo__", b"").tell(f"{AGENT_NAME}/B/__classInfo__", class_info("B"))
+    assert [one["name"] for one in bench.vrpc.agent(*KEY)["info"]] == ["B"]
+
+
+def test_many_agents_may_share_a_domain_which_is_listened_to_once():
+    bench = Bench().online("a").online("b", Who("c2", 8, "u", "192.0.2.2", "x"))
+    assert bench.filters == [f"{DOMAIN}/__gatehouse__/#"]
