@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.report import Table
-from benchmarks.vrpc import calls, pages
+from benchmarks.vrpc import calls, http, pages
 
-MODULES = (calls, pages)
+MODULES = (calls, http, pages)
 
 
 def measure(*, quick: bool) -> list[Table]:
