@@ -46,8 +46,8 @@ SYMBOL = re.compile(r'<symbol [^>]*viewBox="([^"]+)" id="([^"]+)">(.*?)</symbol>
 ICONS = frozenset(
     """arrow-down-short arrow-up-short box-arrow-right broadcast calendar-event check-lg chevron-down chevron-right
     circle-half clock-history copy diagram-3 download exclamation-triangle eye eye-slash hdd-network info-circle
-    layout-sidebar list lock-fill moon-stars pencil person-circle plug plus-lg search send shield-lock-fill
-    sun trash3 unlock x-lg""".split()
+    hourglass-split layout-sidebar list lock-fill moon-stars pencil person-circle plug plus-lg search send
+    shield-lock-fill sun trash3 unlock x-lg""".split()
 ) | {
     *(kind.icon for kind in KINDS.values()),
     *(wording.icon for wording in (*WORDINGS.values(), UNKNOWN)),

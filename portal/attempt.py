@@ -26,6 +26,17 @@ class Attempt:
 
 
 @lru_cache(4096)
+def is_local(address: str) -> bool:
+    """Tell whether an address is none of the Internet: nobody can come from very many of these but from inside."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if parsed.version == 6 else None
+    return (mapped or parsed).is_private
+
+
+@lru_cache(4096)
 def origin_of(address: str) -> str:
     """Return what an address is counted as: a customer of a provider commands a whole /64 of IPv6."""
     try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -98,6 +98,7 @@ class Guard:
         self._queues: OrderedDict[Pair, Tally] = OrderedDict()
         self._bans: dict[Subject, Ban] = {}
         self._known: OrderedDict[Pair, float] = OrderedDict()
+        self._known_origins: Counter[str] = Counter()  # of these
         self._new_bans: dict[Subject, Ban] = {}
         self._new_known: dict[Pair, float] = {}
 
@@ -156,6 +157,10 @@ class Guard:
                 self._new_known[attempt.pair] = now
                 if len(self._new_known) > MAX_KNOWN:
                     del self._new_known[next(iter(self._new_known))]
+
+    def knows(self, origin: str) -> bool:
+        """Tell whether some client has logged in from this address."""
+        return origin in self._known_origins
 
     # --- what lasts
 
@@ -249,10 +254,14 @@ class Guard:
         return at is not None and now - at < KNOWN_FOR
 
     def _remember(self, pair: Pair, at: float) -> None:
+        self._known_origins[pair[1]] += pair not in self._known
         self._known[pair] = at
         self._known.move_to_end(pair)
         if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+            (_, origin), _ = self._known.popitem(last=False)
+            self._known_origins[origin] -= 1
+            if not self._known_origins[origin]:
+                del self._known_origins[origin]
 
     def _tally(self, tallies: OrderedDict[Name, Tally], name: Name) -> Tally:
         tally = tallies.get(name)

@@ -6,6 +6,7 @@ import base64
 import codecs
 import json
 import math
+import re
 from dataclasses import dataclass
 
 import payloads
@@ -13,6 +14,9 @@ import payloads
 LINE = 200  # characters of a value in a list
 SHORT = 24  # bytes of a binary value in a list
 ROW = 8  # bytes in a line of a dump
+NAME = 120  # characters of a name
+SPACE = "\N{OPEN BOX}"
+INDENT = "  "
 _VISIBLE = frozenset("\t\n\r")
 _KINDS = {bool: "Boolean", str: "String"}
 
@@ -66,6 +70,39 @@ def shown(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def name(text: str, most: int = NAME) -> str:
+    """Return a name as it is shown: of a long one the beginning, and spaces at its ends so that they are seen."""
+    cut = shown(text[:most])
+    inner = cut.strip(" ")
+    before = len(cut) - len(cut.lstrip(" ")) if inner else len(cut)
+    cut = SPACE * before + inner + SPACE * (len(cut) - before - len(inner))
+    return cut if len(text) <= most else f"{cut}… ({len(text.encode('utf-8', 'replace')):,} bytes)"
+
+
+def lines(text: str) -> str:
+    """Return a text in its lines with what cannot be seen spelled out."""
+    return "\n".join(shown(line.replace("\t", INDENT)) for line in text.splitlines())
+
+
+def pretty(text: str, most: int) -> str:
+    """Return JSON, or the beginning of it, in indented lines; of many characters the first ones."""
+    parts: list[str] = []
+    depth = size = 0
+    for match in _TOKENS.finditer(text):
+        part = match[0]
+        if part in "]}":
+            depth = max(0, depth - 1)
+        is_empty = part in "]}" and bool(parts) and parts[-1] in "[{"
+        if parts and not is_empty and (part in "]}" or parts[-1] in "[{,"):
+            parts.append(f"\n{INDENT * depth}")
+        parts.append(f"{part} " if part == ":" else part)
+        depth += part in "[{"
+        size += len(part) + depth
+        if size > most:
+            break
+    return "".join(parts)[:most]
+
+
 def _text(payload: bytes, *, is_whole: bool) -> str | None:
     """Return what is text for people; a character that is cut off at the end is left out."""
     try:
@@ -86,6 +123,8 @@ def _json(payload: bytes) -> Told | None:
         return Told("Number", text, found) if math.isfinite(found) else Told("JSON", text)
     return Told(_KINDS.get(type(found), "JSON"), text)
 
+
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{},:]|[^\s"\[\]{},:]+', re.DOTALL)
 
 # Numbers are told as they were sent; a float says where they lie in a picture.
 _READS = json.JSONDecoder(parse_int=float, parse_constant=payloads.refuse)

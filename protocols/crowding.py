@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Collection
 
-from protocols.knocks import Request
+from protocols.knocks import Knock, Request
 from protocols.origins import Origins
 
 SHOWN = 5.0  # seconds that a request is shown at least
+TURN = 4.0  # seconds in which an address far away has one chance of a place in a full list, however often it tries
+TRY = 1.0  # seconds for which a try that has its chance may ask
+MOST_TURNS = 16_384  # addresses of which it is known when they had their turn
 CROWD = 8  # requests that an address may have in any case without being the first to give one up
 
 
-def gives_way(requests: Collection[Request], origins: Origins, origin: str, now: float) -> Request | None:
-    """Return the request that gives way to one from this address; None if there is none that should."""
-    own = origins.requests_of(origin)
+class Turns:
+    """Gives each address the same chance of a place in a full list: who tries more often has no more of them."""
+
+    def __init__(self) -> None:
+        self._began: OrderedDict[str, float] = OrderedDict()
+
+    def has(self, origin: str, now: float) -> bool:
+        """Tell whether it is this address's turn; if it is, its next one is later."""
+        since = now - self._began.get(origin, -TURN)
+        if 0 <= since < TURN:
+            return since < TRY
+        self._began[origin] = now
+        self._began.move_to_end(origin)
+        if len(self._began) > MOST_TURNS:
+            self._began.popitem(last=False)
+        return True
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._began.clear()
+
+
+def gives_way(requests: Collection[Request], origins: Origins, knock: Knock, now: float) -> Request | None:
+    """Return the request that gives way to that of a newcomer; None if there is none that should.
+
+    What comes from near goes before what comes from far away.
+    """
     asking = sorted((one for one in requests if one.approved_at is None), key=_patience)
-    may_go = _crowd(asking, origins, own) or _shown(asking, origins, origin, now)
+    far = [one for one in asking if not one.knock.is_near]
+    may_go = _crowd(asking, origins, origins.requests_of(knock.origin))
+    if not may_go:
+        may_go = far if knock.is_near and far else _shown(asking if knock.is_near else far, origins, knock.origin, now)
     return may_go[0] if may_go else None
 
 
@@ -39,10 +69,16 @@ def _patience(request: Request) -> tuple[float, float]:
     return request.patience, request.first_at
 
 
-def gives_up_place(held: Collection[Request], origin: str) -> Request | None:
-    """Return who gives up its place at the door to a client of this address: one of an address with far more."""
+def gives_up_place(held: Collection[Request], knock: Knock) -> Request | None:
+    """Return who gives up its place at the door to another client: one of an address with far more than this one.
+
+    To a client from near it is anybody from far away.
+    """
+    far = [one for one in held if not one.knock.is_near]
+    if knock.is_near and far:
+        return min(far, key=lambda one: one.patience)
     places = Counter(one.knock.origin for one in held)
-    other, most = max(places.items(), key=lambda item: item[1], default=(origin, 0))
-    if most <= 2 * (places[origin] + 1):
+    other, most = max(places.items(), key=lambda item: item[1], default=(knock.origin, 0))
+    if most <= 2 * (places[knock.origin] + 1):
         return None
     return min((one for one in held if one.knock.origin == other), key=lambda one: one.patience)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from portal import activity, clock, db, fields
-from portal.attempt import Attempt
+from portal.attempt import Attempt, is_local
 from portal.credentials import Sealer, generate_password, generate_username
 from portal.onboarding import decisions, shares, window
 from portal.onboarding.decisions import Decision
@@ -29,7 +29,11 @@ PROMISE = 5.0  # seconds after which a client that was taken for one that knocks
 class Doorman:
     """May be called from any thread; a password is sealed before it is kept, and nobody is shown it."""
 
-    def __init__(self, part: str, node_id: str, bounds: Bounds, sealer: Sealer) -> None:
+    def __init__(
+        self, part: str, node_id: str, bounds: Bounds, sealer: Sealer, is_known: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """`is_known` tells of an address whether some client has logged in from there."""
+        self._is_known = is_known
         self._node_id = node_id
         self._sealer = sealer
         self._lock = threading.Lock()
@@ -104,7 +108,7 @@ class Doorman:
         if not self.is_open:
             return False
         with self._lock:
-            if self._requests.is_hopeless(_place(login, attempt), now) or not self._may_promise(now):
+            if self._is_hopeless(login, attempt, now) or not self._may_promise(now):
                 return False
             if not _is_legal(login) or not self._requests.takes(self._knock(login, attempt), now):
                 return False
@@ -116,7 +120,7 @@ class Doorman:
         if not self.is_open:
             return None
         with self._lock:
-            if self._requests.is_hopeless(_place(login, attempt), now):
+            if self._is_hopeless(login, attempt, now):
                 self._requests.more += 1
                 return None
             if not _is_legal(login):
@@ -137,7 +141,7 @@ class Doorman:
             given = Given(username, generate_password())
             knocking = login._replace(username=username, password=given.password.encode())
             attempt = Attempt(login.protocol, username, given.password.encode(), nameless.address)
-            if self._requests.is_hopeless(_place(knocking, attempt), now):
+            if self._is_hopeless(knocking, attempt, now):
                 self._requests.more += 1
                 return None
             is_request = self._requests.tell(self._knock(knocking, attempt), now, partial(self._seal, knocking))
@@ -175,7 +179,15 @@ class Doorman:
         digest = self._sealer.digest(attempt.password)
         client_id, will_topic = activity.printable(login.client_id), activity.printable(login.will_topic)
         name = activity.printable(login.name)
-        return Knock(login.protocol, attempt.name, digest, attempt.origin, attempt.address, client_id, will_topic, name)
+        who = (attempt.name, digest, attempt.origin, attempt.address, client_id)
+        return Knock(login.protocol, *who, will_topic, name, self._is_near(attempt))
+
+    def _is_near(self, attempt: Attempt) -> bool:
+        return is_local(attempt.address) or self._is_known(attempt.origin)
+
+    def _is_hopeless(self, login: Login, attempt: Attempt, now: float) -> bool:
+        place = login.protocol, attempt.name, attempt.origin
+        return self._requests.is_hopeless(place, now, is_near=self._is_near(attempt))
 
     # --- pages
 
@@ -216,10 +228,6 @@ class Doorman:
                 if offer.integration_id == integration_id and offer.id == id:
                     return _offer_row(offer) | {"sealed": offer.sealed}
             return None
-
-
-def _place(login: Login, attempt: Attempt) -> tuple[str, str, str]:
-    return login.protocol, attempt.name, attempt.origin
 
 
 def _keys(subject: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -17,6 +17,7 @@ class Knock(NamedTuple):
     client_id: str
     will_topic: str = ""
     name: str = ""  # what the client says that it is called
+    is_near: bool = False  # it comes from an address that clients have logged in from, or that is none of the Internet
 
     @property
     def key(self) -> tuple[str, ...]:

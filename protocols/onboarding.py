@@ -11,8 +11,10 @@ waiting, and a password comes as a digest, to tell it from another, and is seale
   it does not come with them, it is one request by its protocol, client id and address.
 - Each address may have so many requests, and so many usernames in a window, whatever has become of their requests; and
   all together may have so many.  When there are too many, an address with far more than the newcomer's gives one up;
-  else that address itself, or one with more than it has, of the less patient half of all, if it was shown for long
-  enough.  It is the one whose client has been least patient.  If there is none, the newcomer is counted only.
+  else any from far away, if the newcomer is from near; else that address itself, or one with more than it has, of the
+  less patient half of all (to who is far away, of the far ones), if it was shown for long enough.  It is the one whose
+  client has been least patient.  If there is none, the newcomer is counted only.
+- While there are too many, an address from far away has its turn now and then, however often it tries.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from protocols.crowding import gives_up_place, gives_way
+from protocols.crowding import Turns, gives_up_place, gives_way
 from protocols.knocks import Knock, Offer, Request
 from protocols.offers import Offers
 from protocols.origins import Origins
@@ -65,8 +67,9 @@ class Requests:
         self._origins = Origins(bounds.per_address)
         self._places: Counter[tuple[str, str, str]] = Counter()  # requests by `Knock.place`
         self._held: dict[str, Request] = {}
-        self._full_until = 0.0
-        self._full_from = 0  # how many requests an address has, from which on there is no room until then
+        # Until when there is no room, and from how many requests of its own on, for an address that is near, or far.
+        self._full: dict[bool, tuple[float, int]] = {}
+        self._turns = Turns()
         self.more = 0  # tries that were counted only
 
     # --- the window
@@ -91,26 +94,31 @@ class Requests:
         return False
 
     def _clear(self) -> None:
-        for kept in (self._by_key, self._by_id, self._offers, self._dismissed, self._places, self._held):
+        for kept in (self._by_key, self._by_id, self._offers, self._dismissed, self._places, self._held, self._full):
             kept.clear()
         self._origins.clear()
-        self._full_until, self.more = 0.0, 0
+        self._turns.clear()
+        self.more = 0
 
     # --- a login
 
-    def is_hopeless(self, place: tuple[str, str, str], now: float) -> bool:
+    def is_hopeless(self, place: tuple[str, str, str], now: float, *, is_near: bool = False) -> bool:
         """Tell at once whether there is neither a request of this client nor room for one; floods ask no more."""
-        return place not in self._places and not self._has_room(place, now)
+        return place not in self._places and not self._has_room(place, now, is_near=is_near)
 
     def takes(self, knock: Knock, now: float) -> bool:
         """Tell whether there is, or may be, a request of this client."""
         if not self.is_open(now) or self._is_ignored(knock) or self._is_dismissed(knock):
             return False
-        return knock.key in self._by_key or self._has_room(knock.place, now)
+        return knock.key in self._by_key or self._has_room(knock.place, now, is_near=knock.is_near)
 
-    def _has_room(self, place: tuple[str, str, str], now: float) -> bool:
+    def _has_room(self, place: tuple[str, str, str], now: float, *, is_near: bool) -> bool:
         *name, origin = place
-        if now < self._full_until and self._origins.requests_of(origin) >= self._full_from:
+        is_full = len(self._by_id) >= self._bounds.requests
+        if is_full and not is_near and not self._turns.has(origin, now):
+            return False
+        until, least = self._full.get(is_near, (0.0, 0))
+        if now < until and self._origins.requests_of(origin) >= least:
             return False
         return self._origins.may_ask(origin, tuple(name))
 
@@ -164,7 +172,7 @@ class Requests:
         if request.id not in self._held and len(self._held) >= self._bounds.held:
             self._held = {one.id: one for one in self._held.values() if _is_there(one, now)}
             if len(self._held) >= self._bounds.held:
-                if (other := gives_up_place(self._held.values(), request.knock.origin)) is None:
+                if (other := gives_up_place(self._held.values(), request.knock)) is None:
                     return False
                 del self._held[other.id]
         self._held[request.id] = request
@@ -179,7 +187,7 @@ class Requests:
             if request.approved_at is None or 0 <= now - request.approved_at < SETTLES:
                 return request
             self._drop(request)  # it was let in, and its integration is no more
-        if not is_taken or not self._make_room(knock.origin, now):
+        if not is_taken or not self._make_room(knock, now):
             self.more += self.is_open(now) and not self._is_dismissed(knock) and not self._is_ignored(knock)
             return None
         request = Request(self._new_id(), knock, seal(), now, now)
@@ -188,13 +196,13 @@ class Requests:
         self._places[knock.place] += 1
         return request
 
-    def _make_room(self, origin: str, now: float) -> bool:
-        """Make room for a request from this address."""
+    def _make_room(self, knock: Knock, now: float) -> bool:
+        """Make room for the request of a client."""
         if len(self._by_id) < self._bounds.requests:
             return True
-        request = gives_way(self._by_id.values(), self._origins, origin, now)
+        request = gives_way(self._by_id.values(), self._origins, knock, now)
         if request is None:
-            self._full_until, self._full_from = now + FULL, self._origins.requests_of(origin)
+            self._full[knock.is_near] = now + FULL, self._origins.requests_of(knock.origin)
             return False
         self._drop(request)
         self.more += 1

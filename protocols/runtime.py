@@ -71,7 +71,7 @@ class Runtime:
         self._warden = Warden(self._guard)
         self._book = Book(self._node_id)
         bounds = Bounds(hold=settings.onboarding_hold, **parts.BOUNDS[part])
-        self._doorman = Doorman(part, self._node_id, bounds, sealer)
+        self._doorman = Doorman(part, self._node_id, bounds, sealer, self._guard.knows)
         self._servers = Servers()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)

@@ -104,6 +104,7 @@
       document.getElementById("q")?.focus();
     }
     if (event.key === "Escape") escape(event);
+    if (event.key === "Enter" && event.ctrlKey) event.target.closest(".call-form")?.requestSubmit();
     if (event.key.startsWith("Arrow")) walk(event);
   });
 
@@ -127,7 +128,7 @@
     if (cancel) cancel.click();
     else if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
     else if (root.classList.contains("drawer")) setDrawer(false);
-    else if (event.target.id === "q") event.target.blur();
+    else if (event.target.matches("#q, .call-form *")) event.target.blur();
     else document.querySelector("#panel [data-close], [data-shut]")?.click();
   }
 
@@ -150,6 +151,19 @@
     tellChosen();
   });
 
+  // What came of a call lies below its form, out of sight of whoever is not typing there.
+  function showOutcome() {
+    if (!document.activeElement?.matches("input, textarea, select")) {
+      document.getElementById("outcome")?.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  // In a narrow window the panel is above the list that it was opened from.
+  function showPanel(panel) {
+    const { top } = panel.getBoundingClientRect();
+    if (!panel.hidden && (top < 0 || top > innerHeight)) panel.scrollIntoView();
+  }
+
   // --- After each swap --------------------------------------------------------------------------------------------------
 
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -158,7 +172,9 @@
     tellTimes();
     tellSpans();
     tellChosen();
+    if (target.id === "call" || target.id === "outcome") showOutcome();
     if (isPoll(requestConfig.elt)) return;
+    if (target.id === "agent") showPanel(document.getElementById("call"));
     const focus = document.querySelector(`#${CSS.escape(target.id)} [data-focus]`);
     if (focus) { focus.focus(); if (focus.matches("input")) focus.select(); }
     if (target.id === "panel") {

@@ -22,7 +22,8 @@
     const element = event.detail.elt;
     if (!isPoll(element)) return;
     const now = Date.now();
-    if (document.hidden && now - (polled.get(element.id) || 0) < HIDDEN_POLL) return event.preventDefault();
+    const pause = Number(element.dataset.hidden) || HIDDEN_POLL;
+    if (document.hidden && now - (polled.get(element.id) || 0) < pause) return event.preventDefault();
     polled.set(element.id, now);
   });
 
@@ -156,6 +157,20 @@
     }
   }
 
+  // --- How long a call has been under way -------------------------------------------------------------------------
+
+  function tellElapsed() {
+    for (const element of document.querySelectorAll("[data-elapsed]")) {
+      const { elapsed, of } = element.dataset;
+      if (element.toldOf !== of) {
+        element.toldOf = of;
+        element.began = performance.now() - elapsed * 1000;
+      }
+      element.textContent = `${((performance.now() - element.began) / 1000).toFixed(1)} s`;
+    }
+  }
+
+  setInterval(tellElapsed, 100);
   setInterval(tellCountdowns, 500);
   setInterval(tellTimes, 5000);
 

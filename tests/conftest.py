@@ -19,6 +19,7 @@ from tests.support.databases import Database
 from tests.support.opcua import Program
 from tests.support.postgresql import Cluster
 from tests.support.stack import Stack
+from tests.support.vrpc_team import Team
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +121,14 @@ def opcua_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
     yield find
     for program in running.values():
         program.kill()
+
+
+@pytest.fixture(scope="session")
+def team(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """Agents and clients of VRPC in the shared product, which tests share."""
+    made = Team(stack, tmp_path_factory.mktemp("team"))
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -8,16 +8,24 @@ ACK_SIZE = 4  # bytes of PUBACK, PUBREC, PUBREL and PUBCOMP
 PINGREQ, PINGRESP = bytes([0xC0, 0]), bytes([0xD0, 0])
 DISCONNECT = bytes([0xE0, 0])
 
-_CLEAN_SESSION, _PASSWORD, _USERNAME = 0x02, 0x40, 0x80
+_CLEAN_SESSION, _WILL, _WILL_RETAIN, _PASSWORD, _USERNAME = 0x02, 0x04, 0x20, 0x40, 0x80
 
 
 def connect(
-    client_id: str, username: str, password: str, *, level: int = LEVEL_3_1_1, clean: bool = True, keep_alive: int = 0
+    client_id: str,
+    username: str,
+    password: str,
+    *,
+    level: int = LEVEL_3_1_1,
+    clean: bool = True,
+    keep_alive: int = 0,
+    will: tuple[str, str] | None = None,
 ) -> bytes:
-    """Return CONNECT."""
-    flags = _CLEAN_SESSION * clean | _PASSWORD | _USERNAME
+    """Return CONNECT; a Will, a topic and a payload, is retained."""
+    flags = _CLEAN_SESSION * clean | _PASSWORD | _USERNAME | (_WILL | _WILL_RETAIN if will else 0)
     head = _string("MQTT") + bytes([level, flags]) + keep_alive.to_bytes(2, "big") + _no_properties(level)
-    return _packet(0x10, head + b"".join(_string(text) for text in (client_id, username, password)))
+    said = b"".join((_no_properties(level), *map(_string, will))) if will else b""
+    return _packet(0x10, head + _string(client_id) + said + _string(username) + _string(password))
 
 
 def accepted(data: bytes) -> int:
@@ -39,10 +47,12 @@ def suback(count: int, qos: int, *, level: int = LEVEL_3_1_1) -> bytes:
     return _packet(0x90, b"\x00\x01" + _no_properties(level) + bytes([qos]) * count)
 
 
-def publish(topic: str, payload: bytes, qos: int = 0, packet_id: int = 0, *, level: int = LEVEL_3_1_1) -> bytes:
+def publish(
+    topic: str, payload: bytes, qos: int = 0, packet_id: int = 0, *, level: int = LEVEL_3_1_1, retain: bool = False
+) -> bytes:
     """Return PUBLISH."""
     identifier = packet_id.to_bytes(2, "big") if qos else b""
-    return _packet(0x30 | qos << 1, b"".join((_string(topic), identifier, _no_properties(level), payload)))
+    return _packet(0x30 | qos << 1 | retain, b"".join((_string(topic), identifier, _no_properties(level), payload)))
 
 
 def pubacks(publishes: bytes, size: int, id_at: int) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.report import Table
-from benchmarks.vrpc import calls
+from benchmarks.vrpc import calls, pages
 
-MODULES = (calls,)
+MODULES = (calls, pages)
 
 
 def measure(*, quick: bool) -> list[Table]:

@@ -9,9 +9,12 @@ from portal import figures, kinds, wording
 from portal.integrations import told_place
 from portal.views import (
     activity,
+    agent,
+    agents,
     auth,
     banners,
     bans,
+    calls,
     domains,
     errors,
     integrations,
@@ -22,6 +25,7 @@ from portal.views import (
     renewals,
     server,
     topics,
+    watches,
 )
 
 
@@ -34,6 +38,10 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(onboarding.blueprint)
     app.register_blueprint(nodes.blueprint)
     app.register_blueprint(topics.blueprint)
+    app.register_blueprint(agents.blueprint)
+    app.register_blueprint(agent.blueprint)
+    app.register_blueprint(calls.blueprint)
+    app.register_blueprint(watches.blueprint)
     app.register_blueprint(activity.blueprint)
     app.register_blueprint(server.blueprint)
     app.register_blueprint(bans.blueprint)

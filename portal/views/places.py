@@ -46,7 +46,7 @@ class Place:
         prefix = f"{row.topic}/"
         if row.is_open:
             return self.query(opened=tuple(one for one in self.opened if one != prefix))
-        if _width(prefix) > LEVELS:
+        if width(prefix) > LEVELS:
             return None
         return self.query(opened=_newest((*self.opened, prefix)))
 
@@ -56,7 +56,7 @@ def read(arguments: MultiDict[str, str], topic: str | None = None) -> Place:
     at = arguments.get("at", "")
     opened = (prefix for prefix in dict.fromkeys(arguments.getlist("open")) if prefix.endswith("/"))
     return Place(
-        at if at.endswith("/") and _width(at) <= LEVELS else "",
+        at if at.endswith("/") and width(at) <= LEVELS else "",
         _newest(tuple(opened)),
         beginning(arguments.get("q", ""), SEARCHED),
         beginning(arguments.get("after", ""), AFTER),
@@ -66,7 +66,7 @@ def read(arguments: MultiDict[str, str], topic: str | None = None) -> Place:
 
 def named(topic: str) -> dict[str, str]:
     """Return what names a topic in an address."""
-    if _width(topic) <= TOPIC:
+    if width(topic) <= TOPIC:
         return {"topic": topic}
     digest = blake2b(topic.encode("utf-8", "replace"), digest_size=DIGEST).hexdigest()
     return {"topic": beginning(topic, BEGINNING), "digest": digest}
@@ -85,7 +85,7 @@ def topic_of(arguments: MultiDict[str, str]) -> str | None:
 
 def beginning(text: str, most: int) -> str:
     """Return as much of a text as takes so many characters of an address at most."""
-    while _width(text) > most:
+    while width(text) > most:
         text = text[: min(len(text) - 1, most)]
     return text
 
@@ -95,13 +95,13 @@ def _newest(opened: tuple[str, ...]) -> tuple[str, ...]:
     kept: list[str] = []
     room = OPENED
     for prefix in reversed(opened):
-        room -= _width(prefix) + len("&open=")
+        room -= width(prefix) + len("&open=")
         if room < 0:
             break
         kept.append(prefix)
     return tuple(reversed(kept))
 
 
-def _width(text: str) -> int:
+def width(text: str) -> int:
     """Return how long a text is in an address, as browsers spell it: they encode slashes and tildes, too."""
     return len(quote(text, safe="", errors="replace")) + 2 * text.count("~")

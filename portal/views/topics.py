@@ -25,8 +25,6 @@ blueprint = Blueprint("topics", __name__)
 
 DEEPEST = 8  # levels that are shown below each other; what is below is a page of its own
 CRUMBS = 8
-NAME = 120  # characters of a level
-SPACE = "\N{OPEN BOX}"
 NO_ANSWER = "The protocol servers do not answer. Look whether it was published before you try again."
 
 
@@ -171,16 +169,9 @@ def _line(place: Place, row: Row) -> Line:
         toggle = place.query(at=f"{row.topic}/", after="", opened=())
     elif row.has_children:
         toggle = place.toggled(row)
-    return Line(row, key, _spell(row.name), told, text, toggle, place.query(topic=row.topic), row.topic == place.topic)
-
-
-def _spell(name: str) -> str:
-    """Return a level as it is shown: of a long one the beginning, and spaces at its ends so that they are seen."""
-    text = telling.shown(name[:NAME])
-    inner = text.strip(" ")
-    before = len(text) - len(text.lstrip(" ")) if inner else len(text)
-    text = SPACE * before + inner + SPACE * (len(text) - before - len(inner))
-    return text if len(name) <= NAME else f"{text}… ({len(name.encode()):,} bytes)"
+    return Line(
+        row, key, telling.name(row.name), told, text, toggle, place.query(topic=row.topic), row.topic == place.topic
+    )
 
 
 def _in_a_line(value: Value) -> str:
@@ -190,7 +181,7 @@ def _in_a_line(value: Value) -> str:
 def _crumbs(at: str) -> list[tuple[str, str]]:
     """Return the levels that lead to a place, each with the prefix of its own; of many the last ones."""
     levels = at.split("/")[:-1]
-    found = [(_spell(level), "/".join(levels[: end + 1]) + "/") for end, level in enumerate(levels)]
+    found = [(telling.name(level), "/".join(levels[: end + 1]) + "/") for end, level in enumerate(levels)]
     return found[-CRUMBS:]
 
 

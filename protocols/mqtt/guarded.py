@@ -5,18 +5,24 @@ from __future__ import annotations
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.line import Line
 from protocols.mqtt.outbox import Outbox
-from protocols.mqtt.packets import LEVEL_3_1_1
+from protocols.mqtt.packets import LEVEL_3_1_1, Message
 from protocols.mqtt.publishing import Publisher
 from protocols.mqtt.routes import Route
 from protocols.mqtt.session import Session
 from protocols.vrpc.access import Client
+from protocols.vrpc.names import is_info
 from protocols.vrpc.requests import Replies
 
+RETAIN = 1  # the flag in a first byte
 FUNCTION = 4  # slashes in `domain/agent/class/instance/function`; no other topic that a client may use has so many
 
 
 class GuardedPublisher(Publisher):
-    """Routes what may go, and counts what may not: a topic that is not permitted, a reply topic of somebody else."""
+    """Routes what may go, and counts what may not.
+
+    That is a topic that is not permitted, a request whose reply is to go to somebody else, and anything retained that
+    is not told of oneself.
+    """
 
     __slots__ = ("_replies",)
 
@@ -34,7 +40,8 @@ class GuardedPublisher(Publisher):
             return super().publish(data, start, body, end, count)  # a fault, or examined below
         at += self._level != LEVEL_3_1_1
         name, size = data[body + 2 : name_end], (end - start) // count
-        if self._route_to(name).forbidden:
+        route = self._route_to(name)
+        if route.forbidden or (head & RETAIN and not _is_told(route.topic)):
             good: list[int] = []
         elif self._is_request(name):
             good = [one for one in range(start, end, size) if self._is_own(data[one + at - start : one + size])]
@@ -72,11 +79,15 @@ class GuardedPublisher(Publisher):
         else:
             del self._routes[name]
 
-    def _examine(self, payload: bytes, route: Route) -> Route:
+    def _examine(self, message: Message, route: Route) -> Route:
         """Hold a message of 5.0 with properties to the same."""
-        if not route.forbidden and not (self._replies is not None and route.topic.count("/") == FUNCTION):
-            return route
-        if not route.forbidden and self._is_own(payload):
+        may_go = not route.forbidden and (not message.retain or _is_told(route.topic))
+        if may_go and (not self._is_request(route.topic.encode()) or self._is_own(message.payload)):
             return route
         self._session.denied += 1
         return self._broker.forbidden
+
+
+def _is_told(topic: str) -> bool:
+    """Say whether this is where somebody tells of themselves: nothing else is retained, and no request done again."""
+    return is_info(topic.rpartition("/")[2])

@@ -107,7 +107,7 @@ class Publisher:
             route = self._find_route(name)
         if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
             return slow
-        route = self._examine(message.payload, route)
+        route = self._examine(message, route)
         message.topic = route.topic
         if packet.expiry is not None:
             message.expires_at = self._broker.common.now + packet.expiry
@@ -115,7 +115,7 @@ class Publisher:
             self._hear(message, route, packet.expiry)
         return None
 
-    def _examine(self, payload: bytes, route: Route) -> Route:
+    def _examine(self, message: Message, route: Route) -> Route:
         """Return where a message goes that may be held to more than its topic."""
         return route
 

@@ -15,6 +15,7 @@ from portal.onboarding import window
 from portal.presence import Writer
 from tests.portal.guesser import Door
 from tests.portal.knocking import Doors
+from tests.portal.live_agents import LiveAgents
 from tests.portal.live_hub import LiveHub
 from tests.portal.opcua_server import OpcUaServer
 from tests.portal.visitor import ADA, PASSWORD, Visitor
@@ -84,6 +85,15 @@ def live_hub(flask_app, monkeypatch) -> Iterator[LiveHub]:
     """The topics, as pages ask for them."""
     monkeypatch.setattr(worker_client, "_silent_until", {})
     made = LiveHub(flask_app.extensions["gatehouse_settings"].data_dir)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def live_agents(flask_app, monkeypatch) -> Iterator[LiveAgents]:
+    """The agents, as pages ask for them."""
+    monkeypatch.setattr(worker_client, "_silent_until", {})
+    made = LiveAgents(flask_app.extensions["gatehouse_settings"].data_dir)
     yield made
     made.stop()
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from portal import guard as module
-from portal.attempt import Attempt, origin_of
+from portal.attempt import Attempt, is_local, origin_of
 from portal.guard import ADDRESS, LONGEST_WAIT, USERNAME, Ban, Guard, Rules
 from tests.portal.guesser import HERE, RULES, START, THERE, Door
 
@@ -277,3 +277,15 @@ def test_a_guess_is_held_as_a_keyed_digest_only(door):
     other = Door()
     other.knock("turing", "secret-7431")
     assert list(tally._guesses) != list(other.guard._tallies[ADDRESS][HERE]._guesses)
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.1.2.3", "192.168.1.7", "::ffff:172.16.0.1", "fe80::1%eth0", "fd00::1"]
+)
+def test_an_address_that_is_none_of_the_internet_is_local(address):
+    assert is_local(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2600::1", "::ffff:8.8.8.8", "nonsense", ""])
+def test_an_address_of_the_internet_is_not(address):
+    assert not is_local(address)

@@ -94,3 +94,14 @@ def test_learnt_logins_count(door):
     door.guess(5)
     door.now += 1
     assert door.knock("turing", "gnirut") == "in"
+
+
+def test_an_address_is_known_as_long_as_a_login_from_there_is(door, monkeypatch):
+    monkeypatch.setattr(module, "MAX_KNOWN", 2)
+    assert not door.guard.knows(HERE)
+    for username in ("turing", "hopper"):
+        door.knock(username, username[::-1])
+    door.knock("turing", "gnirut", THERE)
+    assert door.guard.knows(HERE) and door.guard.knows(THERE)
+    door.knock("hopper", "reppoh", THERE)
+    assert not door.guard.knows(HERE) and door.guard.knows(THERE)

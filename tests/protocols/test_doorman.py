@@ -39,7 +39,8 @@ class House:
         self.gate = Gate(sealer)
         self.guard = Guard(Rules(per_address=5, per_username=5))
         self.book = Book()
-        self.doorman = Doorman("mqtt", "here", Bounds(requests=10, held=4, hold=20.0, per_address=PER_ADDRESS), sealer)
+        bounds = Bounds(requests=10, held=4, hold=20.0, per_address=PER_ADDRESS)
+        self.doorman = Doorman("mqtt", "here", bounds, sealer, self.guard.knows)
         self.entrance = Entrance(self.gate, self.guard, self.book, self.doorman)
         self.follow()
 
@@ -347,6 +348,17 @@ def test_a_banned_address_does_not_knock(opened):
     decide(opened, decisions.BANNED, origin="192.0.2.1")
     assert opened.try_once(login("late")) is Refusal.TOO_MANY_FAILURES
     assert opened.listed() == []
+
+
+@pytest.mark.parametrize("address", ["192.168.1.7", "11.0.0.7"])
+def test_where_clients_are_known_or_no_internet_is_a_full_list_has_room(opened, turing, address):
+    opened.follow()
+    assert isinstance(opened.ask(login("turing", b"secret", address="11.0.0.7")), Grant)
+    for number in range(10):
+        opened.try_once(login(f"far-{number}", address=f"12.0.0.{number}"))
+    assert opened.try_once(login("far", address="12.0.1.1")) is Refusal.UNKNOWN_USERNAME
+    assert opened.try_once(login("near", address=address)) == Wait(LOOK, knocks=True)
+    assert "near" in [row["username"] for row in opened.listed()]
 
 
 # --- a password that has changed

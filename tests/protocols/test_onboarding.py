@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from typing import Any
 
 import pytest
 
-from protocols import origins
-from protocols.crowding import SHOWN
+from protocols import crowding, origins
+from protocols.crowding import SHOWN, TRY, TURN, Turns
 from protocols.knocks import Knock, Request
 from protocols.onboarding import GONE, LOOK, PATIENCE, SETTLES, Bounds, Requests
 from protocols.origins import Origins
@@ -53,7 +55,7 @@ def door() -> Door:
     return Door()
 
 
-def knock(username: str = "press", offered: str = "a", origin: str = "192.0.2.1", **more: str) -> Knock:
+def knock(username: str = "press", offered: str = "a", origin: str = "192.0.2.1", **more: Any) -> Knock:
     values = {"protocol": "mqtt", "client_id": "c", "address": origin, **more}
     return Knock(username=username, digest=offered.encode(), origin=origin, **values)
 
@@ -263,6 +265,48 @@ def test_of_addresses_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyP
         kept.ban(f"banned {number}")
     assert [kept.may_ask(str(number), "other") for number in (79, 80)] == [True, False]
     assert [kept.is_banned(f"banned {number}") for number in (79, 80)] == [False, True]
+
+
+def test_what_comes_from_near_takes_the_place_of_what_comes_from_far_away_and_never_the_other_way(door: Door) -> None:
+    for number in range(10):
+        door.ask(knock(str(number), origin=f"far {number}"), T, T + LOOK)
+    near = [knock(f"near {number}", origin=f"near {number}", is_near=True) for number in range(9)]
+    assert [door.ask(one, T + 1, T + 1 + LOOK) is not None for one in near] == [True] * 9
+    assert len(door.names(T + 2)) == 10
+    for number in range(100):
+        at = T + 20 + number
+        door.ask(knock(f"late {number}", origin=f"late {number}"), at, at + LOOK)
+    assert {one.username for one in near} < set(door.names(at)), "though their clients have long left"
+
+
+def test_a_place_at_the_door_goes_to_who_comes_from_near() -> None:
+    door = Door(held=4, per_address=9)
+    far = [knock(str(number), origin=str(number)) for number in range(4)]
+    assert [door.ask(one, T, T + LOOK) for one in far] == [LOOK] * 4
+    assert door.ask(knock("near", is_near=True), T + 1, T + 1 + LOOK) == LOOK
+    assert sorted(door.ask(one, T, T + 1.2) for one in far) == [0.0, LOOK, LOOK, LOOK]
+
+
+def test_who_tries_more_often_has_no_better_chance_of_a_place_in_a_full_list() -> None:
+    door = Door()
+    shown: Counter[str] = Counter()
+    for tenth in range(12_000):
+        at = T + tenth / 10
+        for kind, every in (("quick", 1), ("slow", 5)):
+            for number in range(20):
+                if (tenth + number * every // 2) % (10 * every) == 0:
+                    one = knock(f"{kind} {number}", origin=f"{kind} {number}")
+                    was_there = one.username in door.names(at)
+                    shown[kind] += door.ask(one, at, at + LOOK) is not None and not was_there
+    assert shown["slow"] > shown["quick"] / 2 > 50, shown
+
+
+def test_of_turns_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowding, "MOST_TURNS", 20)
+    turns = Turns()
+    assert all(turns.has(str(number), T) for number in range(100))
+    assert [turns.has(str(number), T + TRY) for number in (80, 79)] == [False, True]
+    assert turns.has("99", T + TURN) and turns.has("98", T - 100), "also where a clock is set back"
 
 
 def test_a_flood_does_not_search_for_room_each_time(door: Door) -> None:

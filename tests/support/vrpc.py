@@ -126,7 +126,7 @@ class Client:
 
     def __init__(self, program: Clients, name: str, id: str) -> None:
         self._program, self._name = program, name
-        self.id = id
+        self.kind, self.id = program.kind, id
 
     # --- functions
 
@@ -174,6 +174,11 @@ class Client:
 
         wait_until(found, timeout, f"{agent} to be {status}")
         return self
+
+    def knows(self, agent: str, class_name: str, instance: str) -> bool:
+        """Tell whether it knows a shared instance at this moment."""
+        known = self.agents().get(agent, {"classes": {}})["classes"]
+        return instance in known.get(class_name, {"instances": []})["instances"]
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """Return what it has told of one kind of event ("connect", "reconnect", "offline", "error", "agent"…)."""

@@ -108,6 +108,22 @@ def test_a_request_that_wants_its_reply_sent_to_somebody_else_is_dropped(level: 
     assert not caller.closed
 
 
+@pytest.mark.parametrize(("level", "stated"), [(4, None), (5, None), (5, {0x26: [("a", "b")]})])
+def test_nothing_is_retained_but_what_somebody_tells_of_themselves(level: int, stated) -> None:
+    at = broker(press="agent", caller="client")
+    press = wire.joined(at, "va3", "press", will=will(AGENT), level=level)
+    caller = client(at, level=level)
+    more = {"level": level, "stated": stated, "retain": True}
+    press.send(wire.publish(AGENT, b"{}", **more), wire.publish(f"{D}/press/Press/__classInfo__", b"{}", **more))
+    press.send(wire.publish(REPLIES, b"{}", **more))
+    caller.send(wire.publish(MOVE, request(), **more), wire.publish(CLIENT, b"{}", **more))
+    kept = [
+        topic for topic in (AGENT, f"{D}/press/Press/__classInfo__", REPLIES, MOVE, CLIENT) if at.retained.get(topic)
+    ]
+    assert kept == [AGENT, f"{D}/press/Press/__classInfo__", CLIENT]
+    assert [one.connection.client.session.denied for one in (press, caller)] == [1, 1]
+
+
 def test_a_refused_subscription_is_answered_with_0x80_and_the_others_stand() -> None:
     at = broker(caller="client")
     caller = client(at).send(wire.subscribe(("#", 0), (REPLIES, 0), (f"{D}/+/+/+/+", 1), (f"{D}/+/__agentInfo__", 1)))

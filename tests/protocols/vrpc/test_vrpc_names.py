@@ -57,6 +57,7 @@ def test_the_place_of_a_client_is_where_its_replies_go() -> None:
 )
 def test_an_info_topic_says_of_what_it_tells(topic: str, found: Info | None) -> None:
     assert names.parse(topic) == found
+    assert found is None or topic.endswith(names.ENDING)
 
 
 def test_topics_that_are_made_are_read_back() -> None:
