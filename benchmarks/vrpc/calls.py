@@ -45,7 +45,7 @@ class Side:
 
 def measure(*, quick: bool) -> list[Table]:
     """Return rates and round trips beside Mosquitto's, and who was busy."""
-    rounds, seconds = (1, 0.3) if quick else (5, 1.5)
+    rounds, seconds = (1, 0.3) if quick else (5, 1.0)
     with running() as sides:
         for number in range(rounds):
             for case in CASES:
