@@ -12,6 +12,7 @@ from portal.credentials import Sealer, generate_password, generate_username
 from portal.models import Integration, Revision
 
 ROWS = 500  # in one INSERT
+ROLES = {"vrpc": "both", "http": "client"}  # in the domain that the integrations of these types are given
 OTHER_TYPES = ("opcua", "http", "vrpc", "edge")
 
 
@@ -58,8 +59,8 @@ def _row(credential: Credential, sealer: Sealer, *, past: bool, kind: str) -> di
         "username": credential.username,
         "sealed_password": sealer.seal(credential.password),
         "type": type,
-        "domain": "bench.default" if type == "vrpc" else "",
-        "role": "both" if type == "vrpc" else "",
+        "domain": "bench.default" if type in ROLES else "",
+        "role": ROLES.get(type, ""),
         "note": f"Hall {number % 9}, line {number % 70}" if past and number % 2 else "",
         "active": not (past and number % 10 == 0),
         "last_login": now - timedelta(minutes=draw.uniform(1, 120_000)) if past and number % 5 else None,

@@ -1,4 +1,4 @@
-"""A web worker gives a client's socket to the protocols worker: of MQTT over WebSocket, and of streams and long polls.
+"""A web worker gives a client's socket to the protocols worker: of MQTT over WebSocket, and of what has to wait.
 
 The socket itself changes hands (SCM_RIGHTS), by way of a Unix socket in DATA_DIR: no bytes are carried over, and the
 web worker has nothing to do with the connection any more.
@@ -16,7 +16,7 @@ from portal import unix
 from portal.config import Settings
 
 NAME = "web.sock"  # takes MQTT over WebSocket
-STREAMS = "streams.sock"  # takes streams and long polls
+STREAMS = "streams.sock"  # takes streams, long polls and calls
 PATH = b"/mqtt"
 MOST = 64 * 1024  # bytes that go along with a socket
 
@@ -81,6 +81,14 @@ def poll(
     """
     wish = {"topic": topic, "number": number, "seconds": seconds, "raw": raw}
     _ask(settings, client, {"ticket": ticket, "headers": dict(headers), "poll": wish})
+
+
+def call(settings: Settings, client: socket.socket, ticket: str, headers: Mapping[str, str], *, interim: bool) -> None:
+    """Have a client's request answered once the agent has replied to the call that the ticket is for.
+
+    `interim` says that the client knows interim responses.  See `stream` for the rest.
+    """
+    _ask(settings, client, {"ticket": ticket, "headers": dict(headers), "interim": interim})
 
 
 def listen(data_dir: Path, name: str = NAME) -> socket.socket:

@@ -31,6 +31,15 @@ class Forbidden(Exception):
         self.topic = topic
 
 
+class Fault(Exception):
+    """What cannot be done, as the client is to be told (RFC 9457); and after how many seconds to try again, if any."""
+
+    def __init__(self, told: dict[str, Any], retry: int) -> None:
+        super().__init__(told["detail"])
+        self.told = told
+        self.retry = retry
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, as stated in the request."""
@@ -115,19 +124,19 @@ class Knocked:
 
 def me(caller: Caller) -> Me:
     """Return who the caller is."""
-    found = _ask("http_me", caller)
+    found = ask("http_me", caller)
     return Me(found["integration_id"], found["username"], tuple(found["publish"]), tuple(found["subscribe"]))
 
 
 def get(caller: Caller, topic: str) -> Value | None:
     """Return the last value of a topic."""
-    found = _ask("http_get", caller, topic)
+    found = ask("http_get", caller, topic)
     return None if found is None else _value(found)
 
 
 def values(caller: Caller, prefix: str, limit: int, cursor: str | None) -> Page:
     """Return the last values of topics that begin with the prefix and that the caller may read."""
-    return _page(_ask("http_values", caller, prefix, limit, cursor))
+    return _page(ask("http_values", caller, prefix, limit, cursor))
 
 
 def publish(caller: Caller, messages: Sequence[Outgoing], match: Sequence[int] | None = None) -> list[int]:
@@ -136,7 +145,7 @@ def publish(caller: Caller, messages: Sequence[Outgoing], match: Sequence[int] |
     With a `match`, the value that is there has to have one of these numbers: 0 stands for no value, and none at all for
     any value.  The field of a refusal for that reason is "match".
     """
-    found: list[int] = _ask("http_publish", caller, [astuple(message) for message in messages], match)
+    found: list[int] = ask("http_publish", caller, [astuple(message) for message in messages], match)
     return found
 
 
@@ -145,22 +154,22 @@ def delete(caller: Caller, topic: str, match: Sequence[int] | None = None) -> bo
 
     For `match` see `publish`.
     """
-    return bool(_ask("http_delete", caller, topic, match))
+    return bool(ask("http_delete", caller, topic, match))
 
 
 def history(caller: Caller, topic: str, limit: int) -> list[Value]:
     """Return the last values of a topic, the newest last."""
-    return [_value(row) for row in _ask("http_history", caller, topic, limit)]
+    return [_value(row) for row in ask("http_history", caller, topic, limit)]
 
 
 def enter(caller: Caller, filters: Sequence[str]) -> str:
     """Return the ticket, good for one use, with which the caller's socket may be handed over as a stream of these."""
-    return str(_ask("http_enter", caller, list(filters)))
+    return str(ask("http_enter", caller, list(filters)))
 
 
 def knock(caller: Caller, name: str, *, is_given: bool) -> Knocked:
     """Ask an operator to let the caller in, who calls itself so; `is_given` has it given credentials."""
-    return Knocked(**_ask("http_knock", caller, name, is_given))
+    return Knocked(**ask("http_knock", caller, name, is_given))
 
 
 class Topics:
@@ -206,7 +215,8 @@ class Topics:
         return bool(worker_client.have(MQTT, "topics_delete", topic))
 
 
-def _ask(action: str, caller: Caller, *arguments: Any) -> Any:
+def ask(action: str, caller: Caller, *arguments: Any) -> Any:
+    """Ask on behalf of a caller."""
     found: dict[str, Any] = worker_client.have(MQTT, action, asdict(caller), *arguments)
     if "ok" in found:
         return found["ok"]
@@ -214,6 +224,8 @@ def _ask(action: str, caller: Caller, *arguments: Any) -> Any:
         raise Later(found["wait"])
     if "forbidden" in found:
         raise Forbidden(found["forbidden"])
+    if "fault" in found:
+        raise Fault(found["fault"], found["retry"])
     raise Unauthorized
 
 

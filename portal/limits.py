@@ -111,6 +111,8 @@ LIMITS = {
         Limit("HTTP_STREAMS", "", 1, 100_000, _ALL, "Open streams and long polls"),
         Limit("HTTP_STREAMS_PER_INTEGRATION", "", 1, 100_000, _INTEGRATION, "Open streams and long polls"),
         Limit("HTTP_OUTBOUND_BYTES", "bytes", 16 * KIB, 1 * GIB, _CLIENT, "Bytes on their way to a slow reader"),
+        Limit("HTTP_CALLS", "", 1, 100_000, _ALL, "Calls of agents' functions under way"),
+        Limit("HTTP_CALLS_PER_INTEGRATION", "", 1, 100_000, _INTEGRATION, "Calls of agents' functions under way"),
         Limit("VRPC_AGENTS", "", 1, 100_000, _ALL, "Agents that are listed"),
         Limit("VRPC_CLASSES", "", 1, 100_000, _AGENT, "Classes that are listed"),
         Limit("VRPC_CLASS_BYTES", "bytes", 1 * KIB, 256 * MIB, _AGENT, "Largest description of a class that is read"),

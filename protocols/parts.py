@@ -117,12 +117,12 @@ def make_main(tools: Tools) -> Server:
     servers: dict[Server, Collection[str]] = {
         make_mqtt(tools, hub, vrpc): MQTT_TRANSPORTS,
         VrpcServer(vrpc): (),
-        make_http(tools, hub): ("http",),
+        make_http(tools, hub, vrpc): ("http",),
     }
     return Together(servers, LinkedHub(hub).actions())
 
 
-def make_http(tools: Tools, hub: Hub) -> Server:
+def make_http(tools: Tools, hub: Hub, vrpc: Vrpc) -> Server:
     """Return what answers and streams to HTTP clients."""
     from protocols.http.limits import Limits
     from protocols.http.server import HttpServer
@@ -132,6 +132,7 @@ def make_http(tools: Tools, hub: Hub) -> Server:
         presence=tools.presence,
         hub=hub,
         names=tools.usernames,
+        vrpc=vrpc,
         limits=_made(Limits, tools.settings.limits_of("http")),
         give=tools.give,
     )

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import processes
 from benchmarks.generator.arrivals import connects
 from benchmarks.generator.clients import Job, LoadError
-from benchmarks.generator.http import changes, requests, streams
+from benchmarks.generator.http import calls, changes, requests, streams
 from benchmarks.generator.knocks import knocks
 from benchmarks.generator.pace import crowd, hold, round_trip
 from benchmarks.generator.throughput import offline, throughput
@@ -39,6 +39,7 @@ JOBS: dict[str, Callable[[Job], Awaitable[Job]]] = {
     "knocks": knocks,
     "hold": partial(hold, say=_say),
     "crowd": partial(crowd, say=_say),
+    "http_calls": calls.calls,
     "http_requests": requests.requests,
     "http_pace": requests.pace,
     "http_events": streams.events,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from portal import security
+from portal.api import agents as _agents  # noqa: F401 - makes its operations
 from portal.api import messages as _messages  # noqa: F401 - makes its operations
 from portal.api import onboarding as _onboarding  # noqa: F401 - makes its operation
 from portal.api import openapi, page

@@ -1,10 +1,14 @@
-"""What clients send: the body of a value, and messages to publish.  Nothing is published of a body with a fault."""
+"""What clients send: the body of a value, messages to publish, and what a function is called with.
+
+Nothing is done of a body with a fault.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import request
@@ -13,11 +17,12 @@ import payloads
 from payloads import JSON, NotJson
 from portal.api.callers import authenticate
 from portal.api.problems import Problem, header, pointer
-from portal.api.schemas import MOST
+from portal.api.schemas import LONGEST_CALL, MOST
 from portal.hub import Outgoing
 
 PAYLOADS = ("value", "text", "base64")
 FIELDS = frozenset({"topic", "qos", "retain", *PAYLOADS})
+CALL = frozenset({"arguments", "instance", "timeout"})
 CHEAP = 4 * 1024  # bytes of a body that is read before it is known whose it is
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -33,8 +38,7 @@ def value() -> bytes:
 
 def messages() -> tuple[list[Outgoing], bool]:
     """Return the messages of a request, and whether they came in an array."""
-    if not _is_json():
-        raise Problem(415, f"the body has to be {JSON}", header("Content-Type"), headers={"Accept-Post": JSON})
+    _hold_to_json()
     stated = _read(payloads.parse, _body())
     if isinstance(stated, dict):
         return [_message(stated)], False
@@ -43,6 +47,54 @@ def messages() -> tuple[list[Outgoing], bool]:
     if not 1 <= len(stated) <= MOST:
         raise Problem(422, f"there are {len(stated):,} messages, and 1 to {MOST:,} are allowed", pointer())
     return [_message(one, number) for number, one in enumerate(stated)], True
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a function is called with."""
+
+    arguments: str = "[]"  # JSON of an array
+    instance: str = ""  # "" for a static function
+    timeout: float | None = None  # seconds
+
+
+def call() -> Call:
+    """Return what the body of a request says of a call; it may be empty."""
+    body = _body()
+    if not body:
+        return Call()
+    _hold_to_json()
+    stated = _read(payloads.parse, body)
+    if not isinstance(stated, dict):
+        raise Problem(422, "the body has to be an object", pointer())
+    if not stated.keys() <= CALL:
+        name = next(name for name in stated if name not in CALL)
+        raise Problem(422, f"a call has no field {name[:60]!r}", pointer(name))
+    arguments, instance, timeout = stated.get("arguments", []), stated.get("instance"), stated.get("timeout")
+    if not isinstance(arguments, list):
+        raise Problem(422, "arguments have to be an array", pointer("arguments"))
+    if "instance" in stated and not (isinstance(instance, str) and instance):
+        raise Problem(422, "instance has to be the name of one", pointer("instance"))
+    if "timeout" in stated and not _is_time(timeout):
+        raise Problem(422, "timeout has to be a number of seconds above 0", pointer("timeout"))
+    return Call(_arguments(arguments), instance or "", timeout)
+
+
+def _is_time(stated: Any) -> bool:
+    return type(stated) in (int, float) and 0 < stated <= LONGEST_CALL
+
+
+def _arguments(stated: list[Any]) -> str:
+    return f"[{','.join(_argument(one, number) for number, one in enumerate(stated))}]"
+
+
+def _argument(stated: Any, number: int) -> str:
+    try:
+        return _of_value(stated).decode()
+    except UnicodeEncodeError:
+        raise Problem(422, "it holds half a surrogate pair", pointer("arguments", number)) from None
+    except ValueError:
+        raise Problem(422, f"it {_FAULTS['value']}", pointer("arguments", number)) from None
 
 
 def _body() -> bytes:
@@ -58,6 +110,11 @@ def _read(read: Callable[[bytes], Any], body: bytes) -> Any:
         return read(body)
     except NotJson as error:
         raise Problem(400, f"the body is no JSON: {error}", pointer()) from None
+
+
+def _hold_to_json() -> None:
+    if not _is_json():
+        raise Problem(415, f"the body has to be {JSON}", header("Content-Type"), headers={"Accept-Post": JSON})
 
 
 def _is_json() -> bool:

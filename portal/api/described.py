@@ -57,6 +57,7 @@ ANY_PAYLOAD: Json = {
     "text/plain": {"schema": {"type": "string"}},
     BYTES: {"schema": {}},
 }
+CALL: Json = {JSON: {"schema": ref("Call")}}
 EVENTS: Json = {"text/event-stream": {"schema": {"type": "string"}}}
 _MANY: Json = {"type": "array", "items": ref("Message"), "minItems": 1, "maxItems": MOST}
 MESSAGES: Json = {JSON: {"schema": {"oneOf": [ref("Message"), _MANY]}}}
@@ -105,6 +106,12 @@ def _responses(answers: Answers, problems: tuple[int, ...]) -> Json:
     return responses
 
 
+def in_path(name: str, description: str, example: str) -> Json:
+    """Return a parameter of the path that is one step of it."""
+    schema: Json = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
+    return {"name": name, "in": "path", "description": description, "example": example, "schema": schema}
+
+
 def in_json(name: str) -> Json:
     """Return the content of an answer in JSON."""
     return {JSON: {"schema": ref(name)}}
@@ -115,13 +122,13 @@ def components(spec: Any) -> None:
     for name, schema in COMPONENTS.items():
         spec.components.schema(name, schema)
     for status in HTTPStatus:
-        content: Json = {TYPE: {"schema": ref("Problem")}}
+        content: Json = {TYPE: {"schema": ref("CallProblem" if status == 502 else "Problem")}}
         if status == 414:  # gunicorn refuses an address of more than about 4,000 bytes before anything of ours sees it
             content = {"text/html": {"schema": {"type": "string"}}}
         response: Json = {"description": status.phrase, "content": content}
         if status == 401:
             response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
-        if status == 503:
+        if status in {429, 503}:
             response["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
         spec.components.response(status.name, response, lazy=True)
     spec.components.security_scheme("basic", {"type": "http", "scheme": "basic"})

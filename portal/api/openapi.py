@@ -16,7 +16,7 @@ NAME = "gatehouse_api"  # in the application's extensions
 
 DESCRIPTION = "\n\n".join(
     (
-        "Topics and their last values, shared with what MQTT and OPC UA clients see.",
+        "Topics and their last values, shared with what MQTT and OPC UA clients see; and the functions of VRPC agents.",
         "Come with username and password of an HTTP integration, by Basic or by Bearer, whose token is the same "
         "text: Base64 of username, colon, password. A username ends with the first colon, so an integration whose "
         "username has one cannot come in here. A login that is refused is answered late, as with every protocol.",

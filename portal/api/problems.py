@@ -63,6 +63,7 @@ def init_blueprint(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(HTTPException, of_http)
     blueprint.register_error_handler(hub.Unauthorized, _unauthorized)
     blueprint.register_error_handler(hub.Forbidden, _forbidden)
+    blueprint.register_error_handler(hub.Fault, _fault)
     blueprint.register_error_handler(worker_client.Refused, _refused)
     blueprint.register_error_handler(worker_client.Silent, _away)
     blueprint.register_error_handler(Away, _away)
@@ -98,6 +99,11 @@ def _unauthorized(error: hub.Unauthorized) -> Response:
 def _forbidden(error: hub.Forbidden) -> Response:
     place = parameter("topic" if (request.view_args or {}).get("topic") == error.topic else "filter")
     return answer(Problem(403, f"your permissions do not open {error.topic[:60]!r}", place))
+
+
+def _fault(error: hub.Fault) -> Response:
+    headers = {"Retry-After": str(error.retry)} if error.retry else {}
+    return Response(json.dumps(error.told), error.told["status"], headers, content_type=TYPE)
 
 
 def _refused(error: worker_client.Refused) -> Response:

@@ -11,6 +11,7 @@ MOST = 1_000  # messages of a batch, values of a page
 USUAL = 100  # values of a page
 MOST_FILTERS = 100
 LONGEST_WAIT = 300  # seconds
+LONGEST_CALL = 86_400  # seconds; most portals have a lower bound, by a setting
 LONGEST_TOPIC = 65_535  # bytes
 # No wildcards, controls and non-characters; those of the higher planes are refused, too, and are not spelled here.
 TOPIC = r"^[^+#\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]+$"
@@ -88,6 +89,11 @@ class HistoryQuery(ma.Schema):
     limit = _limit()
 
 
+class AgentsQuery(ma.Schema):
+    limit = Whole(load_default=USUAL, validate=_between(1, MOST), metadata={"description": "How many agents at most."})
+    cursor = ma.fields.String(load_default=None, metadata={"description": "The `cursor` of the page before."})
+
+
 class StreamQuery(ma.Schema):
     filter = ma.fields.List(
         ma.fields.String(),
@@ -124,6 +130,25 @@ _PAYLOAD: Json = {
         "contentEncoding": "base64",
         "description": "The payload, where it is other bytes.",
     },
+}
+_COUNT = {"type": "integer", "minimum": 0}
+_AGENT: Json = {
+    "agent": {"type": "string", "description": "Its name."},
+    "status": {"type": "string", "enum": ["online", "offline"]},
+    "host": {"type": "string", "description": "The machine that it runs on, by its own word."},
+    "version": {"type": "string"},
+    "since": {
+        "type": ["string", "null"],
+        "format": "date-time",
+        "description": "When it came online, or went offline; null where that is not known.",
+    },
+    "class_count": _COUNT,
+}
+_CLASS: Json = {
+    "class": {"type": "string", "description": "Its name."},
+    "function_count": _COUNT,
+    "instance_count": _COUNT | {"description": "Of the shared instances."},
+    "fault": {"type": ["string", "null"], "description": "Why what the agent says of it cannot be used."},
 }
 _FILTERS = {"type": "array", "items": {"type": "string"}}
 
@@ -188,6 +213,87 @@ COMPONENTS: dict[str, Json] = {
             "password": {"type": "string", "description": "Told once, if you came without credentials. Keep it."},
         },
     ),
+    "Agents": _object(
+        ["agents", "cursor"],
+        {
+            "agents": {"type": "array", "items": ref("Agent")},
+            "cursor": {"type": ["string", "null"], "description": "Where the next page begins; null on the last one."},
+        },
+    ),
+    "Agent": _object(list(_AGENT), _AGENT),
+    "AgentWithClasses": _object([*_AGENT, "classes"], {**_AGENT, "classes": {"type": "array", "items": ref("Class")}}),
+    "Class": _object(list(_CLASS), _CLASS),
+    "ClassWithFunctions": _object(
+        [*_CLASS, "functions", "constructors", "instances"],
+        {
+            **_CLASS,
+            "functions": {
+                "type": "array",
+                "items": ref("Function"),
+                "description": "A name is there once for each overload.",
+            },
+            "constructors": {
+                "type": "array",
+                "items": ref("Function"),
+                "description": "What an instance is made with, where that is documented.",
+            },
+            "instances": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "The names of the shared instances.",
+            },
+        },
+    ),
+    "Function": _object(
+        ["function", "static", "description", "parameters", "returns"],
+        {
+            "function": {"type": "string", "description": "Its name."},
+            "static": {"type": "boolean", "description": "Others are called on an instance."},
+            "description": {"type": "string"},
+            "parameters": {
+                "type": "array",
+                "items": ref("Parameter"),
+                "description": "What is documented of them: of a function without documentation, nothing.",
+            },
+            "returns": {"type": ["object", "null"], "description": "`type` and `description` of the result."},
+        },
+    ),
+    "Parameter": _object(
+        ["name", "type", "description", "optional", "default"],
+        {
+            "name": {"type": "string"},
+            "type": {"type": "string", "description": "As it is documented, in the words of the agent's language."},
+            "description": {"type": "string"},
+            "optional": {"type": "boolean"},
+            "default": {"type": ["string", "null"], "description": "JSON."},
+        },
+    ),
+    "Call": _object(
+        [],
+        {
+            "arguments": {"type": "array", "items": {}, "default": [], "description": "One after the other."},
+            "instance": {
+                "type": "string",
+                "minLength": 1,
+                "description": "The shared instance whose function it is; none for a static function.",
+            },
+            "timeout": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "maximum": LONGEST_CALL,
+                "description": "Seconds to wait for the result, up to the bound of the portal, which is what it is "
+                "without this.",
+            },
+        },
+        closed=True,
+    ),
+    "Result": _object(
+        ["result", "seconds"],
+        {
+            "result": {"description": "What the function has returned, or what its promise came to: any JSON."},
+            "seconds": {"type": "number", "description": "From the request to the agent to its reply."},
+        },
+    ),
     "Problem": _object(
         ["type", "title", "status", "detail"],
         {
@@ -213,4 +319,14 @@ COMPONENTS: dict[str, Json] = {
             },
         },
     ),
+}
+COMPONENTS["CallProblem"] = COMPONENTS["Problem"] | {
+    "properties": COMPONENTS["Problem"]["properties"]
+    | {
+        "type": {
+            "type": "string",
+            "description": "`/api/v1/#CallProblem` where the function itself has failed: what it says is in `detail`, "
+            "and how much it has done, only its agent knows. Any other where there is no result that can be handed on.",
+        }
+    }
 }

@@ -1,4 +1,4 @@
-"""Streams and long polls: the protocols worker goes on with the client's own socket, and no thread waits here."""
+"""Streams, long polls and calls: the protocols worker goes on with the client's own socket; no thread waits here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from flask import current_app, request
 
-from portal import handover, hub, security
+from portal import agents, handover, hub, security
+from portal.agents import Target
 from portal.handover import Away
 from portal.hub import Caller
 from portal.patient import SOCKET, HandedOver
@@ -25,6 +26,15 @@ def poll(asking: Caller, topic: str, number: int, seconds: int, *, raw: bool) ->
     client, settings = _client(), current_app.extensions["gatehouse_settings"]
     ticket = hub.enter(asking, [topic])
     handover.poll(settings, client, ticket, security.headers(), topic=topic, number=number, seconds=seconds, raw=raw)
+    raise HandedOver
+
+
+def call(asking: Caller, target: Target, arguments: str, timeout: float | None) -> NoReturn:
+    """Have a function called, and the client answered once it has replied; see `agents.prepare`."""
+    client, settings = _client(), current_app.extensions["gatehouse_settings"]
+    ticket = agents.prepare(asking, target, arguments, timeout)
+    is_new = request.environ["SERVER_PROTOCOL"] != "HTTP/1.0"
+    handover.call(settings, client, ticket, security.headers(), interim=is_new)
     raise HandedOver
 
 

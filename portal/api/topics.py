@@ -32,10 +32,11 @@ def schema_of(converter: BaseConverter) -> dict[str, Any]:
     return {"type": "string", "minLength": 1, "pattern": TOPIC}
 
 
-def hold_to_utf8(topic: str) -> None:
-    """Refuse an address whose topic was not in UTF-8."""
-    if REPLACEMENT in topic and not _is_utf8(request.environ["PATH_INFO"].encode("latin-1")):
-        raise Problem(400, "the topic is not in UTF-8", parameter("topic"))
+def hold_to_utf8(**parts: str) -> None:
+    """Refuse an address of which a part was not in UTF-8."""
+    for name, part in parts.items():
+        if REPLACEMENT in part and not _is_utf8(request.environ["PATH_INFO"].encode("latin-1")):
+            raise Problem(400, f"the {name.replace('_', ' ')} is not in UTF-8", parameter(name))
 
 
 def hold_query_to_utf8() -> None:

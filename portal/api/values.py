@@ -52,7 +52,7 @@ def values(query: dict[str, Any]) -> ResponseReturnValue:
     **BY_TOPIC,
 )
 def value(query: dict[str, Any], topic: str) -> ResponseReturnValue:
-    hold_to_utf8(topic)
+    hold_to_utf8(topic=topic)
     found = hub.get(asking := caller(), topic)
     is_known = found is not None and request.if_none_match.contains_weak(str(found.number))
     if found is not None and not is_known:
@@ -79,7 +79,7 @@ def value(query: dict[str, Any], topic: str) -> ResponseReturnValue:
     **BY_TOPIC,
 )
 def write(query: dict[str, Any], topic: str) -> ResponseReturnValue:
-    hold_to_utf8(topic)
+    hold_to_utf8(topic=topic)
     message = Outgoing(topic, bodies.value(), query["qos"], query["retain"])
     (number,) = hub.publish(caller(), [message], conditions.match())
     return answers.empty(204, ETag=f'"{number}"')
@@ -97,7 +97,7 @@ def write(query: dict[str, Any], topic: str) -> ResponseReturnValue:
     **BY_TOPIC,
 )
 def delete(topic: str) -> ResponseReturnValue:
-    hold_to_utf8(topic)
+    hold_to_utf8(topic=topic)
     if not hub.delete(caller(), topic, conditions.match()):
         raise Problem(404, "this topic has no value", parameter("topic"))
     return answers.empty(204)
@@ -115,6 +115,6 @@ def delete(topic: str) -> ResponseReturnValue:
     **BY_TOPIC,
 )
 def history(query: dict[str, Any], topic: str) -> ResponseReturnValue:
-    hold_to_utf8(topic)
+    hold_to_utf8(topic=topic)
     answers.hold_to(JSON)
     return answers.listing(hub.history(caller(), topic, query["limit"]))

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
 from protocols.contract import Refused
 from protocols.http.cursors import Cursors
 from protocols.http.door import Answer, Door
+from protocols.http.faults import Fault, NotYet
 from protocols.http.limits import Limits
 from protocols.http.messages import Row, Rows, bounded, checked, checked_filter, newest, outgoing, page
 from protocols.http.periods import Period
+from protocols.http.responses import RETRY
 from protocols.http.tickets import Tickets
 from protocols.hub.hub import Hub
 from protocols.hub.messages import Message
 from protocols.tally import Counts, Tally
+
+MOMENT = 0.05  # seconds until a request runs again that could not be answered yet
+PATIENCE = 5.0  # seconds of that
+BUSY = "what this is about is still being read"
 
 
 class Forbidden(Exception):
@@ -30,8 +36,17 @@ class Api:
     """The actions whose names begin with http_."""
 
     def __init__(
-        self, hub: Hub, door: Door, tickets: Tickets, rows: Rows, tally: Tally, limits: Limits, now: Callable[[], float]
+        self,
+        hub: Hub,
+        door: Door,
+        tickets: Tickets,
+        rows: Rows,
+        tally: Tally,
+        limits: Limits,
+        now: Callable[[], float],
+        others: Collection[Callable[..., object]] = (),
     ) -> None:
+        """`others` are actions that need nothing of this."""
         self._hub = hub
         self._door = door
         self._tickets = tickets
@@ -39,6 +54,7 @@ class Api:
         self._tally = tally
         self._limits = limits
         self._now = now
+        self._others = others
         self._cursors = Cursors()
 
     def actions(self) -> dict[str, Callable[..., Answer]]:
@@ -51,6 +67,7 @@ class Api:
             self.delete,
             self.history,
             self.enter,
+            *self._others,
         ]
         return {f"http_{act.__name__}": partial(self._admit, act) for act in acts} | {"http_knock": self._door.knock}
 
@@ -62,6 +79,10 @@ class Api:
             return {"ok": act(period, *arguments)}
         except Forbidden as error:
             return {"forbidden": error.topic}
+        except NotYet:
+            return {"wait": MOMENT} if caller["waited"] < PATIENCE else _faulty(Fault(503, BUSY, retry=RETRY))
+        except Fault as fault:
+            return _faulty(fault)
 
     def me(self, period: Period) -> dict[str, object]:
         """Return who the caller is, and its topic filters."""
@@ -138,6 +159,10 @@ class Api:
     def _got(self, period: Period, messages: list[Message]) -> None:
         size = sum(len(message.topic) + len(message.payload) for message in messages)
         period.add(Counts(messages_out=len(messages), bytes_out=size), self._tally)
+
+
+def _faulty(fault: Fault) -> Answer:
+    return {"fault": fault.told(), "retry": fault.retry}
 
 
 def _readable(period: Period, topic: str) -> str:

@@ -26,14 +26,14 @@ def describe(period: Period) -> ConnectionInfo:
         counts.bytes_out,
         queued=0,
         dropped=period.dropped + sum(held.dropped for held in period.held),
-        subscription_count=len(period.held),
+        subscription_count=sum(1 for held in period.held if held.filters),
         subscriptions=tuple((one[:_SHOWN], 0) for one in islice(filters, _LISTED)),
     )
 
 
-def usage(limits: Limits, hits: Hits, streams: int) -> list[Usage]:
+def usage(limits: Limits, hits: Hits, streams: int, calls: int) -> list[Usage]:
     """Return the limits that are settings."""
-    used = {"streams": streams}
+    used = {"streams": streams, "calls": calls}
     return [
         Usage(
             f"HTTP_{name.upper()}",

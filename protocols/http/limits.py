@@ -19,6 +19,8 @@ class Limits:
     streams: int = 1_000  # open at once, long polls among them
     streams_per_integration: int = 100
     outbound_bytes: int = 1 * MIB  # what waits for a slow reader; messages beyond it are dropped
+    calls: int = 500  # of agents' functions, under way at once
+    calls_per_integration: int = 100
 
     periods_per_integration: int = 1_000  # beyond it the longest idle one ends
     filters: int = 100  # of one stream
@@ -31,7 +33,15 @@ class Limits:
     heartbeat: float = 15.0  # on a stream that has nothing to say
     stalled: float = 60.0  # without taking anything until a slow reader is closed
     unasked: int = 64 * KIB  # bytes that a client may send on a stream, before it is closed
+    results: int = 64 * MIB  # bytes of all results that their clients have not taken yet; there may always be one
     missed: int = 1_000  # messages that a stream is resumed with; of more the newest
 
 
-SETTINGS = ("online", "streams", "streams_per_integration", "outbound_bytes")
+SETTINGS = (
+    "online",
+    "streams",
+    "streams_per_integration",
+    "outbound_bytes",
+    "calls",
+    "calls_per_integration",
+)

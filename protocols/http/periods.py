@@ -15,9 +15,9 @@ CROWDED = "too many addresses"
 
 
 class Held(Protocol):
-    """A stream or a long poll, which keeps its period open."""
+    """A stream, a long poll or a call, which keeps its period open."""
 
-    filters: Collection[str]
+    filters: Collection[str]  # what it listens to; none of a call
     dropped: int  # messages
 
     def cut(self) -> None:

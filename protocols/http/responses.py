@@ -6,7 +6,11 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from protocols.http.faults import Fault
+
 RETRY = 5  # seconds after which a client that was turned away may try again
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Headers = Mapping[str, str]  # what the web worker has every response say
 
@@ -40,11 +44,16 @@ def unchanged(headers: Headers, number: int) -> bytes:
     return head(304, headers, etag=etag(number))
 
 
-def problem(headers: Headers, status: int, detail: str, **more: object) -> bytes:
+def result(headers: Headers, body: bytes) -> bytes:
+    """Return JSON."""
+    return head(200, headers, content_type="application/json", content_length=len(body)) + body
+
+
+def fault(headers: Headers, found: Fault) -> bytes:
     """Return what is wrong (RFC 9457)."""
-    told = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    body = json.dumps(told).encode()
-    return head(status, headers, content_type="application/problem+json", content_length=len(body), **more) + body
+    body = json.dumps(found.told()).encode()
+    more = {"retry_after": found.retry} if found.retry else {}
+    return head(found.status, headers, content_type="application/problem+json", content_length=len(body), **more) + body
 
 
 def etag(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP side of the protocols worker: answers web workers, and writes streams on the sockets that they give it."""
+"""The HTTP side of the protocols worker: answers web workers, and writes to the clients whose sockets they give it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import secrets
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 from protocols.contract import Authenticate, ConnectionInfo, Give, Grant, Presence, Traffic, Usage, give_nobody
 from protocols.handover import HandOver
 from protocols.http import figures, responses
+from protocols.http.agents import Agents, AgentsApi
 from protocols.http.api import Api
+from protocols.http.calls import Call, Caller, Calls, Order
 from protocols.http.door import Door
 from protocols.http.events import Encoder, Names
+from protocols.http.faults import Fault
 from protocols.http.limits import Limits
 from protocols.http.messages import Rows
 from protocols.http.periods import Periods
@@ -31,7 +35,16 @@ _log = logging.getLogger("protocols.http")
 SWEEP = 1.0  # seconds
 STOPPED = "the portal has stopped"
 FULL = "too many streams are open"
-EXPIRED = "the stream came too late"
+EXPIRED = "the client's socket came too late"
+
+
+class Vrpc(Agents, Caller, Protocol):
+    """The agents, and calls of their functions."""
+
+    @property
+    def longest(self) -> float:
+        """Return how many seconds a call may take."""
+        ...
 
 
 class HttpServer:
@@ -44,6 +57,7 @@ class HttpServer:
         presence: Presence,
         hub: Hub,
         names: Names,
+        vrpc: Vrpc,
         limits: Limits | None = None,
         give: Give = give_nobody,
     ) -> None:
@@ -54,7 +68,9 @@ class HttpServer:
         self._common = Common(hub, limits, Encoder(names, _stamp, self._soon), self._tally)
         rows = Rows(names, limits.answer_bytes)
         door = Door(authenticate, self._periods, self.now, give)
-        self._api = Api(hub, door, self._tickets, rows, self._tally, limits, self.now)
+        self._calls = Calls(vrpc, limits, self._common.hits, self._tally)
+        agents = AgentsApi(vrpc, self._calls, self._tickets, limits, vrpc.longest, self.now)
+        self._api = Api(hub, door, self._tickets, rows, self._tally, limits, self.now, agents.acts())
         self._topics = Topics(hub, rows, limits)
         self._shells: dict[Shell, Ticket] = {}  # with a stream, oldest first
         self._doors: list[HandOver] = []
@@ -96,7 +112,7 @@ class HttpServer:
 
     def usage(self) -> list[Usage]:
         """Return the limits."""
-        return figures.usage(self.limits, self._common.hits, len(self._shells))
+        return figures.usage(self.limits, self._common.hits, self._streams(), len(self._calls))
 
     def switch(self, switches: Mapping[str, bool]) -> None:
         """There is nothing to switch."""
@@ -135,6 +151,8 @@ class HttpServer:
         ticket = self._tickets.take(wish.ticket, self.now())
         if ticket is None:
             self._turn_away(shell, wish, EXPIRED)
+        elif ticket.order is not None:
+            self._begin_call(shell, ticket, ticket.order, wish)
         elif limit := self._exceeded(ticket):
             self._common.hits.add(limit)
             self._turn_away(shell, wish, FULL)
@@ -161,18 +179,29 @@ class HttpServer:
             period.held[poll] = None
             poll.begin()
 
+    def _begin_call(self, shell: Shell, ticket: Ticket, order: Order, wish: Wish) -> None:
+        self._shells[shell] = ticket
+        call = shell.stream = Call(self._calls, order, wish.headers, shell, probes=wish.interim)
+        ticket.period.held[call] = None
+        call.begin()
+
     def _soon(self, act: Callable[[], None]) -> None:
         self._loop.call_soon(act)
 
     def _exceeded(self, ticket: Ticket) -> str:
         """Return the name of the limit that forbids one more stream."""
-        if len(self._shells) >= self.limits.streams:
+        if self._streams() >= self.limits.streams:
             return "streams"
-        held = sum(len(period.held) for period in self._periods.of(ticket.period.integration_id))
+        periods = self._periods.of(ticket.period.integration_id)
+        held = sum(1 for period in periods for held in period.held if held.filters)
         return "streams_per_integration" if held >= self.limits.streams_per_integration else ""
 
+    def _streams(self) -> int:
+        """Return how many streams and long polls are open."""
+        return sum(1 for ticket in self._shells.values() if ticket.order is None)
+
     def _turn_away(self, shell: Shell, wish: Wish, detail: str) -> None:
-        shell.write(responses.problem(wish.headers, 503, detail, retry_after=responses.RETRY))
+        shell.write(responses.fault(wish.headers, Fault(503, detail, retry=responses.RETRY)))
         shell.close()
 
     def _sweep_later(self) -> None:

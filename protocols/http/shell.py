@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from protocols.http.calls import Call
     from protocols.http.server import HttpServer
     from protocols.http.streams import Poll, Stream
 
@@ -20,7 +21,7 @@ class Shell(asyncio.Protocol):
         self._message = message
         self._received = 0
         self._transport: asyncio.Transport | None = None
-        self.stream: Stream | Poll | None = None
+        self.stream: Stream | Poll | Call | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -32,10 +33,9 @@ class Shell(asyncio.Protocol):
         self._transport = None
         self._server.lost(self)
 
-    def eof_received(self) -> None:
-        """Close once everything is written: a client that says no more may have left, or read a last answer."""
-        if self.stream is not None:
-            self.stream.conclude()
+    def eof_received(self) -> bool:
+        """Close once everything is written, if nothing is to come: a client that says no more may have left."""
+        return self.stream is not None and self.stream.conclude()
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)

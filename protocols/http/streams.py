@@ -10,6 +10,7 @@ from payloads import BYTES, kind_of
 from protocols.hits import Hits
 from protocols.http import events, responses
 from protocols.http.events import Encoder
+from protocols.http.faults import Fault
 from protocols.http.limits import Limits
 from protocols.http.periods import Period
 from protocols.http.responses import Headers
@@ -111,8 +112,9 @@ class Stream:
             self._written_at = now
             self._outlet.write(events.HEARTBEAT)
 
-    def conclude(self) -> None:
+    def conclude(self) -> bool:
         """There is no last answer."""
+        return False
 
     def cut(self) -> None:
         """Close at once."""
@@ -200,12 +202,13 @@ class Poll:
         if now >= self._until:
             self.conclude()
 
-    def conclude(self) -> None:
+    def conclude(self) -> bool:
         """Answer that nothing has changed, now."""
         if self._number:
             self._finish(responses.unchanged(self._headers, self._number))
         else:
             self._answer(None)
+        return False
 
     def pause(self, now: float) -> None:
         """Nothing more is written than one answer."""
@@ -224,7 +227,7 @@ class Poll:
 
     def _answer(self, message: Message | None) -> None:
         if message is None:
-            self._finish(responses.problem(self._headers, 404, "this topic has no value"))
+            self._finish(responses.fault(self._headers, Fault(404, "this topic has no value")))
             return
         payload = message.payload
         content_type = BYTES if self._raw else kind_of(payload)

@@ -1,21 +1,28 @@
-"""Tickets: a stream is checked when it is asked for, and its client's socket comes a moment later."""
+"""Tickets: a stream or a call is checked when it is asked for, and its client's socket comes a moment later."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from protocols.http.calls import Order
 from protocols.http.limits import Limits
 from protocols.http.periods import Period
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Who may open which stream."""
+    """Who may open which stream, or make which call."""
 
     period: Period
     filters: tuple[str, ...]
     until: float
+    order: Order | None = None
+
+    def lapse(self) -> None:
+        """Nothing comes of it."""
+        if self.order is not None:
+            self.order.release()
 
 
 class Tickets:
@@ -29,20 +36,23 @@ class Tickets:
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def give(self, period: Period, filters: Iterable[str], now: float) -> str:
-        """Return a ticket for a stream."""
+    def give(self, period: Period, filters: Iterable[str], now: float, order: Order | None = None) -> str:
+        """Return a ticket for a stream, or for a call."""
         if len(self._tickets) >= self._limits.tickets:
-            del self._tickets[next(iter(self._tickets))]
+            self._tickets.pop(next(iter(self._tickets))).lapse()
         name = self._new()
-        self._tickets[name] = Ticket(period, tuple(filters), now + self._limits.ticket)
+        self._tickets[name] = Ticket(period, tuple(filters), now + self._limits.ticket, order)
         return name
 
     def take(self, name: str, now: float) -> Ticket | None:
         """Return what a ticket is for, once."""
         ticket = self._tickets.pop(name, None)
-        return ticket if ticket is not None and now < ticket.until and not ticket.period.is_over else None
+        if ticket is not None and (ticket.until <= now or ticket.period.is_over):
+            ticket.lapse()
+            return None
+        return ticket
 
     def sweep(self, now: float) -> None:
         """Forget the tickets that nobody has used."""
         for name in [name for name, ticket in self._tickets.items() if ticket.until <= now]:
-            del self._tickets[name]
+            self._tickets.pop(name).lapse()

@@ -21,12 +21,13 @@ class PollWish:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A stream, after the message of a number if there is one; or a long poll."""
+    """A stream, after the message of a number if there is one; a long poll; or the call that the ticket is for."""
 
     ticket: str
     headers: Headers
     after: int | None = None
     poll: PollWish | None = None
+    interim: bool = False  # whether the client knows interim responses (1xx), which came with HTTP/1.1
 
 
 def parse(message: bytes) -> Wish:

@@ -74,8 +74,11 @@ class Count(NamedTuple):
     instances: int
 
 
-def read(text: str) -> Generator[int, None, dict[str, Any]]:
-    """Read a class info in steps, each of which yields how many characters it took; raises ValueError."""
+def read(text: str, most: int) -> Generator[int, None, dict[str, Any]]:
+    """Read a class info in steps, each of which yields how many characters it took; raises ValueError.
+
+    The documentation of so many functions is kept: to let go of very much at once would take its time, too.
+    """
     walker = Walker(text)
     found: dict[str, Any] = {}
     for key in walker.keys():
@@ -84,7 +87,9 @@ def read(text: str) -> Generator[int, None, dict[str, Any]]:
             meta = found[key] = {}
             for name in walker.keys():
                 begin = walker.at
-                meta[name] = walker.value()
+                said = walker.value()
+                if len(meta) < most:
+                    meta[name] = said
                 yield walker.at - begin
         else:
             found[key] = walker.value()

@@ -5,12 +5,13 @@ Documentation is free text, and much of it is missing: what is not understood fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jsontypes
 
 CALLBACKS = ("__e__", "__f__")  # what a string begins with that an agent makes a function of
+FUNCTIONS = ("function", "callback", "callable")  # types that no JSON is of
 NUMBER = -1  # the index of a fault that is about how many arguments there are
 
 Function = Mapping[str, Any]  # has params: [{name, type, optional, …}, …], none where nothing is documented
@@ -26,7 +27,7 @@ def fault(functions: Sequence[Function], arguments: Sequence[Any]) -> Fault | No
             return index, "this text would be taken for a callback, and nobody would hear of its calls"
     found: Fault | None = None
     for function in functions:
-        found = _fault(function["params"], arguments)
+        found = _fault(_positional(function["params"]), arguments)
         if found is None:
             return None
     return found
@@ -47,8 +48,20 @@ def _fault(params: Sequence[Mapping[str, Any]], arguments: Sequence[Any]) -> Fau
     return None
 
 
+def _positional(params: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave out what is no argument by itself: parts of one, such as options.speed, and names of Python's."""
+    names = {str(param.get("name")) for param in params}
+    return [param for param in params if not _is_part(str(param.get("name") or ""), names)]
+
+
+def _is_part(name: str, names: Collection[str]) -> bool:
+    whole = name.replace("[]", "").rpartition(".")[0]
+    return name.startswith("**") or bool(whole) and any(one.replace("[]", "") == whole for one in names)
+
+
 def _may_miss(param: Mapping[str, Any]) -> bool:
-    return bool(param.get("optional")) or _is_variadic(param)
+    has_default = param.get("optional") or param.get("default") is not None
+    return bool(has_default) or _is_variadic(param) or _type(param).lower().startswith(FUNCTIONS)
 
 
 def _is_variadic(param: Mapping[str, Any]) -> bool:

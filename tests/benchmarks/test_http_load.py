@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.generator.clients import LoadError
-from benchmarks.generator.http import requests, streams, wire
+from benchmarks.generator.http import calls, requests, streams, wire
 
 WRITTEN = b'HTTP/1.1 204 No Content\r\nETag: "1"\r\n\r\n'
 VALUE = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n100000000.5"
@@ -142,3 +143,28 @@ def test_a_stream_that_is_refused_is_a_fault() -> None:
 
     with server(lambda connection, _: connection.sendall(b"HTTP/1.1 503 Busy\r\n\r\n")) as job:
         asyncio.run(read(job))
+
+
+def adding(wrong: int = 0) -> Behave:
+    """Return what adds as an agent does, and closes; a number is answered wrongly."""
+
+    def behave(connection: socket.socket, data: bytes) -> None:
+        head, _, body = data.partition(b"\r\n\r\n")
+        assert head.startswith(b"POST /api/v1/agents/press/Press/add HTTP/1.1\r\n")
+        first, second = json.loads(body)["arguments"]
+        result = json.dumps({"result": first + second - (first == wrong), "seconds": 0.1}).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(result), result))
+        connection.shutdown(socket.SHUT_WR)
+
+    return behave
+
+
+def test_each_call_has_a_connection_of_its_own_and_its_own_result() -> None:
+    with server(adding()) as there:
+        answer = asyncio.run(calls.calls({**there, "agent": "press", "callers": 3, "seconds": 0.2}))
+    assert answer["rate"] > 0 and len(answer["took"]) >= 3 and min(answer["took"]) > 0
+
+
+def test_a_call_with_a_wrong_result_is_no_call() -> None:
+    with server(adding(wrong=2)) as there, pytest.raises(LoadError, match="answered by 200"):
+        asyncio.run(calls.calls({**there, "agent": "press", "callers": 1, "seconds": 0.2}))

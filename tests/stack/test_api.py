@@ -189,39 +189,42 @@ def test_values_of_an_integration_that_is_deleted_while_nothing_runs_are_gone(ma
     stack.stop()
 
 
-def test_made_up_requests_are_answered_as_the_document_says(make_stack: Callable[[], Stack], tmp_path: Path) -> None:
-    """Long polls do not wait here, no cursor is made up, and streams, which do not end, are left out.
+def try_made_up_requests(stack: Stack, username: str, folder: Path, operations: str, *options: str) -> str:
+    """Have Schemathesis make up requests of a new integration in the domain `made.up`; return what it says.
 
-    It is a product of its own: what is made up would be among the topics of other tests.
+    `operations` has its settings of single operations.
     """
-    stack = make_stack().start()
-    settings = tmp_path / "schemathesis.toml"
+    settings = folder / "schemathesis.toml"
     settings.write_text(
         "[checks.positive_data_acceptance]\n"
         'expected-statuses = ["2xx", "3xx", 401, 403, 404, 412]\n'
         "[checks.negative_data_rejection]\n"
-        "expected-statuses = [400, 401, 403, 404, 405, 406, 412, 413, 414, 415, 422, 503]\n"
-        '[[operations]]\ninclude-operation-id = "value"\nparameters = { "query.wait" = 0 }\n'
-        '[[operations]]\ninclude-operation-id = "values"\nparameters = { "query.cursor" = "" }\n'
+        "expected-statuses = [400, 401, 403, 404, 405, 406, 412, 413, 414, 415, 422, 503]\n" + operations
     )
-    made = stack.add("http", username="made-up")
-    options = [
-        "--auth",
-        f"made-up:{made['password']}",
-        "--exclude-operation-id",
-        "follow",
-        "--request-timeout",
-        "10",
-        "--no-color",
-    ]
-    options += ["--phases", "examples,coverage,fuzzing", "--max-time", str(GENERATING), "--generation-database", "none"]
+    made = stack.add("http", username=username, domain="made.up")
+    login = ["--auth", f"{username}:{made['password']}", "--request-timeout", "10", "--no-color"]
+    how = ["--phases", "examples,coverage,fuzzing", "--max-time", str(GENERATING), "--generation-database", "none"]
     done = subprocess.run(
         [Path(sys.executable).with_name("schemathesis"), "--config-file", settings, "run"]
-        + [f"{stack.url}/api/v1/openapi.json", *options],
-        cwd=tmp_path,
+        + [f"{stack.url}/api/v1/openapi.json", *login, *how, *options],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=100,
     )
     assert done.returncode == 0, done.stdout
-    assert "8 selected / 9 total" in done.stdout, done.stdout
+    return done.stdout
+
+
+def test_made_up_requests_are_answered_as_the_document_says(make_stack: Callable[[], Stack], tmp_path: Path) -> None:
+    """Long polls do not wait here, no cursor is made up, and streams, which do not end, are left out.
+
+    It is a product of its own: what is made up would be among the topics of other tests.
+    """
+    operations = (
+        '[[operations]]\ninclude-operation-id = "value"\nparameters = { "query.wait" = 0 }\n'
+        '[[operations]]\ninclude-operation-id = ["values", "agent_list"]\nparameters = { "query.cursor" = "" }\n'
+    )
+    stack = make_stack().start()
+    told = try_made_up_requests(stack, "made-up", tmp_path, operations, "--exclude-operation-id", "follow")
+    assert "12 selected / 13 total" in told, told

@@ -21,6 +21,7 @@ from protocols.hub.limits import HubLimits
 from protocols.hub.messages import Publication
 from protocols.hub.runs import Source
 from protocols.looper import Looper
+from tests.protocols.http.http_agents import DOMAIN, Agents
 from tests.protocols.http.http_wire import Door, Recorder
 
 V1 = "/api/v1"
@@ -28,19 +29,25 @@ TIME = 1_764_000_000.0
 
 
 class Bed:
-    """ada may use every topic, bob few; the password of both is right."""
+    """ada may use every topic and call agents, bob few and none; the password of both is right."""
 
     def __init__(self, folder: Path) -> None:
         self.settings = config.load({"DATA_DIR": str(folder)})
         self.door = Door()
+        self.door.answers["ada"] = Grant(1, "ada", domain=DOMAIN)
         self.door.answers["ada lövelace"] = Grant(3, "ada lövelace")
         self.hub = Hub(HubLimits(), lambda: TIME)
         self.published: list[tuple[str, bytes, int, bool]] = []
         self.full: set[str] = set()  # topics on which nothing can be kept
         self.hub.connect(self._route, self._hold, lambda: self.looper.call(self.hub.settle))
+        self.agents = Agents()
         names = {1: "ada", 2: "bob"}
         self.server = HttpServer(
-            authenticate=self.door, presence=Recorder(), hub=self.hub, names=lambda number: names.get(number, "")
+            authenticate=self.door,
+            presence=Recorder(),
+            hub=self.hub,
+            names=lambda number: names.get(number, ""),
+            vrpc=self.agents,
         )
         self.looper = Looper("api")
         self.looper.start()
@@ -92,14 +99,14 @@ class Bed:
         return None if found is None else bytes(found.payload)
 
     @contextlib.contextmanager
-    def handing_over(self, path: str, **options: Any) -> Any:
+    def handing_over(self, path: str, method: str = "GET", **options: Any) -> Any:
         """Ask for what ends in the client's socket changing hands; give the client's end of it."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = socket.create_connection(listener.getsockname(), timeout=5)
             server, _ = listener.accept()
         with client:
             with server, contextlib.suppress(HandedOver):
-                answer = self.get(path, environ_overrides={SOCKET: server}, **options)
+                answer = self.ask(method, path, environ_overrides={SOCKET: server}, **options)
                 raise AssertionError(f"the worker has answered itself: {answer.status} {answer.text}")
             yield client
 

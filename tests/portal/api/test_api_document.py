@@ -12,6 +12,10 @@ from portal.api.schemas import MOST
 from tests.portal.api.api_bed import Bed
 
 OPERATIONS = {
+    "get /agents": "agent_list",
+    "get /agents/{agent}": "agent",
+    "get /agents/{agent}/{class_name}": "agent_class",
+    "post /agents/{agent}/{class_name}/{function}": "call",
     "get /me": "me",
     "get /messages": "follow",
     "post /messages": "publish",

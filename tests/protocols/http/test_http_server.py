@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from http_agents import DOMAIN, Agents
 from http_wire import ADDRESS, Door, Recorder, caller, events
 
 from portal import config, handover
@@ -39,10 +40,16 @@ class Running:
 
     def __init__(self, folder: Path) -> None:
         self.settings = config.load({"DATA_DIR": str(folder)})
-        self.door, self.presence = Door(), Recorder()
+        self.door, self.presence, self.agents = Door(), Recorder(), Agents()
+        self.door.answers["ada"] = Grant(1, "ada", domain=DOMAIN)
         self.hub = Hub(HubLimits(), lambda: 1_000_000.0)
         self.server = HttpServer(
-            authenticate=self.door, presence=self.presence, hub=self.hub, names=lambda number: "", limits=LIMITS
+            authenticate=self.door,
+            presence=self.presence,
+            hub=self.hub,
+            names=lambda number: "",
+            limits=LIMITS,
+            vrpc=self.agents,
         )
         self.looper = Looper("http")
         self.looper.start()
@@ -90,8 +97,22 @@ class Running:
             handover.poll(self.settings, theirs, ticket, {"X-Test": "yes"}, **wish)
         return ours
 
+    def call(self, *, interim: bool = True) -> socket.socket:
+        """Have add(1, 2) called."""
+        ours, theirs = self.pair()
+        ticket = self.ask("call", "press", "Press", "add", "", "[1, 2]", None)["ok"]
+        with theirs:
+            handover.call(self.settings, theirs, ticket, {"X-Test": "yes"}, interim=interim)
+        return ours
+
+    def calls(self) -> int:
+        return self.usage("HTTP_CALLS")
+
     def streams(self) -> int:
-        (usage,) = [one for one in self.on_loop(self.server.usage) if one.name == "HTTP_STREAMS"]
+        return self.usage("HTTP_STREAMS")
+
+    def usage(self, name: str) -> int:
+        (usage,) = [one for one in self.on_loop(self.server.usage) if one.name == name]
         return int(usage.used or 0)
 
     def stop(self) -> None:
@@ -239,6 +260,8 @@ def test_beyond_the_bounds_streams_are_told_to_come_back(running: Running) -> No
         "HTTP_STREAMS": 1,
         "HTTP_STREAMS_PER_INTEGRATION": 1,
         "HTTP_OUTBOUND_BYTES": 0,
+        "HTTP_CALLS": 0,
+        "HTTP_CALLS_PER_INTEGRATION": 0,
     }
 
 

@@ -58,6 +58,19 @@ def test_the_last_parameter_may_stand_for_many() -> None:
         assert fault([one], []) == (NUMBER, f"there are 0, and the function takes 1 or more: a, {many[0]}")
 
 
+def test_parts_of_a_parameter_and_functions_are_no_arguments() -> None:
+    one = function(("options", "Object"), ("options.speed", "number"), ("items[].name", "string"), ("**more", "any"))
+    assert fault([one], [{"speed": 1}, "a"]) is None
+    assert fault([one], [{"speed": 1}]) == (NUMBER, "there are 1, and the function takes 2: options, items[].name")
+    deep = function(("a", "Object"), ("a.b", "Object"), ("a.b.c", "number"), ("list", "Object[]"), ("list[].x", "any"))
+    assert fault([deep], [{}, []]) is None
+    assert fault([function(("value", "any"), ("report", "function"))], [1]) is None
+
+
+def test_a_parameter_with_a_default_may_be_missing() -> None:
+    assert fault([{"params": [{"name": "a", "type": "number", "optional": False, "default": "3"}]}], []) is None
+
+
 def test_of_what_is_not_documented_nothing_is_said() -> None:
     assert fault([function()], [1, "a", None]) is None
     assert fault([], [1]) is None
