@@ -11,13 +11,32 @@ from playwright.sync_api import expect
 
 from tests.browser.test_live_data import PHONE
 from tests.browser.test_shape import CONTRAST, NAMELESS, assert_fits
+from tests.stack.test_vrpc_portal import Portal
 from tests.support.clients import publish
+from tests.support.processes import wait_until
 from tests.support.stack import HOST
 from tests.support.vrpc import Agent
 
 DOMAIN = "ada.default"
 MARKUP = "<img src=x onerror=alert(1)>"
 NASTY = f"{MARKUP}\u202e\x1b" + "w" * 3_000
+
+
+@pytest.fixture(autouse=True)
+def no_agents(stack) -> Iterator[None]:
+    """Begin without any agent, and leave none behind: each is retained until it is removed."""
+    _remove_all(Portal(stack))
+    yield
+    _remove_all(Portal(stack))
+
+
+def _remove_all(portal: Portal) -> None:
+    def are_offline() -> bool:
+        return all(agent["status"] == "offline" for agent in portal.ask("vrpc_agents"))
+
+    wait_until(are_offline, 5, "all agents to be offline")
+    for agent in portal.ask("vrpc_agents"):
+        portal.ask("vrpc_remove", agent["domain"], agent["agent"])
 
 
 @pytest.fixture
