@@ -97,6 +97,7 @@ class Runtime:
         self._watcher.start()
         self._start_jobs()
         process.collect_rarely()
+        process.give_back_what_is_free()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
 
     def stop(self) -> None:
@@ -198,7 +199,8 @@ class Runtime:
     def _watch(self) -> None:
         """Beat, and follow what is changed in the portal, until the runtime stops."""
         next_beat, changes = 0.0, Changes()
-        while not self._stopping.wait(WATCH):
+        while not self._stopping.is_set():
+            time.sleep(WATCH)  # half of what an Event takes, at each of which a message may wait for the interpreter
             self._doorman.sweep()
             if time.monotonic() >= next_beat:  # not a job: APScheduler sleeps by the wall clock, which may be set back
                 next_beat = time.monotonic() + HEARTBEAT

@@ -40,7 +40,10 @@ def pick(turns: list[tuple[Heard, float]]) -> list[tuple[Heard, float]]:
     picked = []
     while turns:
         heard, time = turns.pop()
-        picked.append((_pick(heard), time))
+        if len(heard) == WIDTH and not heard[0].room:  # hundreds of them, where messages come one by one
+            continue
+        if found := _pick(heard):
+            picked.append((found, time))
     picked.reverse()
     return picked
 

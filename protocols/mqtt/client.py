@@ -56,7 +56,7 @@ class Client:
         self.session = session
         self.line = line
         self.keep_alive = keep_alive
-        make = Publisher if not session.access.is_narrow else GuardedPublisher
+        make = Publisher if not session.is_narrow else GuardedPublisher
         self.publisher = make(broker, session, line, explains=explains)
         self.meter: Meter | None = broker.meters.of(session.integration_id, broker.common.now)
         self.presence_id = ""

@@ -80,7 +80,7 @@ class Admission:
         self._since = broker.common.now
         version = _VERSIONS.get(connect.level, "5.0")
         will_topic = connect.will.topic if connect.will is not None else ""
-        self._identity = identity(will_topic)
+        self._identity = identity(will_topic) if will_topic else None
         self._login = Login(
             "mqtt", connect.username, connect.password, connect.client_id, address, version, transport, will_topic
         )
@@ -209,6 +209,8 @@ def _check_will(connect: Connect, access: Access) -> None:
 def _line(broker: Broker, connect: Connect, link: Link) -> Line:
     """Note what the client said that it takes."""
     stated = connect.properties
+    if not stated:
+        return Line(broker.common, link, connect.level)
     return Line(
         broker.common,
         link,

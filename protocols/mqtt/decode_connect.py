@@ -30,8 +30,10 @@ def decode_connect(body: bytes) -> Connect | UnknownConnect:
     flags, at = byte(body, at)
     _check_flags(flags, level)
     keep_alive, at = two_bytes(body, at)
-    stated, at = decode_properties(CONNECT, body, at) if level == LEVEL_5 else (NO_PROPERTIES, at)
-    _check_authentication(stated)
+    stated: Properties = NO_PROPERTIES
+    if level == LEVEL_5:
+        stated, at = decode_properties(CONNECT, body, at)
+        _check_authentication(stated)
     client_id, at = string(body, at)  # [MQTT-3.1.3-4] [MQTT5-3.1.3-4]
     connect = Connect(client_id, bool(flags & _CLEAN_START), keep_alive, level=level, properties=stated)
     if flags & _WILL:  # [MQTT-3.1.2-9] [MQTT5-3.1.2-9]

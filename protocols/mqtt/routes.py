@@ -122,7 +122,7 @@ class Matched:
         plain: list[tuple[Session, int]] = []
         special: list[Target] = []
         for subscriber, subscriptions in self._found.items():
-            if subscriber.access.is_narrow and not subscriber.access.may_receive(topic):
+            if subscriber.is_narrow and not subscriber.access.may_receive(topic):
                 continue
             if subscriber.is_simple and not any(_is_special(one) for one in subscriptions):
                 plain.append((subscriber, max(one.qos for one in subscriptions)))

@@ -32,6 +32,7 @@ class Session(Outgoing):
         "ends_at",
         "grant",
         "identity",
+        "is_narrow",
         "is_simple",
         "is_stored",
         "left_at",
@@ -51,6 +52,7 @@ class Session(Outgoing):
         self.client_id = client_id
         self.identity = identity  # of VRPC: who its Will says that it is
         self.access: Access = access_of(grant, client_id, identity)
+        self.is_narrow = self.access.is_narrow  # looked at for each subscriber of a route
         self.denied = 0  # messages of an agent or client of VRPC that it may not publish
         self.is_simple = True  # is sent the same bytes as others of its level
         self.is_stored = False  # has no connection
@@ -70,15 +72,16 @@ class Session(Outgoing):
         """Hold the session to other topics from now on."""
         self.grant = grant
         self.access = access_of(grant, self.client_id, self.identity)
+        self.is_narrow = self.access.is_narrow
 
     def may_subscribe(self, whole: str) -> bool:
         """Say whether a filter is permitted, shared or not; a group would hand on what one member may not receive."""
         _, inner = parse_shared(whole)
-        return self.access.may_subscribe(inner) and not (self.access.is_narrow and inner is not whole)
+        return self.access.may_subscribe(inner) and not (self.is_narrow and inner is not whole)
 
     def may_receive(self, topic: str) -> bool:
         """Say whether what a permitted subscription matches may be received, too."""
-        return not self.access.is_narrow or self.access.may_receive(topic)
+        return not self.is_narrow or self.access.may_receive(topic)
 
     # --- what is recorded
 

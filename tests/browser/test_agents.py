@@ -49,6 +49,9 @@ def call(page, name: str, **typed: str):
 def test_a_first_agent_appears_in_the_list_and_its_state_is_followed(page, stack, records, tmp_path):
     page.goto("/agents")
     expect(page.get_by_text("No agents yet")).to_be_visible()
+    page.get_by_role("link", name="Add an integration").click()
+    expect(page.get_by_role("dialog").get_by_label("Domain")).to_have_value(DOMAIN)
+    page.keyboard.press("Escape")
     integration = records.add("hall/press1", "vrpc", domain=DOMAIN, role="agent")
     agent = Agent("npm", f"mqtt://{HOST}:{stack.mqtt_port}", DOMAIN, "press1", tmp_path, integration).ready()
     row = page.locator(".agent-rows tbody tr")
@@ -211,7 +214,8 @@ def test_everything_works_without_scripts(plain, press):
     look_again = plain.get_by_role("button", name="Look again")
     expect(look_again).to_be_visible()
     while look_again.count():
-        look_again.click()
+        with plain.expect_navigation():
+            look_again.click()
     expect(plain.get_by_role("region", name="Result")).to_have_text('"done"')
     expect(plain.get_by_label(re.compile("^milliseconds · "))).to_have_value("1000")
     plain.get_by_role("link", name="main", exact=True).click()
@@ -249,3 +253,28 @@ def test_pages_fit_a_phone_and_are_readable(visitor, press, theme):
     expect(page.get_by_role("region", name="Result")).to_have_text("30")
     assert_fits(page)
     assert page.evaluate(CONTRAST) == []
+
+
+def test_an_agent_of_pypi_is_called_and_watched_like_one_of_npm(page, second_context, stack, records, tmp_path):
+    integration = records.add("hall/press1", "vrpc", domain=DOMAIN, role="agent")
+    agent = Agent("pypi", f"mqtt://{HOST}:{stack.mqtt_port}", DOMAIN, "press1", tmp_path, integration).ready()
+    try:
+        opened(page)
+        page.get_by_role("link", name="Create an instance").click()
+        page.get_by_label("Name of the instance").fill("spare")
+        page.get_by_label(re.compile("^pressure · ")).fill("30")
+        page.get_by_role("button", name="Create").click()
+        page.get_by_role("link", name="Open it").click()
+        page.get_by_role("link", name="Watch an event").click()
+        page.get_by_label("Event", exact=True).fill("stroke")
+        page.get_by_role("button", name="Watch").click()
+        expect(page.get_by_text("None yet.")).to_be_visible()
+        other = second_context.new_page()
+        other.goto(f"/agents/one?domain={DOMAIN}&agent=press1&class=Press&instance=spare")
+        other.locator("section", has_text="Functions of spare").last.get_by_role("link", name="strike").click()
+        other.get_by_label(re.compile("^force · ")).fill("7")
+        other.get_by_role("button", name="Call").click()
+        expect(other.get_by_role("region", name="Result")).to_have_text("1")
+        expect(page.locator("#events li .mono")).to_have_text([re.compile(r"^\[1, ?7\]$")])
+    finally:
+        agent.kill()

@@ -95,8 +95,10 @@ def test_twins_and_faults_are_flagged_with_their_addresses(ada, live_agents):
     assert (
         "Two agents fight for this name" in page
         and "198.51.100.9" in page
-        and "7 times since" in re.sub(r"\s+", " ", page)
+        and "7 times so far" in re.sub(r"\s+", " ", page)
     )
+    live_agents.add("press1", twins=twins | {"addresses": ["192.0.2.7", "192.0.2.7"]})
+    assert 'both from <span class="mono">192.0.2.7</span>' in ada.get("/agents").text
     assert "its info is no JSON" in ada.get("/agents/one?domain=acme.default&agent=oven").text
 
 

@@ -1,0 +1,86 @@
+"""python -m edge_connector --config FILE: runs an agent until it gets SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from edge_connector import VERSION, config
+from edge_connector.errors import EdgeError
+from edge_connector.logtail import Tail
+from edge_connector.runtime import Runtime
+
+log = logging.getLogger("edge_connector")
+
+UNUSABLE = 78  # EX_CONFIG of sysexits.h: a service manager should not try again
+
+
+def main() -> int:
+    """Run it; return the status that the process ends with."""
+    parser = argparse.ArgumentParser(prog="edge_connector", description="Runs an Edge Connector.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration, in TOML")
+    parser.add_argument(
+        "--check", action="store_true", help="read the configuration, say whether it can be used, and end"
+    )
+    parser.add_argument("--version", action="version", version=VERSION)
+    asked = parser.parse_args()
+    tail = Tail()
+    try:
+        found = config.load(asked.config)
+        _log_to(tail, found.log_level)
+        runtime = Runtime(found, tail)
+    except EdgeError as error:
+        sys.stderr.write(f"edge_connector: {error}\n")
+        return UNUSABLE
+    if asked.check:
+        runtime.discard()
+        return 0
+    again = _run(runtime)
+    if again:
+        os.execv(sys.executable, [sys.executable, "-m", "edge_connector", *sys.argv[1:]])  # noqa: S606 - the same again
+    return 0
+
+
+def _run(runtime: Runtime) -> bool:
+    """Serve until told to end; say whether to start anew."""
+    over = threading.Event()
+    restart = threading.Event()
+
+    def end(*_: Any) -> None:
+        over.set()
+
+    def start_anew() -> None:
+        restart.set()
+        over.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    runtime.management.restart_requested = start_anew
+    runtime.start()
+    while not over.wait(3600):
+        pass
+    if restart.is_set():
+        over.clear()
+        over.wait(0.2)  # for the answer to whoever asked for it
+    runtime.stop()
+    return restart.is_set()
+
+
+def _log_to(tail: Tail, level: str) -> None:
+    tail.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    shown = logging.StreamHandler()
+    shown.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    root.handlers = [tail, shown]
+    log.setLevel(level)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The configuration file: where to connect to, who this agent is, and what it offers.
+
+It is read once, at the start.  Nothing that comes over the connection changes it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_connector.errors import ConfigFault
+from edge_connector.settings import Table
+
+TRANSPORTS = {"tcp": 1883, "tls": 8883, "ws": 8083, "wss": 8084}
+NAME = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where Gatehouse is, and how to tell that it is the right one."""
+
+    host: str
+    port: int
+    transport: str
+    path: str  # of a WebSocket
+    fingerprint: str  # SHA-256 of the certificate, lower-case hex; "" asks certificate authorities
+    ca: str  # a file of authorities; "" stands for those of the system
+    username: str
+    password: str
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.transport in ("tls", "wss")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What callers and readings may use."""
+
+    request_bytes: int
+    result_bytes: int
+    call_seconds: float
+    calls_waiting: int  # for each connector, beside those under way
+    buffer_bytes: int
+    feeds: int
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of it."""
+
+    server: Server
+    domain: str
+    name: str
+    state: Path
+    log_level: str
+    limits: Limits
+    connectors: dict[str, Table]
+
+
+def load(path: Path) -> Config:
+    """Read a file.  Raises `ConfigFault`."""
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigFault(f"cannot read {path}: {error}") from None
+    top = Table("", values)
+    agent = top.table("agent")
+    found = Config(
+        server=_server(top.table("server"), path.parent),
+        domain=_level(agent, "domain", re.compile(r"[^/+#*\x00-\x1f]{1,128}")),
+        name=_level(agent, "name", NAME),
+        state=path.parent / agent.text("state", "state"),
+        log_level=agent.choice("log_level", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+        limits=_limits(top.table("limits", {})),
+        connectors=_connectors(top),
+    )
+    agent.done()
+    top.done()
+    return found
+
+
+def _server(table: Table, folder: Path) -> Server:
+    transport = table.choice("transport", tuple(TRANSPORTS), "tls")
+    ca = table.text("ca", "")
+    found = Server(
+        host=table.text("host"),
+        port=table.integer("port", TRANSPORTS[transport], low=1, high=65_535),
+        transport=transport,
+        path=table.text("path", "/mqtt"),
+        fingerprint=_fingerprint(table),
+        ca=str(folder / ca) if ca else "",
+        username=table.text("username"),
+        password=table.text("password"),
+    )
+    if not found.is_encrypted and (found.fingerprint or ca):
+        raise table.fault("transport", f"{transport!r} is not encrypted: fingerprint and ca need tls or wss")
+    if found.fingerprint and ca:
+        raise table.fault("ca", "cannot be given beside fingerprint")
+    table.done()
+    return found
+
+
+def _fingerprint(table: Table) -> str:
+    text = table.text("fingerprint", "")
+    digits = text.replace(":", "").replace(" ", "").lower()
+    if text and not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise table.fault("fingerprint", "has to be the SHA-256 of a certificate: 64 hexadecimal digits")
+    return digits
+
+
+def _limits(table: Table) -> Limits:
+    found = Limits(
+        request_bytes=table.integer("request_bytes", MIB, low=1024, high=64 * MIB),
+        result_bytes=table.integer("result_bytes", MIB, low=1024, high=64 * MIB),
+        call_seconds=table.number("call_seconds", 30, low=0.1, high=3600),
+        calls_waiting=table.integer("calls_waiting", 64, low=1, high=10_000),
+        buffer_bytes=table.integer("buffer_bytes", 64 * MIB, low=64 * 1024, high=2**40),
+        feeds=table.integer("feeds", 5_000, low=0, high=100_000),
+    )
+    table.done()
+    return found
+
+
+def _connectors(top: Table) -> dict[str, Table]:
+    found = top.tables("connectors", {})
+    for name in found:
+        if not NAME.fullmatch(name) or name.startswith("__"):
+            raise ConfigFault(f"connectors.{name} is no name: letters, digits and _ . @ - only")
+    return found
+
+
+def _level(table: Table, key: str, allowed: re.Pattern[str]) -> str:
+    found = table.text(key)
+    if not allowed.fullmatch(found) or found.startswith(("$", "__")):
+        raise table.fault(key, "cannot be a level of a topic")
+    return found

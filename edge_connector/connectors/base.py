@@ -1,0 +1,33 @@
+"""What all connectors have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_connector.described import Function, functions
+from edge_connector.errors import Refused
+from edge_connector.settings import Table
+
+
+class Connector:
+    """Something inside the private network, made reachable within what its table of the configuration allows.
+
+    A subclass offers methods to callers with `@offered`; they run in threads, several at once, and say by `Refused`
+    what they do not do.  A method that takes a listener returns what ends it.
+    """
+
+    workers = 4  # threads that its calls have
+
+    def __init__(self, name: str, table: Table) -> None:
+        self.name = name
+        self.functions: dict[str, Function] = functions(type(self))
+
+    def invoke(self, function: str, arguments: list[Any]) -> Any:
+        """Call a function with arguments that are checked first.  Raises `Refused`, or whatever the function raises."""
+        found = self.functions.get(function)
+        if found is None:
+            raise Refused(f"{self.name} has no function {function[:60]!r}")
+        return getattr(self, function)(*found.check(arguments))
+
+    def close(self) -> None:
+        """Let go of what is open."""

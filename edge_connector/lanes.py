@@ -1,0 +1,69 @@
+"""Threads for calls: each connector has its own, so that one that hangs holds up no other."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from edge_connector.errors import Busy
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], None]
+
+
+class Lane:
+    """A few threads that do what is handed in, in order; they are made when they are needed.
+
+    They end with the process: what hangs in one of them must not keep it from ending.
+    """
+
+    def __init__(self, name: str, workers: int, waiting: int) -> None:
+        self.name = name
+        self._queue: queue.Queue[Work | None] = queue.Queue(waiting + workers)
+        self._workers = workers
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._idle = 0
+        self._closed = False
+
+    def submit(self, work: Work) -> None:
+        """Have something done.  Raises `Busy`."""
+        with self._lock:
+            if self._closed:
+                raise Busy(f"{self.name} is ending")
+            try:
+                self._queue.put_nowait(work)
+            except queue.Full:
+                raise Busy(f"{self.name} is busy: {self._queue.maxsize} calls are under way or wait") from None
+            if self._queue.qsize() > self._idle and len(self._threads) < self._workers:
+                thread = threading.Thread(target=self._run, name=f"lane-{self.name}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def close(self, timeout: float) -> None:
+        """Take nothing any more, drop what has not begun, and wait a while for what has."""
+        with self._lock:
+            self._closed = True
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            for _ in self._threads:
+                self._queue.put_nowait(None)
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            work = self._queue.get()
+            with self._lock:
+                self._idle -= 1
+            if work is None:
+                return
+            try:
+                work()
+            except Exception:
+                log.exception("%s: a call ended unexpectedly", self.name)

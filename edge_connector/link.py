@@ -1,0 +1,253 @@
+"""The one connection: MQTT 5.0 by paho, over TCP, TLS or WebSocket, made again and again, and never listened for.
+
+The session outlives the connection, so that QoS 2 holds over a cut; it begins anew with each process.  Requests are
+subscribed to with QoS 0: the server keeps none for later, since nobody waits for an answer that long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import random
+import select
+import threading
+import time
+from collections.abc import Callable
+from socket import socketpair
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_connector import tls
+from edge_connector.config import Config
+from edge_connector.leaving import Leaving
+from edge_connector.outbox import Message
+from edge_connector.pauses import Pauses
+from edge_connector.sender import Unsendable
+
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE = 30
+CONNECT_TIMEOUT = 10.0
+SESSION_SECONDS = 86_400
+LASTED = 10.0  # seconds after which a connection counts as good
+PACKET_OVERHEAD = 256  # bytes of a PUBLISH beside topic and payload
+
+_SESSION_TAKEN_OVER = 0x8E
+
+
+class Link:
+    """Connects, stays connected, and tells of it: `on_up(window)`, `on_down()`, `on_message`, `on_acknowledged`."""
+
+    def __init__(self, config: Config, will_topic: str, will: bytes) -> None:
+        self.on_up: Callable[[int], None] = lambda window: None
+        self.on_down: Callable[[], None] = lambda: None
+        self.on_message: Callable[[str, bytes], None] = lambda topic, payload: None
+        self.on_acknowledged: Callable[[int, int], None] = lambda packet, reason: None
+        self._config = config
+        self._stopping = threading.Event()
+        self._pauses = Pauses(random.random)
+        self._up_since: float | None = None
+        self._largest = 2**28
+        self._leaving = Leaving()
+        self._trouble = ""
+        self._told = False  # what became of this attempt
+        self.connections = 0
+        self._near, self._far = socketpair()
+        self._near.setblocking(False)
+        self._far.setblocking(False)
+        self._client = self._made(will_topic, will)
+        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, goodbye: Callable[[], None]) -> None:
+        """Say goodbye, disconnect, and end."""
+        self._stopping.set()
+        if self._up_since is not None:
+            goodbye()
+            about = _properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0)
+            self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Normal disconnection"), about)
+        self._thread.join(CONNECT_TIMEOUT)
+
+    def status(self) -> dict[str, Any]:
+        """Return how the connection is."""
+        server = self._config.server
+        return {
+            "server": f"{server.host}:{server.port}",
+            "transport": server.transport,
+            "connections": self.connections,
+            "trouble": self._trouble,
+        }
+
+    # --- what is sent
+
+    def publish(self, topic: str, payload: bytes, retain: bool) -> None:
+        """Send something that is of use now or never."""
+        if len(topic) + len(payload) + PACKET_OVERHEAD > self._largest:
+            log.error("a message of %d bytes for %s is larger than the server takes", len(payload), topic)
+        elif self._up_since is not None and self._leaving.has_room(len(payload)):
+            about = self._client.publish(topic, payload, qos=1 if retain else 0, retain=retain)
+            self._leaving.add(about, len(payload))
+
+    def subscribe(self, topic: str) -> None:
+        if self._up_since is not None:
+            self._client.subscribe(topic, qos=0)
+
+    def send(self, message: Message, number: int | None) -> int:
+        """Send a value so that it arrives once; return the packet's id.  Raises `Unsendable`."""
+        if len(message.topic) + len(message.payload) + PACKET_OVERHEAD > self._largest:
+            raise Unsendable(f"{len(message.payload)} bytes are more than the server takes")
+        marks = [("time", message.read_at), *([("number", str(number))] if number is not None else [])]
+        about = _properties(PacketTypes.PUBLISH, UserProperty=marks)
+        try:
+            return self._client.publish(
+                message.topic, message.payload, qos=2, retain=message.retain, properties=about
+            ).mid
+        except ValueError as error:
+            raise Unsendable(str(error)) from None
+
+    # --- the connection
+
+    def _made(self, will_topic: str, will: bytes) -> paho.Client:
+        config, server = self._config, self._config.server
+        digest = hashlib.sha256(f"{config.domain}/{config.name}".encode()).hexdigest()[:20]
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"va3{digest}",
+            protocol=paho.MQTTv5,
+            transport="websockets" if server.transport in ("ws", "wss") else "tcp",
+            reconnect_on_failure=False,
+        )
+        client.max_inflight_messages_set(65_000)  # the sender has a window of its own
+        client.connect_timeout = CONNECT_TIMEOUT
+        client.username_pw_set(server.username, server.password)
+        client.will_set(will_topic, will, qos=1, retain=True)
+        client.ws_set_options(path=server.path)
+        if server.is_encrypted:
+            client.tls_set_context(tls.context(server))
+            if server.fingerprint:
+                client.tls_insecure_set(True)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message
+        client.on_publish = self._published
+        client.on_subscribe = self._subscribed
+        client.on_socket_register_write = self._wake  # other threads queue, and only this one writes
+        return client
+
+    # --- its thread, which is paho's as well
+
+    def _run(self) -> None:
+        server = self._config.server
+        largest = self._config.limits.request_bytes * 4  # what is smaller, and too large, gets an answer that says so
+        about = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_SECONDS, MaximumPacketSize=largest)
+        self._client.connect_async(
+            server.host, server.port, KEEP_ALIVE, clean_start=paho.MQTT_CLEAN_START_FIRST_ONLY, properties=about
+        )
+        while not self._stopping.is_set():
+            self._attempt()
+            if not self._stopping.is_set():
+                self._stopping.wait(self._pauses.next())
+        self.discard()
+
+    def discard(self) -> None:
+        """Let go of what a link has that never starts, or has ended."""
+        self._near.close()
+        self._far.close()
+
+    def _attempt(self) -> None:
+        """Connect, and stay for as long as the connection lasts."""
+        self._told = False
+        try:
+            self._client.reconnect()
+        except (OSError, ValueError) as error:
+            self._troubled(f"cannot connect: {error}")
+            return
+        given_up = time.monotonic() + CONNECT_TIMEOUT
+        while self._turn():
+            if self._up_since is None and time.monotonic() > given_up:
+                self._troubled("the server does not answer")
+                break
+        left = self._client.socket()
+        if left is not None:
+            left.close()
+        if not self._told:
+            self._troubled("the server ended the connection, or talks something else than MQTT 5.0")
+        self._ended()
+
+    def _turn(self) -> bool:
+        """Read and write what can be; tell whether there is a connection still."""
+        client, socket = self._client, self._client.socket()
+        if socket is None:
+            return False
+        pending = getattr(socket, "pending", None)  # of TLS, also below a WebSocket: what select cannot see
+        unread = pending() if pending else 0
+        writers = [socket] if client.want_write() else []
+        readable, writable, _ = select.select([socket, self._near], writers, [], 0 if unread else 0.5)
+        if self._near in readable:
+            self._near.recv(4096)
+        if (unread or socket in readable) and client.loop_read():
+            return False
+        if socket in writable and client.loop_write():
+            return False
+        return client.loop_misc() == paho.MQTT_ERR_SUCCESS
+
+    def _wake(self, *_: Any) -> None:
+        """Have the thread see that there is something to write; a full pipe wakes it as well."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._far.send(b"\0")
+
+    def _ended(self) -> None:
+        since, self._up_since = self._up_since, None
+        if since is not None:
+            self.on_down()
+            if time.monotonic() - since > LASTED:
+                self._pauses.reset()
+
+    def _connected(self, client: Any, data: Any, flags: Any, reason: ReasonCode, about: Properties | None) -> None:
+        if reason.is_failure:
+            self._troubled(f"the server refuses the connection: {reason}")
+            return
+        self.connections += 1
+        self._trouble = ""
+        self._told = True
+        self._largest = getattr(about, "MaximumPacketSize", 2**28)
+        self._up_since = time.monotonic()
+        log.info("connected to %s:%d", self._config.server.host, self._config.server.port)
+        self.on_up(getattr(about, "ReceiveMaximum", 65_535))
+
+    def _disconnected(self, client: Any, data: Any, flags: Any, reason: ReasonCode, about: Any) -> None:
+        if self._up_since is not None and not self._stopping.is_set():
+            why = "another agent of this name has connected" if reason.value == _SESSION_TAKEN_OVER else str(reason)
+            self._troubled(f"the connection ended: {why}")
+
+    def _message(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
+        if not message.retain:  # no request is meant for whoever comes later
+            self.on_message(message.topic, bytes(message.payload))
+
+    def _published(self, client: Any, data: Any, packet: int, reason: ReasonCode, about: Any) -> None:
+        self.on_acknowledged(packet, reason.value)
+
+    def _subscribed(self, client: Any, data: Any, packet: int, reasons: list[ReasonCode], about: Any) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                self._troubled(f"the server refuses a subscription: {reason}; may this integration use the domain?")
+
+    def _troubled(self, why: str) -> None:
+        self._told = True
+        self._trouble = why
+        log.warning("%s", why)
+
+
+def _properties(packet: int, **values: Any) -> Properties:
+    found = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(found, name, value)
+    return found
