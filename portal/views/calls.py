@@ -52,9 +52,12 @@ def call() -> ResponseReturnValue:
 
 @blueprint.get("/agents/outcome")
 def outcome() -> ResponseReturnValue:
-    """Return what has become of a call; 204 while it waits as it did."""
-    place = callees.read(request.args).place
-    found = vrpc.outcome(place.call)
+    """Return what has become of a call; 204 while it waits as it did, and while nobody answers."""
+    try:
+        place = callees.read(request.args).place
+        found = vrpc.outcome(place.call)
+    except Silent:
+        return "", 204
     if found is not None and request.args.get("v") == found.state:
         return "", 204
     shown = {"place": place, "outcome": found, "telling": telling, "RESULT": agent.RESULT}
