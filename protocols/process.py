@@ -34,6 +34,13 @@ def give_back_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
+def give_back_what_is_free() -> None:
+    """Return what the start has freed between what stays, such as the records that retained messages were read from."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def end_with_any_thread() -> None:
     """End this process when one of its threads dies of a fault, so that a whole one is started in its place."""
     threading.excepthook = _end

@@ -97,6 +97,7 @@ class Runtime:
         self._watcher.start()
         self._start_jobs()
         process.collect_rarely()
+        process.give_back_what_is_free()
         log.info("protocols worker %s is ready: %s", self._node_id, self._book.listeners)
 
     def stop(self) -> None:

@@ -1,42 +1,93 @@
-"""Clients that nobody knows, each of which tries once a second for ever."""
+"""Clients that nobody knows, each of which tries once a second for ever.
+
+Nothing but system calls and a heap: this load runs on the cores of what it measures.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import socket
 import time
-from contextlib import suppress
 
 from benchmarks.generator import wire
 from benchmarks.generator.clients import Job
 
 PERIOD = 1.0  # seconds between the beginnings of two tries of one client
+TICK = 0.002  # seconds between two looks who is due
+AT_ONCE = 50  # tries that are begun between two looks for answers
 
 
 async def knocks(job: Job) -> Job:
     """Have `clients` of so many `addresses` try for `seconds`; return how many tries were begun, and answered."""
-    until = time.monotonic() + job["seconds"]
-    counts = {"tries": 0, "answers": 0}
-    await asyncio.gather(*(_insist(job, number, until, counts) for number in range(job["clients"])))
-    return counts
+    crowd = Crowd(job)
+    crowd.tick()
+    await asyncio.sleep(job["seconds"])
+    crowd.close()
+    return {"tries": crowd.tries, "answers": crowd.answers}
 
 
-async def _insist(job: Job, number: int, until: float, counts: dict[str, int]) -> None:
-    packet = wire.connect(f"flood-{number}", f"flood-{number}", f"made-up-{number}")
-    own = number % job["addresses"]
-    address = f"127.{1 + own // 250}.0.{1 + own % 250}"
-    await asyncio.sleep(number / job["clients"] * PERIOD)
-    while (began := time.monotonic()) < until:
-        counts["tries"] += 1
-        with suppress(OSError, TimeoutError):
-            counts["answers"] += await asyncio.wait_for(_try(job["port"], address, packet), until - began + PERIOD)
-        await asyncio.sleep(max(0.0, began + PERIOD - time.monotonic()))
+class Crowd:
+    """The clients; each has one try under way at most, and begins another a second after it began the last."""
 
+    def __init__(self, job: Job) -> None:
+        self.tries = self.answers = 0
+        self._loop = asyncio.get_running_loop()
+        self._peer = "127.0.0.1", job["port"]
+        self._packets = [wire.connect(f"flood-{n}", f"flood-{n}", f"made-up-{n}") for n in range(job["clients"])]
+        owns = [number % job["addresses"] for number in range(job["clients"])]
+        self._addresses = [f"127.{1 + own // 250}.0.{1 + own % 250}" for own in owns]
+        now = time.monotonic()
+        self._due = [(now + number / job["clients"] * PERIOD, number) for number in range(job["clients"])]  # a heap
+        self._under_way: dict[socket.socket, tuple[float, int]] = {}
 
-async def _try(port: int, address: str, packet: bytes) -> int:
-    """Return 1 if the broker answers."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
-    try:
-        writer.write(packet)
-        return int(bool(await reader.read(4)))
-    finally:
-        writer.close()
+    def tick(self) -> None:
+        """Begin what is due, from now on."""
+        self._timer = self._loop.call_later(0 if self._begin() == AT_ONCE else TICK, self.tick)
+
+    def _begin(self) -> int:
+        """Begin the tries that are due, so many at most; return their number."""
+        now = time.monotonic()
+        begun = 0
+        while begun < AT_ONCE and self._due and self._due[0][0] <= now:
+            _, number = heapq.heappop(self._due)
+            begun += 1
+            self.tries += 1
+            client = socket.socket()
+            client.setblocking(False)
+            client.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
+            client.bind((self._addresses[number], 0))
+            client.connect_ex(self._peer)
+            self._under_way[client] = now, number
+            self._loop.add_writer(client, self._send, client, self._packets[number])
+        return begun
+
+    def _send(self, client: socket.socket, packet: bytes) -> None:
+        self._loop.remove_writer(client)
+        try:
+            client.send(packet)
+        except OSError:  # nobody took the connection
+            self._end(client)
+        else:
+            self._loop.add_reader(client, self._answered, client)
+
+    def _answered(self, client: socket.socket) -> None:
+        try:
+            self.answers += bool(client.recv(4))
+        except OSError:
+            pass
+        self._loop.remove_reader(client)
+        self._end(client)
+
+    def _end(self, client: socket.socket) -> None:
+        client.close()
+        began, number = self._under_way.pop(client)
+        heapq.heappush(self._due, (began + PERIOD, number))
+
+    def close(self) -> None:
+        """Begin no more, and leave the tries that are under way."""
+        self._timer.cancel()
+        for client in self._under_way:
+            self._loop.remove_writer(client)
+            self._loop.remove_reader(client)
+            client.close()

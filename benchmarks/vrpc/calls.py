@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from benchmarks import processes, seed
 from benchmarks.peers.mosquitto import Mosquitto
 from benchmarks.report import Table, met, milliseconds, percentile, spread
-from benchmarks.stack import Gatehouse, Product
+from benchmarks.stack import READY_WITHIN, Gatehouse, Product
 from benchmarks.subject import PAUSE
 from benchmarks.vrpc.programs import Agent, Caller
 
@@ -45,7 +45,7 @@ class Side:
 
 def measure(*, quick: bool) -> list[Table]:
     """Return rates and round trips beside Mosquitto's, and who was busy."""
-    rounds, seconds = (1, 0.3) if quick else (5, 1.5)
+    rounds, seconds = (1, 0.3) if quick else (5, 1.0)
     with running() as sides:
         for number in range(rounds):
             for case in CASES:
@@ -60,10 +60,13 @@ def running() -> Iterator[list[Side]]:
     with ExitStack() as stack:
         gatehouse = Gatehouse()
         users = seed.fill(gatehouse.settings, 2, kind="vrpc")
-        products: list[Product] = [gatehouse, Mosquitto(users[0].username, users[0].password)]
+        mosquitto = Mosquitto(users[0].username, users[0].password)
+        products: list[Product] = [gatehouse, mosquitto]
+        stack.enter_context(gatehouse)
+        processes.wait_until(gatehouse.acknowledges, READY_WITHIN, "all servers of Gatehouse to be there")
+        stack.enter_context(mosquitto)
         sides = []
         for product, credentials in zip(products, (users, [users[0]] * 2), strict=True):
-            stack.enter_context(product)
             agent = stack.enter_context(Agent(product, credentials[0]))
             sides.append(Side(product, agent, stack.enter_context(Caller(product, credentials[1]))))
         yield sides

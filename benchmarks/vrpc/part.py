@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.report import Table
-from benchmarks.vrpc import calls, http, pages
+from benchmarks.vrpc import calls, http, pages, registry
 
-MODULES = (calls, http, pages)
+MODULES = (calls, http, pages, registry)
 
 
 def measure(*, quick: bool) -> list[Table]:

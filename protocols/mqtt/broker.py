@@ -26,6 +26,7 @@ from protocols.mqtt.subscriptions import Subscriptions
 from protocols.tally import Tally
 from protocols.vrpc.access import misplaced
 from protocols.vrpc.live import Live
+from protocols.vrpc.names import is_class_info
 
 MISPLACED = "VRPC domain or role changed"
 
@@ -81,7 +82,8 @@ class Broker:
         for message in stored.retained:
             if self.retained.restore(message):
                 self.retained.tell(message.topic, message.payload)
-            self.hub.adopt(message.topic, message.payload, self._expires_in(message))
+            if not is_class_info(message.topic):
+                self.hub.adopt(message.topic, message.payload, self._expires_in(message))
         for session in stored.sessions:
             self.sessions.restore(session)
 

@@ -96,7 +96,7 @@ class _Loader:
         found: dict[type[Record], list[tuple[int, Any]]] = {kind: [] for kind in (Stamp, *_ORDER)}
         for number in sorted(rows):
             try:
-                record = records.decode(number, rows[number])
+                record = records.decode(number, rows.pop(number))  # which needs no second place for all of it
             except DamagedRecord as error:
                 _log.error("record %d cannot be read and is left out: %s", number, error)
                 self._orphans.append(number)

@@ -9,6 +9,7 @@ from protocols.hub.entries import Entry
 from protocols.mqtt.routes import Matched, Route, Subscription
 from protocols.mqtt.shares import Share
 from protocols.mqtt.topics import parse_shared
+from protocols.vrpc.names import is_class_info
 
 if TYPE_CHECKING:
     from protocols.mqtt.session import Session
@@ -98,7 +99,7 @@ class Subscriptions:
         route = self._routes.get(name)
         if route is None:
             found = self._match(name)
-            route = found.route(name, self._entry("" if found.is_private else name))
+            route = found.route(name, self._entry("" if found.is_private or is_class_info(name) else name))
             if len(name) > _CACHED_NAME:
                 route.stale = True
                 return route

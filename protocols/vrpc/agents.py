@@ -101,7 +101,7 @@ class Agent:
 
     def offline_info(self) -> bytes:
         """Return what it would have said when it went offline."""
-        return json.dumps({**self.info, "status": OFFLINE}).encode()
+        return json.dumps({**self.info, "status": OFFLINE}, separators=(",", ":")).encode()
 
     def touch(self) -> None:
         """Have it shown anew."""

@@ -27,6 +27,7 @@ _TYPE = 200
 _TEXTS = ("str", "string")  # types
 _NONE_STATED = "_empty"  # is what agents in Python call the type of a parameter without an annotation
 _WORDS = {"None": "null", "True": "true", "False": "false", "undefined": ""}
+_PARAM = 100  # bytes that a parameter takes besides its texts
 _CHUNK = 4_000  # bytes that describing a function counts for
 
 Steps = Generator[int, None, "ClassInfo"]
@@ -74,8 +75,11 @@ class Count(NamedTuple):
     instances: int
 
 
-def read(text: str) -> Generator[int, None, dict[str, Any]]:
-    """Read a class info in steps, each of which yields how many characters it took; raises ValueError."""
+def read(text: str, most: int) -> Generator[int, None, dict[str, Any]]:
+    """Read a class info in steps, each of which yields how many characters it took; raises ValueError.
+
+    The documentation of so many functions is kept: to let go of very much at once would take its time, too.
+    """
     walker = Walker(text)
     found: dict[str, Any] = {}
     for key in walker.keys():
@@ -84,7 +88,9 @@ def read(text: str) -> Generator[int, None, dict[str, Any]]:
             meta = found[key] = {}
             for name in walker.keys():
                 begin = walker.at
-                meta[name] = walker.value()
+                said = walker.value()
+                if len(meta) < most:
+                    meta[name] = said
                 yield walker.at - begin
         else:
             found[key] = walker.value()
@@ -104,17 +110,17 @@ def count(found: dict[str, Any]) -> Count:
 
 def describe(found: dict[str, Any], limits: Limits) -> Steps:
     """Put together what is shown of a class, in steps as `read`."""
-    meta = found.get("meta")
-    meta = meta if isinstance(meta, dict) else {}
+    room = _Room(found.get("meta"), limits)
+    constructors = _constructors(room)
     functions: list[Function] = []
     for key in ("staticFunctions", "memberFunctions"):
         for whole in _names(found[key]):  # agents in Python list what a class itself defines in both
             if len(functions) == limits.functions:
                 break
-            functions.append(_function(whole, key == "staticFunctions", meta, limits))
+            functions.append(_function(whole, key == "staticFunctions", room))
             yield _CHUNK
     instances = [name for name in found["instances"] if is_level(name)]
-    return ClassInfo(functions, _constructors(meta, limits), instances[: limits.instances])
+    return ClassInfo(functions, constructors, instances[: limits.instances])
 
 
 def is_level(name: object) -> bool:
@@ -144,28 +150,53 @@ def _bare(name: str) -> str:
     return name[:at] if at > 0 else name
 
 
-def _function(whole: str, is_static: bool, meta: dict[str, Any], limits: Limits) -> Function:
-    name = _bare(whole)
-    said = meta.get(whole, meta.get(name))
+class _Room:
+    """What an agent says of its functions, and how much of that may still be shown.
+
+    Overloads may share a text, so that a small info could come to very much.
+    """
+
+    def __init__(self, meta: object, limits: Limits) -> None:
+        self.meta = meta if isinstance(meta, dict) else {}
+        self.limits = limits
+        self._left = limits.documentation
+
+    @property
+    def is_left(self) -> bool:
+        return self._left > 0
+
+    def take(self, function: Function) -> Function:
+        """Count what is shown of a function."""
+        texts = [function["description"], *(text for one in function["params"] for text in (one["name"], one["type"]))]
+        texts += [one["description"] + (one["default"] or "") for one in function["params"]]
+        self._left -= sum(map(len, texts)) + _PARAM * len(function["params"])
+        return function
+
+
+def _function(whole: str, is_static: bool, room: _Room) -> Function:
+    name, limits = _bare(whole), room.limits
+    said = room.meta.get(whole, room.meta.get(name)) if room.is_left else None
     said = said if isinstance(said, dict) else {}
     params = _params(said.get("params"), limits)
-    if not params and name != whole:
+    if not params and name != whole and room.is_left:
         params = [_unnamed(place, kind) for place, kind in enumerate(whole[len(name) + 1 :].split(":"), 1)]
-    return Function(
-        name=name,
-        is_static=is_static,
-        description=plain(said.get("description"), limits.text),
-        params=params[: limits.params],
-        ret=_returned(said.get("ret"), limits),
+    return room.take(
+        Function(
+            name=name,
+            is_static=is_static,
+            description=plain(said.get("description"), limits.text),
+            params=params[: limits.params],
+            ret=_returned(said.get("ret"), limits),
+        )
     )
 
 
-def _constructors(meta: dict[str, Any], limits: Limits) -> list[Function]:
+def _constructors(room: _Room) -> list[Function]:
     """Return how instances are made, without the parameter for their name."""
     for name in _CONSTRUCTORS:
-        found = [key for key in meta if _bare(key) == name]
+        found = [key for key in room.meta if _bare(key) == name]
         if found:
-            made = [_function(key, True, meta, limits) for key in found[: limits.params]]
+            made = [_function(key, True, room) for key in found[: room.limits.params]]
             for one in made:
                 if one["params"] and one["params"][0]["name"] in _INSTANCE:
                     del one["params"][0]

@@ -27,6 +27,7 @@ class Limits:
     unheard: float = 1.0  # that a request is offered again while nobody listens to its topic
     agent_info_bytes: int = 16 * KIB
     text: int = 4_000  # characters of a description
+    documentation: int = 2 * MIB  # of a class that is shown; of the functions beyond it their names
     functions: int = 2_000  # of a class that are shown
     instances: int = 5_000  # of a class that are shown
     params: int = 100  # of a function that are shown

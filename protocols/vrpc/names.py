@@ -32,6 +32,7 @@ __all__ = [
     "agent_topic",
     "class_topics",
     "domain_fault",
+    "is_class_info",
     "identity",
     "is_info",
     "is_name",
@@ -65,6 +66,11 @@ def is_info(level: str) -> bool:
     return level.startswith("__") and level.endswith(_INFOS)
 
 
+def is_class_info(topic: str) -> bool:
+    """Say whether an agent tells of a class on this topic: a document, which is no value that others work with."""
+    return topic.endswith(_OF_A_CLASS) and topic.count("/") == 3
+
+
 def agent_topic(domain: str, agent: str) -> str:
     """Return the topic on which an agent says whether it is online."""
     return f"{domain}/{agent}/{AGENT_INFO}"
@@ -76,4 +82,5 @@ def class_topics(domain: str, agent: str, class_name: str) -> tuple[str, str]:
 
 
 _INFOS = ("Info__", "InfoConcise__")
-_OF_FOUR = tuple(f"/{kind}" for kind in (CLASS_INFO, CONCISE_INFO, CLIENT_INFO))
+_OF_A_CLASS = (f"/{CLASS_INFO}", f"/{CONCISE_INFO}")
+_OF_FOUR = (*_OF_A_CLASS, f"/{CLIENT_INFO}")

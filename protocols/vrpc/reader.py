@@ -104,7 +104,7 @@ class Reader:
         """Count in steps; counting costs 100 bytes at least, so that very many empty ones take several turns."""
         yield 100
         try:
-            found = yield from read(self._text(one, one.short))
+            found = yield from read(self._text(one, one.short), 0)
             one.count, one.fault = count(found), ""
         except ValueError as error:
             one.count, one.fault = count(_NOTHING), str(error)
@@ -113,7 +113,7 @@ class Reader:
     def _describing(self, one: Class) -> Steps:
         payload = one.whole
         try:
-            found = yield from read(self._text(one, payload))
+            found = yield from read(self._text(one, payload), 2 * self._limits.functions)
             info = yield from describe(found, self._limits)
             fault = ""
         except ValueError as error:

@@ -14,6 +14,7 @@ import pytest
 from benchmarks import processes
 from benchmarks.generator import receivers, wire
 from benchmarks.generator.clients import LoadError
+from benchmarks.generator.knocks import knocks
 from benchmarks.generator.streams import AcknowledgedStream
 
 TOPIC = "bench/00000"
@@ -97,3 +98,24 @@ def test_a_helper_that_has_ended_has_used_nothing() -> None:
     ended.wait()
     assert processes.cpu_seconds([ended.pid]) == 0
     assert processes.cpu_seconds([os.getpid(), ended.pid]) > 0
+
+
+def test_tries_of_unknown_clients_are_counted_as_begun_and_as_answered() -> None:
+    seen: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = await reader.read(1_000)
+        seen.append(data)
+        if b"flood-1" in data:
+            writer.write(b"\x20\x02\x00\x04")
+        writer.close()
+
+    async def run() -> dict[str, int]:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            return await knocks({"port": port, "clients": 2, "addresses": 2, "seconds": 2})
+
+    counts = asyncio.run(run())
+    told = sum(b"flood-1" in data for data in seen)
+    assert 0 < counts["answers"] <= told < len(seen) <= counts["tries"] <= 2 * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -10,10 +11,32 @@ from playwright.sync_api import expect
 
 from tests.browser.test_live_data import PHONE
 from tests.browser.test_shape import CONTRAST, NAMELESS, assert_fits
+from tests.stack.test_vrpc_portal import Portal
+from tests.support.clients import publish
+from tests.support.processes import wait_until
 from tests.support.stack import HOST
 from tests.support.vrpc import Agent
 
 DOMAIN = "ada.default"
+MARKUP = "<img src=x onerror=alert(1)>"
+NASTY = f"{MARKUP}\u202e\x1b" + "w" * 3_000
+
+
+@pytest.fixture(autouse=True)
+def no_agents(stack) -> Iterator[None]:
+    """Begin without any agent, and leave none behind: each is retained until it is removed."""
+    _remove_all(Portal(stack))
+    yield
+    _remove_all(Portal(stack))
+
+
+def _remove_all(portal: Portal) -> None:
+    def are_offline() -> bool:
+        return all(agent["status"] == "offline" for agent in portal.ask("vrpc_agents"))
+
+    wait_until(are_offline, 5, "all agents to be offline")
+    for agent in portal.ask("vrpc_agents"):
+        portal.ask("vrpc_remove", agent["domain"], agent["agent"])
 
 
 @pytest.fixture
@@ -49,6 +72,9 @@ def call(page, name: str, **typed: str):
 def test_a_first_agent_appears_in_the_list_and_its_state_is_followed(page, stack, records, tmp_path):
     page.goto("/agents")
     expect(page.get_by_text("No agents yet")).to_be_visible()
+    page.get_by_role("link", name="Add an integration").click()
+    expect(page.get_by_role("dialog").get_by_label("Domain")).to_have_value(DOMAIN)
+    page.keyboard.press("Escape")
     integration = records.add("hall/press1", "vrpc", domain=DOMAIN, role="agent")
     agent = Agent("npm", f"mqtt://{HOST}:{stack.mqtt_port}", DOMAIN, "press1", tmp_path, integration).ready()
     row = page.locator(".agent-rows tbody tr")
@@ -211,7 +237,8 @@ def test_everything_works_without_scripts(plain, press):
     look_again = plain.get_by_role("button", name="Look again")
     expect(look_again).to_be_visible()
     while look_again.count():
-        look_again.click()
+        with plain.expect_navigation():
+            look_again.click()
     expect(plain.get_by_role("region", name="Result")).to_have_text('"done"')
     expect(plain.get_by_label(re.compile("^milliseconds · "))).to_have_value("1000")
     plain.get_by_role("link", name="main", exact=True).click()
@@ -249,3 +276,68 @@ def test_pages_fit_a_phone_and_are_readable(visitor, press, theme):
     expect(page.get_by_role("region", name="Result")).to_have_text("30")
     assert_fits(page)
     assert page.evaluate(CONTRAST) == []
+
+
+def test_an_agent_of_pypi_is_called_and_watched_like_one_of_npm(page, second_context, stack, records, tmp_path):
+    integration = records.add("hall/press1", "vrpc", domain=DOMAIN, role="agent")
+    agent = Agent("pypi", f"mqtt://{HOST}:{stack.mqtt_port}", DOMAIN, "press1", tmp_path, integration).ready()
+    try:
+        opened(page)
+        page.get_by_role("link", name="Create an instance").click()
+        page.get_by_label("Name of the instance").fill("spare")
+        page.get_by_label(re.compile("^pressure · ")).fill("30")
+        page.get_by_role("button", name="Create").click()
+        page.get_by_role("link", name="Open it").click()
+        page.get_by_role("link", name="Watch an event").click()
+        page.get_by_label("Event", exact=True).fill("stroke")
+        page.get_by_role("button", name="Watch").click()
+        expect(page.get_by_text("None yet.")).to_be_visible()
+        other = second_context.new_page()
+        other.goto(f"/agents/one?domain={DOMAIN}&agent=press1&class=Press&instance=spare")
+        other.locator("section", has_text="Functions of spare").last.get_by_role("link", name="strike").click()
+        other.get_by_label(re.compile("^force · ")).fill("7")
+        other.get_by_role("button", name="Call").click()
+        expect(other.get_by_role("region", name="Result")).to_have_text("1")
+        expect(page.locator("#events li .mono")).to_have_text([re.compile(r"^\[1, ?7\]$")])
+    finally:
+        agent.kill()
+
+
+@pytest.mark.parametrize("look", [{}, PHONE], ids=["desk", "phone"])
+def test_whatever_an_agent_says_of_itself_is_shown_as_text_and_fits(visitor, stack, records, look):
+    integration = records.add("hall/press1", "vrpc", domain=DOMAIN, role="agent")
+    name = f"{MARKUP}%2F?&c=d"
+    about = f"{DOMAIN}/{name}/__agentInfo__"
+    will = ("-r", "--will-topic", about, "--will-retain", "--will-payload", '{"status": "offline"}')
+    said = {"status": "online", "hostname": NASTY, "version": NASTY, "v": 3}
+    described = {
+        "description": NASTY,
+        "params": [{"name": NASTY, "type": NASTY, "description": NASTY}],
+        "ret": {"type": NASTY, "description": NASTY},
+    }
+    info = {
+        "className": MARKUP,
+        "instances": [MARKUP],
+        "memberFunctions": [],
+        "staticFunctions": [MARKUP],
+        "meta": {MARKUP: described},
+        "v": 3,
+    }
+    for topic, payload in ((about, said), (f"{DOMAIN}/{name}/{MARKUP}/__classInfo__", info)):
+        assert publish(stack.mqtt_port, integration, topic, json.dumps(payload), *will).returncode == 0
+    page = visitor.page(**look)
+    page.goto("/agents")
+    page.get_by_role("link", name=name, exact=True).click()
+    assert_fits(page)
+    page.get_by_role("link", name=MARKUP, exact=True).click()
+    page.locator(".functions a").click()
+    expect(page.locator("#call")).to_contain_text(f"{MARKUP}\\u202e")
+    assert_fits(page)
+    page.locator(".call-form").get_by_role("textbox").first.fill('"x"')
+    page.get_by_role("button", name="Call").click()
+    expect(page.locator(".call-form [role=alert]").first).to_contain_text("not online")
+    assert_fits(page)
+    assert "\u202e" not in page.content() and page.locator("img").count() == 0
+    page.get_by_role("link", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("No agents yet")).to_be_visible()

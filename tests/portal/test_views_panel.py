@@ -285,6 +285,16 @@ def test_a_subscription_that_gets_nothing_any_more_is_marked(ada, turing, connec
     assert "not allowed now" not in first and "not allowed now" in second
 
 
+def test_what_a_vrpc_client_was_not_permitted_to_publish_is_counted_where_there_was_any(
+    ada, turing, connected, answers
+):
+    path = f"/integrations/{turing.id}"
+    answers["connections"] = [FIGURES | {"denied": 7}]
+    assert re.search(r"<dt>Refused</dt><dd>7", part(ada.get(path).text, "connections"))
+    answers["connections"] = [FIGURES | {"denied": 0}]
+    assert "Refused" not in part(ada.get(path).text, "connections")
+
+
 # --- disconnecting
 
 

@@ -85,6 +85,7 @@ def turing(database, actor, sealer) -> Integration:
 def start(database, turing, monkeypatch):
     """Start a runtime with a noting server in the place of the broker."""
     monkeypatch.setattr(process, "collect_rarely", lambda: None)
+    monkeypatch.setattr(process, "give_back_what_is_free", lambda: None)
     monkeypatch.setattr(parts, "MAKERS", {"mqtt": Noting})
 
     def start(*, with_listener: bool = True, **settings) -> Runtime:

@@ -169,7 +169,7 @@ def test_everybody_comes_back_after_a_restart_and_who_does_not_is_offline(make_s
     team = Team(stack, tmp_path)
     try:
         agents = {kind: team.agent(kind) for kind in KINDS}
-        client = team.client("npm")
+        client, ending = team.client("npm"), team.client("pypi")
         for agent in agents.values():
             client.sees(agent.name)
         press = client.create("npm-tcp", "Press", "lasting")
@@ -182,6 +182,7 @@ def test_everybody_comes_back_after_a_restart_and_who_does_not_is_offline(make_s
         client.sees("npm-tcp").sees("pypi-tcp", "offline")
         assert client.get("npm-tcp", "Press", "lasting").call("strike") == 2
         assert not agents["pypi"].running, "it ends with its connection: a fault of the package"
+        assert ending.events("error"), "as does its client"
         assert states(client, "pypi-tcp")[-1] == "offline"
     finally:
         team.close()

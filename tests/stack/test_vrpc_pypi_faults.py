@@ -12,7 +12,7 @@ import pytest
 from tests.support.mosquitto import HOST, Mosquitto
 from tests.support.processes import wait_until
 from tests.support.relay import Relay
-from tests.support.vrpc import Agent, Client, Fault
+from tests.support.vrpc import KINDS, Agent, Client, Fault
 from tests.support.vrpc_team import Team
 
 pytestmark = pytest.mark.stack
@@ -34,16 +34,16 @@ class Place:
         self.relay = Relay(self.port)
         self.agent = self.start("pypi", "pypi-fault", self.relay.port)
         self.other = self.start("npm", "npm-fault", self.port)
-        self.clients = {kind: self.connect(kind) for kind in ("npm", "pypi")}
+        self.clients = {kind: self.connect(kind, self.port) for kind in KINDS}
 
     def start(self, kind: str, name: str, port: int) -> Agent:
         given = self.team.integration("agent") if self.login else None
         url = f"mqtt://{HOST}:{port}"
         return Agent(kind, url, self.team.domain, name, self.folder / name, given).ready()
 
-    def connect(self, kind: str) -> Client:
+    def connect(self, kind: str, port: int) -> Client:
         given: dict[str, Any] = self.team.integration("client") if self.login else {"username": "", "password": ""}
-        url = f"mqtt://{HOST}:{self.port}"
+        url = f"mqtt://{HOST}:{port}"
         client = self.team.program(kind).connect(url, self.team.domain, given, timeout=SOON)
         return client.sees(self.agent.name).sees(self.other.name)
 
@@ -66,7 +66,7 @@ def place(request: pytest.FixtureRequest, team: Team, tmp_path_factory: pytest.T
         mosquitto.stop()
 
 
-@pytest.mark.parametrize("client", ["npm", "pypi"])
+@pytest.mark.parametrize("client", KINDS)
 def test_a_promise_of_its_agent_is_never_kept(place, client):
     """The agent does not send the first answer, which would say how the second one can be known."""
     assert place.clients[client].call(place.agent.name, "Press", "add", 1, 2) == 3
@@ -110,15 +110,22 @@ def test_its_agent_does_not_listen_to_an_instance_that_it_made_itself(place):
     assert client.get(place.other.name, "Press", "own").call("pressure") == 10
 
 
-def test_its_agent_ends_with_its_connection(place):
+def test_its_agent_and_its_client_end_with_their_connection(place):
     relay = Relay(place.port)
-    agents = [place.start(kind, f"{kind}-cut", relay.port) for kind in ("pypi", "npm")]
+    agents = {kind: place.start(kind, f"{kind}-cut", relay.port) for kind in KINDS}
+    clients = {kind: place.connect(kind, relay.port) for kind in KINDS}
     try:
         relay.cut()
-        wait_until(lambda: not agents[0].running, 5, "the agent to end")
-        agents[1].wait_for("connect", times=2)
-        place.clients["npm"].sees(agents[0].name, "offline")
+        wait_until(lambda: not agents["pypi"].running, 5, "the agent to end")
+        agents["npm"].wait_for("connect", times=2)
+        place.clients["npm"].sees(agents["pypi"].name, "offline").sees(agents["npm"].name)
+        wait_until(lambda: len(clients["npm"].events("connect")) == 2, 5, "the client of npm to be back")
+        clients["npm"].sees(agents["npm"].name)
+        assert clients["npm"].call(agents["npm"].name, "Press", "add", 1, 2) == 3
+        with pytest.raises(Fault):
+            clients["pypi"].call(agents["npm"].name, "Press", "add", 1, 2)
+        clients["npm"].end()
     finally:
-        for agent in agents:
+        for agent in agents.values():
             agent.kill()
         relay.close()

@@ -193,6 +193,15 @@ def test_what_is_shown_of_a_class_is_bounded_and_what_is_counted_is_not():
     assert (found["function_count"], found["instance_count"]) == (20, 20)
 
 
+def test_a_text_that_many_overloads_share_is_not_shown_without_end():
+    names = [f"f-{number}" for number in range(100)]
+    said = {"f": {"description": "x" * 1_000, "params": [{"name": "a"}] * 10}}
+    found = opened(class_info(staticFunctions=[], memberFunctions=names, meta=said), documentation=10_000)
+    shown = [bool(one["description"]) for one in found["functions"]]
+    assert (sum(shown), shown[:5], len(shown)) == (5, [True] * 5, 100)
+    assert {len(one["params"]) for one in found["functions"]} == {10, 0}
+
+
 def test_a_class_info_above_the_limit_is_not_read_and_counted():
     bench = Bench(class_bytes=1_000).online().tell(FULL, class_info(instances=["x" * 20] * 100))
     assert "VRPC_CLASS_BYTES" in bench.opened()["fault"]

@@ -125,6 +125,22 @@ def test_calls_leave_nothing_in_the_hub():
     assert len(portal.broker.sessions) == 1, "the portal's own is no session of anybody"
 
 
+def test_what_agents_say_of_classes_is_no_value_and_is_retained_all_the_same():
+    """It is large, and would push out the values of others."""
+    portal = Portal()
+    names = [f"{D}/press/Press/{kind}" for kind in ("__classInfo__", "__classInfoConcise__")]
+    portal.agent("va3", *(wire.publish(name, b"{}", retain=True) for name in (*names, "a/b/__classInfo__")))
+    assert portal.topics() == [INFO], "the agent may publish no other topic"
+    assert portal.broker.retained.names("#") == [INFO, *names]
+    peer = wire.joined(portal.broker).send(wire.publish("a/__classInfo__", b"1", retain=True))
+    assert not peer.closed and portal.run().topics() == ["a/__classInfo__", INFO]
+    stored = Stored()
+    stored.retained.append(Message(names[0], b"{}", 0, True))
+    other = Portal()
+    other.broker.restore(stored, 50.0)
+    assert (other.topics(), other.broker.retained.names("#")) == ([], names[:1])
+
+
 def test_other_topics_go_the_way_they_went():
     portal = Portal()
     portal.agent()
