@@ -127,7 +127,7 @@ def _argument(field: Field, typed: str) -> str | None:
         if field.param.is_optional or field.param.default is not None:
             return None
         empty = ' An empty text is typed "".' if field.kind in {"", "string"} else ""
-        raise ValueError(f"A value is required: {EXAMPLES[field.kind]}.{empty}")
+        raise ValueError(f"A value is required.{empty}")
     if field.kind == "string" and not text.startswith('"'):
         return json.dumps(typed.replace("\r\n", "\n"))
     try:

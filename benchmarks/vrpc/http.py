@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from benchmarks import processes, seed
+from benchmarks.http.servers import HttpServer
 from benchmarks.report import Table, milliseconds, percentile, spread
 from benchmarks.stack import READY_WITHIN, Gatehouse
-from benchmarks.subject import Server
 from benchmarks.vrpc.programs import AGENT, Agent
 
 CALLERS = (1, 10)
@@ -34,7 +34,7 @@ def measure(*, quick: bool) -> list[Table]:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running() -> Iterator[HttpServer]:
     """Run Gatehouse with an agent."""
     with ExitStack() as stack:
         gatehouse = Gatehouse()
@@ -43,10 +43,10 @@ def running() -> Iterator[Server]:
         stack.enter_context(gatehouse)
         processes.wait_until(gatehouse.acknowledges, READY_WITHIN, "all servers of Gatehouse to be there")
         stack.enter_context(Agent(gatehouse, of_agent))
-        yield Server(gatehouse, user, gatehouse.port)
+        yield HttpServer(gatehouse, user, gatehouse.port, "")
 
 
-def _cells(server: Server, what: str) -> list[str]:
+def _cells(server: HttpServer, what: str) -> list[str]:
     if not (rates := server.values(what, "rate")):
         return ["–"] * 5
     times = [answer["took"] for answer in server.seen[what]]

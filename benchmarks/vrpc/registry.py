@@ -124,7 +124,7 @@ def _retain(gatehouse: Gatehouse, credential: Credential, agents: int) -> int:
         read = client.makefile("rb")
         read.read(4)
         for number, (topic, said) in enumerate(_infos(agents)):
-            payload = json.dumps(said).encode()
+            payload = json.dumps(said, separators=(",", ":")).encode()  # as npm's package does
             packet = wire.publish(topic, payload, 1, number % 65_535 + 1)
             client.sendall(bytes((packet[0] | _RETAIN,)) + packet[1:])
             retained, waiting = retained + len(payload), waiting + 1

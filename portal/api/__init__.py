@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Flask
 
 from portal import security
-from portal.api import agents as _agents  # noqa: F401 - makes its operations
 from portal.api import messages as _messages  # noqa: F401 - makes its operations
 from portal.api import onboarding as _onboarding  # noqa: F401 - makes its operation
 from portal.api import openapi, page
 from portal.api import values as _values  # noqa: F401 - makes its operations
+from portal.api import vrpc as _vrpc  # noqa: F401 - makes its operations
 from portal.api.blueprint import blueprint
 
 

@@ -139,7 +139,7 @@ def _agent(arguments: MultiDict[str, str]) -> tuple[str, str]:
             and _named(arguments, "agent", [one.agent]) == one.agent
         ):
             return one.domain, one.agent
-    abort(404)
+    return arguments.get("domain", ""), arguments["agent"]  # there is none of that name any more
 
 
 def _named(arguments: MultiDict[str, str], key: str, names: Iterable[str] = ()) -> str | None:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from portal import arguments, session, telling, vrpc
-from portal.arguments import Unfit
+from portal.arguments import Field, Unfit
 from portal.views import agent, callees
 from portal.views.callees import Look
 from portal.views.pieces import question
@@ -21,6 +21,7 @@ blueprint = Blueprint("calls", __name__)
 LONGEST_NAME = 200  # characters of a new instance
 NO_ANSWER = "The protocol servers do not answer. Look whether the agent was called before you try again."
 CHANGED = "The parameters are others than they were when this form was made. Look at them, and call again."
+NO_INSTANCE = "Choose an instance of the class first: this function is called with one."
 GONE = "The agent does not have this any more."
 
 
@@ -51,9 +52,12 @@ def call() -> ResponseReturnValue:
 
 @blueprint.get("/agents/outcome")
 def outcome() -> ResponseReturnValue:
-    """Return what has become of a call; 204 while it waits as it did."""
-    place = callees.read(request.args).place
-    found = vrpc.outcome(place.call)
+    """Return what has become of a call; 204 while it waits as it did, and while nobody answers."""
+    try:
+        place = callees.read(request.args).place
+        found = vrpc.outcome(place.call)
+    except Silent:
+        return "", 204
     if found is not None and request.args.get("v") == found.state:
         return "", 204
     shown = {"place": place, "outcome": found, "telling": telling, "RESULT": agent.RESULT}
@@ -88,30 +92,33 @@ def _begun(look: Look, typed: dict[str, str]) -> str:
         raise Unfit({"form": GONE})
     if typed.get("shape") != subject.shape:
         raise Unfit({"form": CHANGED})
+    place, is_static = look.place, subject.function.is_static
+    values, timeout = _arguments(look, subject.fields, typed)
+    if place.act == "create":
+        return vrpc.create(session.actor(), replace(place, instance=typed["instance"]).callee(), values, timeout)
+    if not is_static and place.instance is None:
+        raise Unfit({"form": NO_INSTANCE})
+    callee = replace(place, instance=None).callee() if is_static else place.callee()
+    return vrpc.call(session.actor(), callee, values, timeout)
+
+
+def _arguments(look: Look, fields: list[Field], typed: dict[str, str]) -> tuple[str, float | None]:
+    """Return the arguments and the time-out that were typed.  Raises `Unfit` with all that is wrong in the form."""
     errors: dict[str, str] = {}
     values, timeout = "", None
+    if look.place.act == "create" and (fault := _fault(typed.get("instance", ""))):
+        errors["instance"] = fault
     try:
-        values = arguments.read(subject.fields, typed)
+        values = arguments.read(fields, typed)
     except Unfit as unfit:
         errors |= unfit.errors
     try:
         timeout = _timeout(typed.get("timeout", ""))
     except ValueError as error:
         errors["timeout"] = str(error)
-    place, actor = look.place, session.actor()
-    if place.act == "create":
-        name = typed.get("instance", "")
-        if fault := _fault(name):
-            errors["instance"] = fault
-    elif not subject.function.is_static and place.instance is None:
-        errors["form"] = "Choose an instance of the class first: this function is called with one."
     if errors:
         raise Unfit(errors)
-    if place.act == "create":
-        made = replace(place, instance=name)
-        return vrpc.create(actor, made.callee(), values, timeout)
-    callee = place.callee() if not subject.function.is_static else replace(place, instance=None).callee()
-    return vrpc.call(actor, callee, values, timeout)
+    return values, timeout
 
 
 def _answer(

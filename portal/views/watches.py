@@ -44,9 +44,12 @@ def begin() -> ResponseReturnValue:
 
 @blueprint.get("/agents/events")
 def events() -> ResponseReturnValue:
-    """Return the last events; 204 when they are what the browser shows already."""
-    place = callees.read(request.args).place
-    found = vrpc.events(place.watch)
+    """Return the last events; 204 when they are what the browser shows already, and while nobody answers."""
+    try:
+        place = callees.read(request.args).place
+        found = vrpc.events(place.watch)
+    except Silent:
+        return "", 204
     if request.args.get("v") == version(found):
         return "", 204
     return render_template("_events.html", place=place, events=found, telling=telling)

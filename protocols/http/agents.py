@@ -14,11 +14,10 @@ from protocols.http.limits import Limits
 from protocols.http.messages import bounded
 from protocols.http.periods import Period
 from protocols.http.tickets import Tickets
-from protocols.vrpc.fitting import NUMBER, fault
+from protocols.vrpc.fitting import LIFE_CYCLE, NUMBER, fault, life_cycle_fault
 
 Row = Mapping[str, Any]
 
-LIFE_CYCLE = ("__createShared__", "__delete__", "__callAll__")  # what every class has; isolated instances are nobody's
 AWAY = 5  # seconds after which an agent that is offline may be back
 SHOWN = 60  # characters of a name
 
@@ -108,13 +107,13 @@ class AgentsApi:
     def _hold_to_what_is_known(self, its_class: Row, function: str, instance: str, arguments: list[Any]) -> None:
         """Refuse a function that there is none of, and arguments that do not fit what is documented of it."""
         if function in LIFE_CYCLE and not instance:
-            overloads: list[Row] = []
+            found = life_cycle_fault(function, its_class, arguments)
         else:
             named = [one for one in its_class["functions"] if one["name"] == function]
             overloads = [one for one in named if one["is_static"] == (not instance)]
             if not overloads:
                 _miss(function, bool(instance), is_known=bool(named))
-        found = fault(overloads, arguments)
+            found = fault(overloads, arguments)
         if found is not None:
             index, what = found
             raise Fault(422, what, pointer("arguments") if index == NUMBER else pointer("arguments", index))

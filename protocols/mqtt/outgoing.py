@@ -11,7 +11,7 @@ from protocols.mqtt.inflight import LARGE, Inflight
 from protocols.mqtt.line import Line
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.packets import Message
-from protocols.mqtt.retained import Replay
+from protocols.mqtt.replay import Replay
 from protocols.mqtt.routes import Subscription
 
 _LAST_PACKET_ID = 65_535

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from sys import intern
 from typing import Protocol
 
 from protocols.hits import Hits
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import Message
-from protocols.mqtt.routes import Subscription
 
 _log = logging.getLogger("protocols.mqtt")
 
 _OVERHEAD = 400  # bytes that a level costs besides its text, roughly
-_STEPS = 2_000  # of a search, in one turn of the loop
 
 
 class Follower(Protocol):
@@ -40,8 +38,20 @@ class _Node:
     __slots__ = ("children", "message")
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
+        self.children: dict[str, _Node] = _NONE
         self.message: Message | None = None
+
+    def child(self, level: str) -> _Node:
+        """Return what is below this, made if there is nothing: most nodes are the last of their topic."""
+        if self.children is _NONE:
+            self.children = {}
+        child = self.children.get(level)
+        if child is None:
+            child = self.children[intern(level)] = _Node()  # many topics have levels in common
+        return child
+
+
+_NONE: dict[str, _Node] = {}
 
 
 class Retained:
@@ -122,7 +132,7 @@ class Retained:
             message.expires_at = None if seconds is None else self._now() + seconds
         node = self._root
         for level in levels:
-            node = node.children.setdefault(level, _Node())
+            node = node.child(level)
         node.message = message
         if not _is_own(message.topic):
             self.count += 1
@@ -220,70 +230,6 @@ class Retained:
             self.count -= 1
             self.size -= _size(message)
         return True
-
-
-class Replay:
-    """Retained messages that one session has still to be sent.
-
-    They are looked for when they are due, so that waiting costs little and nothing outdated is sent; and so many steps
-    at a time, so that a search among many keeps nobody waiting.
-    """
-
-    __slots__ = ("_due", "_found", "_retained", "_steps", "_subscription")
-
-    def __init__(self, retained: Retained) -> None:
-        self._retained = retained
-        self._due: dict[str, Subscription] = {}  # by filter, however often that is subscribed to
-        self._found: Iterator[Message | None] | None = None
-        self._subscription: Subscription
-        self._steps = _STEPS
-
-    def add(self, subscriptions: Iterable[Subscription]) -> None:
-        """Add new subscriptions."""
-        for subscription in subscriptions:
-            self._due.pop(subscription.topic_filter, None)
-            self._due[subscription.topic_filter] = subscription
-
-    def drop(self, topic_filter: str) -> None:
-        """Let go of a subscription that has ended."""
-        self._due.pop(topic_filter, None)
-        if self._found is not None and self._subscription.topic_filter == topic_filter:
-            self._found = None
-
-    def rest(self) -> None:
-        """Begin a new turn."""
-        self._steps = _STEPS
-
-    @property
-    def is_tired(self) -> bool:
-        """Say whether this turn's steps are used up."""
-        return not self._steps
-
-    @property
-    def is_over(self) -> bool:
-        """Say whether nothing is left to look for."""
-        return self._found is None and not self._due
-
-    def next(self) -> tuple[Message, Subscription] | None:
-        """Return the next message with its RETAIN flag set [MQTT-3.3.1-8] [MQTT5-3.3.1-8].
-
-        None at the end, and when this turn's steps are used up.
-        """
-        while self._steps and not self.is_over:
-            if self._found is None:
-                topic_filter = next(iter(self._due))
-                self._subscription = self._due.pop(topic_filter)
-                self._found = self._retained.find(topic_filter)
-            self._steps -= 1
-            try:
-                message = next(self._found)
-            except StopIteration:
-                self._found = None
-                continue
-            if message is not None and not self._subscription.muted:
-                qos = min(message.qos, self._subscription.qos)
-                return message if qos == message.qos else replace(message, qos=qos), self._subscription
-        return None
 
 
 def _is_own(topic: str) -> bool:

@@ -9,6 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jsontypes
+from protocols.vrpc.describing import CALL_ALL, CREATE_SHARED, DELETE
+from protocols.vrpc.names import is_name
+
+LIFE_CYCLE = (CREATE_SHARED, DELETE, CALL_ALL)  # functions that every class has, but for those of isolated instances
 
 CALLBACKS = ("__e__", "__f__")  # what a string begins with that an agent makes a function of
 FUNCTIONS = ("function", "callback", "callable")  # types that no JSON is of
@@ -31,6 +35,24 @@ def fault(functions: Sequence[Function], arguments: Sequence[Any]) -> Fault | No
         if found is None:
             return None
     return found
+
+
+def life_cycle_fault(function: str, its_class: Mapping[str, Any], arguments: Sequence[Any]) -> Fault | None:
+    """Return what keeps arguments from fitting one of `LIFE_CYCLE`, whose first argument is always a name."""
+    if not arguments:
+        return NUMBER, f"{function} takes a name first"
+    name, rest = arguments[0], arguments[1:]
+    if not isinstance(name, str) or not is_name(name):
+        return 0, f"{function} takes a name first, which has no slash, plus or number sign"
+    found = None
+    if function == CREATE_SHARED:
+        found = fault(its_class["constructors"], rest)
+    elif function == CALL_ALL:
+        named = [one for one in its_class["functions"] if one["name"] == name and not one["is_static"]]
+        found = fault(named, rest) if named else (NUMBER, f"the class has no member function {name[:_SHOWN]!r}")
+    elif rest:
+        return NUMBER, f"{function} takes a name, and nothing else"
+    return found if found is None or found[0] == NUMBER else (found[0] + 1, found[1])
 
 
 def _fault(params: Sequence[Mapping[str, Any]], arguments: Sequence[Any]) -> Fault | None:

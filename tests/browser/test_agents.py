@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -10,10 +11,32 @@ from playwright.sync_api import expect
 
 from tests.browser.test_live_data import PHONE
 from tests.browser.test_shape import CONTRAST, NAMELESS, assert_fits
+from tests.stack.test_vrpc_portal import Portal
+from tests.support.clients import publish
+from tests.support.processes import wait_until
 from tests.support.stack import HOST
 from tests.support.vrpc import Agent
 
 DOMAIN = "ada.default"
+MARKUP = "<img src=x onerror=alert(1)>"
+NASTY = f"{MARKUP}\u202e\x1b" + "w" * 3_000
+
+
+@pytest.fixture(autouse=True)
+def no_agents(stack) -> Iterator[None]:
+    """Begin without any agent, and leave none behind: each is retained until it is removed."""
+    _remove_all(Portal(stack))
+    yield
+    _remove_all(Portal(stack))
+
+
+def _remove_all(portal: Portal) -> None:
+    def are_offline() -> bool:
+        return all(agent["status"] == "offline" for agent in portal.ask("vrpc_agents"))
+
+    wait_until(are_offline, 5, "all agents to be offline")
+    for agent in portal.ask("vrpc_agents"):
+        portal.ask("vrpc_remove", agent["domain"], agent["agent"])
 
 
 @pytest.fixture
@@ -278,3 +301,43 @@ def test_an_agent_of_pypi_is_called_and_watched_like_one_of_npm(page, second_con
         expect(page.locator("#events li .mono")).to_have_text([re.compile(r"^\[1, ?7\]$")])
     finally:
         agent.kill()
+
+
+@pytest.mark.parametrize("look", [{}, PHONE], ids=["desk", "phone"])
+def test_whatever_an_agent_says_of_itself_is_shown_as_text_and_fits(visitor, stack, records, look):
+    integration = records.add("hall/press1", "vrpc", domain=DOMAIN, role="agent")
+    name = f"{MARKUP}%2F?&c=d"
+    about = f"{DOMAIN}/{name}/__agentInfo__"
+    will = ("-r", "--will-topic", about, "--will-retain", "--will-payload", '{"status": "offline"}')
+    said = {"status": "online", "hostname": NASTY, "version": NASTY, "v": 3}
+    described = {
+        "description": NASTY,
+        "params": [{"name": NASTY, "type": NASTY, "description": NASTY}],
+        "ret": {"type": NASTY, "description": NASTY},
+    }
+    info = {
+        "className": MARKUP,
+        "instances": [MARKUP],
+        "memberFunctions": [],
+        "staticFunctions": [MARKUP],
+        "meta": {MARKUP: described},
+        "v": 3,
+    }
+    for topic, payload in ((about, said), (f"{DOMAIN}/{name}/{MARKUP}/__classInfo__", info)):
+        assert publish(stack.mqtt_port, integration, topic, json.dumps(payload), *will).returncode == 0
+    page = visitor.page(**look)
+    page.goto("/agents")
+    page.get_by_role("link", name=name, exact=True).click()
+    assert_fits(page)
+    page.get_by_role("link", name=MARKUP, exact=True).click()
+    page.locator(".functions a").click()
+    expect(page.locator("#call")).to_contain_text(f"{MARKUP}\\u202e")
+    assert_fits(page)
+    page.locator(".call-form").get_by_role("textbox").first.fill('"x"')
+    page.get_by_role("button", name="Call").click()
+    expect(page.locator(".call-form [role=alert]").first).to_contain_text("not online")
+    assert_fits(page)
+    assert "\u202e" not in page.content() and page.locator("img").count() == 0
+    page.get_by_role("link", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("No agents yet")).to_be_visible()

@@ -85,6 +85,7 @@ def paths(mixed):
         f"/integrations/{mixed[1]['id']}",
         f"/integrations/{mixed[1]['id']}/nodes",
         "/topics?to=a",
+        "/agents",
         f"/integrations/{mixed[2]['id']}",
         "/api/v1/",
         "/activity",

@@ -13,6 +13,7 @@ from portal.integrations import Actor
 from portal.models import Account, Integration
 from portal.onboarding import window
 from portal.presence import Writer
+from tests.portal.agent_pages import a_press
 from tests.portal.guesser import Door
 from tests.portal.knocking import Doors
 from tests.portal.live_agents import LiveAgents
@@ -96,6 +97,13 @@ def live_agents(flask_app, monkeypatch) -> Iterator[LiveAgents]:
     made = LiveAgents(flask_app.extensions["gatehouse_settings"].data_dir)
     yield made
     made.stop()
+
+
+@pytest.fixture
+def press_agent(live_agents) -> LiveAgents:
+    """An agent with a class of everything."""
+    live_agents.add("press1", a_press())
+    return live_agents
 
 
 @pytest.fixture

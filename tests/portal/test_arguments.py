@@ -73,7 +73,7 @@ def test_what_is_typed_is_sent_as_it_was_typed(type, typed, said):
         ("any", '{"a": 1, "a": 2}', "an object names 'a' twice"),
         ("any", "[" * 200 + "]" * 200, "nested deeper than 100 levels"),
         ("number", "null", "This has to be a number"),
-        ("number", " ", "A value is required: a number, such as 21.5."),
+        ("number", " ", "A value is required."),
         ("string", "", 'An empty text is typed "".'),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from hypothesis import given
@@ -82,3 +83,44 @@ def test_a_dump_and_base64_hold_every_byte(payload):
 def test_what_is_shown_can_be_seen(text):
     assert telling.shown(text).isprintable()
     assert not text.isprintable() or telling.shown(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("press 1", "press 1"),
+        (" a ", "␣a␣"),
+        ("  ", "␣␣"),
+        ("a\u202eb\n", r"a\u202eb\n"),
+        ("ä" * 11, "ä" * 10 + "… (22 bytes)"),
+        ("\ud800", r"\ud800"),
+    ],
+)
+def test_a_name_is_cut_and_what_cannot_be_seen_of_it_is_spelled(name, shown):
+    assert telling.name(name, 10) == shown
+
+
+def test_lines_stay_lines():
+    assert telling.lines("a\r\n\tb\u202e\x07\n\nc") == "a\n  b" + r"\u202e\x07" + "\n\nc"
+
+
+def test_json_is_indented_and_nothing_of_it_is_changed():
+    text = '{"a":[1.50,12345678901234567890,1e400,{}],"b":"x\\"y, [","c":[],"d":{"e":null}}'
+    assert telling.pretty(text, 1_000).splitlines() == [
+        "{", '  "a": [', "    1.50,", "    12345678901234567890,", "    1e400,", "    {}", "  ],",
+        '  "b": "x\\"y, [",', '  "c": [],', '  "d": {', '    "e": null', "  }", "}",
+    ]  # fmt: skip
+
+
+leaves = st.none() | st.integers() | st.text(max_size=5)
+
+
+@given(st.recursive(leaves, lambda one: st.lists(one) | st.dictionaries(st.text(), one)))
+def test_indented_json_says_the_same(value):
+    assert json.loads(telling.pretty(json.dumps(value), 1_000_000)) == value
+
+
+@given(st.text(st.sampled_from('[]{}",:\\ab1 ')), st.integers(0, 50))
+def test_whatever_is_cut_off_is_shown_up_to_its_end(text, most):
+    assert len(telling.pretty(text, most)) <= most
+    assert telling.pretty("[" * 70_000, 1_000).count("[") < 100, "nesting takes no more room than there is"

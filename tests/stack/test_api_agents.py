@@ -11,6 +11,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -242,6 +243,24 @@ def test_a_client_that_ends_its_half_gets_its_result(stack: Stack, script: Scrip
         received = b"".join(iter(lambda: client.recv(65_536), b""))
     assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert received.endswith(b"}") and b'{"result": 7, ' in received
+
+
+def test_a_kept_connection_is_used_for_a_call_and_ends_with_it(stack: Stack, script: Script, npm_agent: str) -> None:
+    connection = HTTPConnection(HOST, stack.port, timeout=10)
+    headers = {"Authorization": f"Basic {b64encode(script.login.encode()).decode()}"}
+    connection.request("GET", "/api/v1/me", headers=headers)
+    answer = connection.getresponse()
+    assert answer.read() and not answer.will_close
+    kept = connection.sock
+    for _ in range(2):  # the second one by a connection that the client makes anew
+        body = json.dumps({"arguments": [1, 2]})
+        connection.request(
+            "POST", f"/api/v1/agents/{npm_agent}/Press/add", body, headers | {"Content-Type": "application/json"}
+        )
+        answer = connection.getresponse()
+        assert json.load(answer)["result"] == 3 and answer.will_close
+    assert kept is not connection.sock
+    connection.close()
 
 
 def request(script: Script, agent: str, function: str, body: bytes) -> bytes:

@@ -169,8 +169,10 @@ def test_an_agent_that_may_be_back_soon_is_worth_another_try(running: Running) -
 
 
 def test_instances_are_made_called_and_deleted_by_functions_of_the_class(running: Running) -> None:
-    for name in ("__createShared__", "__delete__", "__callAll__"):
-        assert "ok" in running.call("press-9", 1, {}, function=name)
+    assert "ok" in running.call("press-9", 1, {}, function="__createShared__")
+    assert "ok" in running.call("press-4", function="__delete__")
+    assert "ok" in running.call("status", function="__callAll__")
+    assert running.fault(running.call("a/b", function="__createShared__")) == (422, {"pointer": "#/arguments/0"})
     assert "ok" in running.call(function="status", instance="press-4")
 
 

@@ -11,7 +11,8 @@ from protocols.hits import Hits
 from protocols.mqtt.keeping import NoKeeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import Filter, Message
-from protocols.mqtt.retained import Replay, Retained
+from protocols.mqtt.replay import Replay
+from protocols.mqtt.retained import Retained
 from protocols.mqtt.routes import Subscription
 from protocols.topics import matches
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protocols.vrpc.fitting import NUMBER, fault
+from protocols.vrpc.fitting import NUMBER, fault, life_cycle_fault
 
 
 def function(*params: tuple[str, Any] | tuple[str, Any, bool]) -> dict[str, Any]:
@@ -88,3 +88,34 @@ def test_a_text_that_an_agent_would_make_a_callback_of_is_refused(text: str) -> 
     found = fault([function()], ["a", text])
     assert found is not None and found[0] == 1 and "callback" in found[1]
     assert fault([function()], [[text]]) is None  # agents look at the arguments themselves only
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "at"),
+    [
+        ("__createShared__", ["p1", 20], None),
+        ("__createShared__", ["p1"], None),
+        ("__createShared__", [], NUMBER),
+        ("__createShared__", [1], 0),
+        ("__createShared__", ["+"], 0),
+        ("__createShared__", ["a/b"], 0),
+        ("__createShared__", [""], 0),
+        ("__createShared__", ["__static__"], 0),
+        ("__createShared__", ["p1", "20"], 1),
+        ("__createShared__", ["p1", 20, 1], NUMBER),
+        ("__createShared__", ["p1", "__f__x"], 1),
+        ("__delete__", ["p1"], None),
+        ("__delete__", ["p1", 1], NUMBER),
+        ("__callAll__", ["adjust", 20], None),
+        ("__callAll__", ["adjust", "20"], 1),
+        ("__callAll__", ["adjust"], NUMBER),
+        ("__callAll__", ["add", 1], NUMBER),
+        ("__callAll__", ["constructor"], NUMBER),
+    ],
+)
+def test_functions_that_every_class_has_take_a_name_first(name: str, arguments: list[Any], at: int | None) -> None:
+    adjust = function(("pressure", "number")) | {"name": "adjust", "is_static": False}
+    add = function(("a", "number")) | {"name": "add", "is_static": True}
+    its_class = {"functions": [adjust, add], "constructors": [function(("pressure", "number", True))]}
+    found = life_cycle_fault(name, its_class, arguments)
+    assert (found[0] if found else None) == at
