@@ -117,6 +117,7 @@ def context(
         "inside": look.inside,
         "part": _part(place, look.inside) if look.inside else None,
         "subject": subject,
+        "event_names": _event_names(look.inside) if look.inside and place.act == "watch" else (),
         "typed": typed or {},
         "errors": errors or {},
         "outcome": outcome,
@@ -171,6 +172,15 @@ def signature(function: Function) -> str:
         for field in arguments.fields(function.params)
     ]
     return ", ".join(names)
+
+
+def _event_names(inside: Class) -> list[str]:
+    """Return what is known of events: of a class without `on` the functions that take one, if they can be typed."""
+    if any(one.name == "on" for one in inside.functions):
+        return []
+    members = (one for one in inside.functions if not one.is_static)
+    takers = (one.name for one in members if any(field.is_function for field in arguments.fields(one.params)))
+    return [name for name in dict.fromkeys(takers) if name.isprintable() and len(name) <= telling.NAME]
 
 
 def _part(place: Place, inside: Class) -> Part:

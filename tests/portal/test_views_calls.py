@@ -207,3 +207,15 @@ def test_what_the_server_refuses_of_a_watch_is_said_at_the_field(ada, press_agen
     assert answer.status_code == 422 and note(answer, "event") == "There are too many watches."
     assert 'value="typed<"' in shown(answer)
     assert ada.post(OPEN.replace("/one", "/watch"), {"event": "x"}).status_code == 404
+
+
+def test_events_are_offered_where_functions_take_a_listener(ada, live_agents):
+    members = [
+        function("moved", param("listener", "function")),
+        function("stop"),
+        function("odd\n", param("f", "callback")),
+    ]
+    live_agents.add("press1", a_class("Press", *members, instances=("main",)))
+    assert re.findall(r'<option value="([^"]*)">', ada.get(f"{OPEN}&instance=main&act=watch").text) == ["moved"]
+    live_agents.add("press1", a_class("Press", *members, function("on"), instances=("main",)))
+    assert "<datalist" not in ada.get(f"{OPEN}&instance=main&act=watch").text
