@@ -9,6 +9,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from edge_connector import VERSION, wire
@@ -17,7 +18,7 @@ from edge_connector.connectors.base import Connector
 from edge_connector.errors import Busy, EdgeError, Malformed, Refused
 from edge_connector.jobs import Job
 from edge_connector.lanes import Lane
-from edge_connector.listeners import Key, Listeners
+from edge_connector.listeners import LISTENING, Key, Listeners, Listening
 from edge_connector.management import EdgeConnector
 from edge_connector.timetable import Timetable
 from edge_connector.wire import Request
@@ -25,7 +26,6 @@ from edge_connector.wire import Request
 log = logging.getLogger(__name__)
 
 CALL_ALL = "__callAll__"
-UNWATCH = "unwatch"
 LIFE_CYCLE = ("__createShared__", "__createIsolated__", "__delete__")
 
 Publish = Callable[[str, bytes, bool], None]  # topic, payload, retain
@@ -84,10 +84,10 @@ class Agent:
         yield own, wire.class_info(own, [], [], list(meta)), meta
         for name in sorted({type(one).__name__ for one in self._connectors.values()}):
             instances = [key for key, one in self._connectors.items() if type(one).__name__ == name]
-            functions = self._connectors[instances[0]].functions
-            members = [*functions, *([UNWATCH] if any(one.listens for one in functions.values()) else [])]
-            meta = {key: one.meta() for key, one in functions.items()}
-            yield name, wire.class_info(name, instances, members, [CALL_ALL]), meta
+            connector = self._connectors[instances[0]]
+            offers = connector.functions | (LISTENING if connector.listening else {})
+            meta = {key: one.meta() for key, one in offers.items()}
+            yield name, wire.class_info(name, instances, list(offers), [CALL_ALL]), meta
 
     # --- requests
 
@@ -122,8 +122,6 @@ class Agent:
         connector = self._connectors.get(request.instance)
         if connector is None or type(connector).__name__ != request.class_name:
             raise Refused(f"there is no instance {request.instance[:60]!r} of {request.class_name[:60]!r}")
-        if request.function == UNWATCH:
-            return self._own_lane, lambda: self._unwatch(request)
         return self._lanes[request.instance], lambda: self._invoke(connector, request, request.arguments)
 
     def _static(self, request: Request) -> Callable[[], Any]:
@@ -155,16 +153,23 @@ class Agent:
     def _invoke(self, connector: Connector, request: Request, arguments: list[Any]) -> Any:
         """Call a function, with functions in the place of what stands for callbacks."""
         found = connector.functions.get(request.function)
-        if found is None or not found.listens:
+        if found is not None and found.listens:
+            return self._listen(connector, request.client, request.function, arguments)
+        if request.function not in LISTENING or not connector.listening:
             return connector.invoke(request.function, arguments)
+        checked = LISTENING[request.function].check(arguments)
+        listen = partial(self._listen, connector, request.client)
+        return getattr(Listening(connector, request.client, self._listeners, listen), request.function)(*checked)
+
+    def _listen(self, connector: Connector, client: str, function: str, arguments: list[Any]) -> bool:
         event = arguments[-1] if arguments else None
         if not isinstance(event, str) or not event.startswith((wire.EVENT, wire.ONCE)):
-            raise Refused(f"{found.params[-1].name} has to be a function")
+            raise Refused("the last argument has to be a function")
         self._listeners.check()
-        listener = self._listener(request.client, event)
-        self._subscribe(f"{request.client}/{wire.CLIENT_INFO}")
-        end = connector.invoke(request.function, [*arguments[:-1], listener])
-        self._listeners.add(Key(request.client, connector.name, request.function, event), end)
+        listener = self._listener(client, event)
+        self._subscribe(f"{client}/{wire.CLIENT_INFO}")
+        end = connector.invoke(function, [*arguments[:-1], listener])
+        self._listeners.add(Key(client, connector.name, function, event), end)
         return True
 
     def _listener(self, client: str, event: str) -> Callable[..., None]:
@@ -180,12 +185,6 @@ class Agent:
                 log.warning("an event of %d bytes is too large to be told", len(payload))
 
         return tell
-
-    def _unwatch(self, request: Request) -> int:
-        function = request.arguments[0] if request.arguments else None
-        if function is not None and not isinstance(function, str):
-            raise Refused(f"{UNWATCH} takes the name of a function")
-        return self._listeners.end(request.client, request.instance, function)
 
     def _run(self, job: Job, work: Callable[[], Any]) -> None:
         try:

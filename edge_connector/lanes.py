@@ -22,11 +22,12 @@ class Lane:
 
     def __init__(self, name: str, workers: int, waiting: int) -> None:
         self.name = name
-        self._queue: queue.Queue[Work | None] = queue.Queue(waiting + workers)
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._most = workers + waiting
+        self._load = 0  # of work that is under way or waits
         self._workers = workers
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._idle = 0
         self._closed = False
 
     def submit(self, work: Work) -> None:
@@ -34,11 +35,11 @@ class Lane:
         with self._lock:
             if self._closed:
                 raise Busy(f"{self.name} is ending")
-            try:
-                self._queue.put_nowait(work)
-            except queue.Full:
-                raise Busy(f"{self.name} is busy: {self._queue.maxsize} calls are under way or wait") from None
-            if self._queue.qsize() > self._idle and len(self._threads) < self._workers:
+            if self._load >= self._most:
+                raise Busy(f"{self.name} is busy: {self._load} calls are under way or wait")
+            self._load += 1
+            self._queue.put(work)
+            if self._load > len(self._threads) and len(self._threads) < self._workers:
                 thread = threading.Thread(target=self._run, name=f"lane-{self.name}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -50,20 +51,18 @@ class Lane:
             while not self._queue.empty():
                 self._queue.get_nowait()
             for _ in self._threads:
-                self._queue.put_nowait(None)
+                self._queue.put(None)
         for thread in self._threads:
             thread.join(timeout)
 
     def _run(self) -> None:
         while True:
-            with self._lock:
-                self._idle += 1
             work = self._queue.get()
-            with self._lock:
-                self._idle -= 1
             if work is None:
                 return
             try:
                 work()
             except Exception:
                 log.exception("%s: a call ended unexpectedly", self.name)
+            with self._lock:
+                self._load -= 1

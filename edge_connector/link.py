@@ -57,6 +57,8 @@ class Link:
         self._leaving = Leaving()
         self._trouble = ""
         self._told = False  # what became of this attempt
+        self._accepted: Properties | None = None  # what a server says that has just accepted the connection
+        self._order = threading.Lock()  # held while a value is handed to paho, which is never before it is up again
         self.connections = 0
         self._near, self._far = socketpair()
         self._near.setblocking(False)
@@ -100,18 +102,24 @@ class Link:
         if self._up_since is not None:
             self._client.subscribe(topic, qos=0)
 
-    def send(self, message: Message, number: int | None) -> int:
-        """Send a value so that it arrives once; return the packet's id.  Raises `Unsendable`."""
+    def send(self, message: Message, number: int | None) -> int | None:
+        """Send a value so that it arrives once; return the packet's id, or None without a connection.
+
+        Raises `Unsendable`.
+        """
         if len(message.topic) + len(message.payload) + PACKET_OVERHEAD > self._largest:
             raise Unsendable(f"{len(message.payload)} bytes are more than the server takes")
         marks = [("time", message.read_at), *([("number", str(number))] if number is not None else [])]
         about = _properties(PacketTypes.PUBLISH, UserProperty=marks)
-        try:
-            return self._client.publish(
-                message.topic, message.payload, qos=2, retain=message.retain, properties=about
-            ).mid
-        except ValueError as error:
-            raise Unsendable(str(error)) from None
+        with self._order:
+            if self._up_since is None:
+                return None
+            try:
+                return self._client.publish(
+                    message.topic, message.payload, qos=2, retain=message.retain, properties=about
+                ).mid
+            except ValueError as error:
+                raise Unsendable(str(error)) from None
 
     # --- the connection
 
@@ -164,7 +172,7 @@ class Link:
 
     def _attempt(self) -> None:
         """Connect, and stay for as long as the connection lasts."""
-        self._told = False
+        self._told, self._accepted = False, None
         try:
             self._client.reconnect()
         except (OSError, ValueError) as error:
@@ -195,9 +203,22 @@ class Link:
             self._near.recv(4096)
         if (unread or socket in readable) and client.loop_read():
             return False
+        if self._accepted is not None:
+            self._up(self._accepted)
         if socket in writable and client.loop_write():
             return False
         return client.loop_misc() == paho.MQTT_ERR_SUCCESS
+
+    def _up(self, about: Properties | None) -> None:
+        """Begin with a connection that the server has accepted."""
+        self._accepted = None
+        self.connections += 1
+        self._trouble = ""
+        self._told = True
+        self._largest = getattr(about, "MaximumPacketSize", 2**28)
+        self._up_since = time.monotonic()
+        log.info("connected to %s:%d", self._config.server.host, self._config.server.port)
+        self.on_up(getattr(about, "ReceiveMaximum", 65_535))
 
     def _wake(self, *_: Any) -> None:
         """Have the thread see that there is something to write; a full pipe wakes it as well."""
@@ -205,7 +226,8 @@ class Link:
             self._far.send(b"\0")
 
     def _ended(self) -> None:
-        since, self._up_since = self._up_since, None
+        with self._order:
+            since, self._up_since = self._up_since, None
         if since is not None:
             self.on_down()
             if time.monotonic() - since > LASTED:
@@ -215,13 +237,8 @@ class Link:
         if reason.is_failure:
             self._troubled(f"the server refuses the connection: {reason}")
             return
-        self.connections += 1
-        self._trouble = ""
-        self._told = True
-        self._largest = getattr(about, "MaximumPacketSize", 2**28)
-        self._up_since = time.monotonic()
-        log.info("connected to %s:%d", self._config.server.host, self._config.server.port)
-        self.on_up(getattr(about, "ReceiveMaximum", 65_535))
+        # Only after this callback paho sends again what is under way, which has to be before anything new.
+        self._accepted = about
 
     def _disconnected(self, client: Any, data: Any, flags: Any, reason: ReasonCode, about: Any) -> None:
         if self._up_since is not None and not self._stopping.is_set():

@@ -83,7 +83,7 @@ class Runtime:
         self._agent.connected()
         self._sender.connected(window)
 
-    def _send(self, message: Message, number: int | None) -> int:
+    def _send(self, message: Message, number: int | None) -> int | None:
         return self._link.send(message, number)
 
     def _publish(self, topic: str, payload: bytes, retain: bool) -> None:

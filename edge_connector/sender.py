@@ -23,7 +23,7 @@ TOGETHER = 0.01  # seconds in which values and acknowledgements gather, for one 
 RETRY = 1.0  # seconds between attempts at a disk that fails
 GONE = 0x92  # reason of a PUBCOMP: the server has no such message under way
 
-Publish = Callable[[Message, int | None], int]  # returns the packet's id; Unsendable if it cannot be sent
+Publish = Callable[[Message, int | None], int | None]  # returns the packet's id, or None without a connection
 
 
 class Unsendable(Exception):
@@ -176,28 +176,42 @@ class Sender:
         if room <= 0:
             return
         try:
-            found: list[tuple[int | None, Message]] = list(self._outbox.after(self._last, room))
+            found = self._outbox.after(self._last, room)
         except OutboxFault as error:
             self._troubled(str(error))
             return
         if not found and self._failing:  # a full disk holds up nobody who is connected
-            with self._lock:
-                while self._pending and len(found) < room:
-                    found.append((None, self._pending.popleft()))
-                    self._pending_bytes -= found[-1][1].size
+            self._send_unsaved(connection, room)
         for number, message in found:
-            self._hand_over(number, message, connection)
+            if not self._hand_over(number, message, connection):
+                break
 
-    def _hand_over(self, number: int | None, message: Message, connection: int) -> None:
-        if number is not None:
-            self._last = number
+    def _send_unsaved(self, connection: int, room: int) -> None:
+        """Send from memory, where nothing can be written."""
+        with self._lock:
+            found = list(self._pending)[:room]
+        for message in found:
+            if not self._hand_over(None, message, connection):
+                return
+            self._forget([message])
+
+    def _hand_over(self, number: int | None, message: Message, connection: int) -> bool:
+        """Have a message sent; say whether there is a connection."""
         try:
-            self._under_way[self._publish(message, number)] = _Sent(number, message, connection)
+            packet = self._publish(message, number)
+            if packet is not None:
+                self._under_way[packet] = _Sent(number, message, connection)
         except Unsendable as error:
             self.refused += 1
             log.error("a value for %s cannot be sent: %s", message.topic, error)
             if number is not None:
                 self._arrived.append((number, message))
+        else:
+            if packet is None:
+                return False
+        if number is not None:
+            self._last = number
+        return True
 
     def _troubled(self, why: str) -> None:
         if why and not self._failing:

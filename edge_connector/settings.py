@@ -49,6 +49,12 @@ class Table:
             raise self.fault(key, "has to be a list of texts")
         return list(found)
 
+    def integers(self, key: str, default: list[int] = _REQUIRED, *, low: int = 0, high: int = 2**31) -> list[int]:
+        found = self._get(key, default, list, "a list of whole numbers")
+        if not found or not all(type(one) is int and low <= one <= high for one in found):
+            raise self.fault(key, f"has to be a list of whole numbers from {low} to {high}")
+        return list(found)
+
     def table(self, key: str, default: Mapping[str, Any] = _REQUIRED) -> Table:
         return Table(f"{self.place}.{key}", self._get(key, default, dict, "a table"))
 

@@ -135,5 +135,5 @@ def _packed(value: Any) -> bytes:
 
 
 def _is_plain(level: str) -> bool:
-    reserved = level.startswith("__") and level.endswith("__")
+    reserved = level == CONCISE_INFO or level.startswith("__") and level.endswith("Info__")
     return bool(level) and not reserved and not any(one in level for one in "+#\0")

@@ -10,6 +10,9 @@ from edge_connector.settings import Table
 
 KINDS = {
     "files": "Files",
+    "http": "HTTP",
+    "modbus": "Modbus",
+    "sql": "SQL",
     "system": "System",
 }
 

@@ -21,6 +21,7 @@ class Connector:
     def __init__(self, name: str, table: Table) -> None:
         self.name = name
         self.functions: dict[str, Function] = functions(type(self))
+        self.listening = [key for key, one in self.functions.items() if one.listens]
 
     def invoke(self, function: str, arguments: list[Any]) -> Any:
         """Call a function with arguments that are checked first.  Raises `Refused`, or whatever the function raises."""

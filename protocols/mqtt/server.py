@@ -26,6 +26,7 @@ from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.doors import Door, Tls, dress, open_door
 from protocols.mqtt.following import Listening, follow
+from protocols.mqtt.hurry import Hurry
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.outbox import share_out
@@ -81,6 +82,7 @@ class MqttServer:
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self.stopping = False
+        self.hurry = Hurry(self.later)
 
     async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
         """Take back what was stored for these integrations, and accept clients, by transport."""

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.errors import LoginRefused, MqttError
+from protocols.mqtt.hurry import Hurry
 from protocols.mqtt.packets import SERVER_SHUTTING_DOWN
 
 CONNECTION_LOST = "connection lost"
@@ -21,6 +22,7 @@ class Host(Protocol):
     """What a server does for its sockets."""
 
     stopping: bool
+    hurry: Hurry
 
     def open(self, shell: Shell, address: str, transport: str) -> Connection:
         """Begin a connection."""
@@ -96,6 +98,8 @@ class Shell(asyncio.Protocol):
         if connection.held and self._reads and not self._transport.is_closing():
             self._transport.pause_reading()
             self._reads = False
+        if connection.client is not None and connection.client.session.identity is not None:
+            self._server.hurry.heard(self._transport)
 
     def pause_writing(self) -> None:
         self._can_write = False
@@ -117,6 +121,7 @@ class Shell(asyncio.Protocol):
         if self._can_write:
             if connection.outbox.size:
                 self._transport.write(connection.outbox.take())
+                self._server.hurry.answered(self._transport)
             if not self._rests:
                 connection.drained()
                 if connection.is_searching:

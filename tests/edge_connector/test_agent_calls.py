@@ -113,6 +113,22 @@ def test_a_client_is_told_of_changes_until_it_goes(
         client.end()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_listens_as_to_an_emitter_and_has_heard_enough(
+    kind: str, edge: Edge, stack: Stack, hall: dict[str, Any], programs: Callable[[str], Clients], tmp_path: Path
+) -> None:
+    client = connect(programs(kind), stack, hall).sees(edge.name)
+    files = client.get(edge.name, "Files", "files")
+    assert files.call("on", "watch:inbox", listener("inbox")) is True
+    with pytest.raises(Fault, match="there is no event 'read'; there are watch, watch_text"):
+        files.call("on", "read:inbox", listener("other"))
+    (tmp_path / "inbox" / "a.txt").write_text("1")
+    wait_until(lambda: client.heard("inbox"), what=f"{kind} to be told")
+    files.call("off", "watch:inbox", listener("inbox"))
+    assert files.call("unwatch") == 0
+    client.end()
+
+
 def test_an_agent_that_stops_says_so_and_one_that_is_killed_is_seen_offline(edge: Edge, client: Client) -> None:
     client.sees(edge.name)
     assert edge.stop() == 0

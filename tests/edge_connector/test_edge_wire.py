@@ -17,6 +17,10 @@ def parse(topic: str = TOPIC, **changes: object) -> wire.Request:
     return wire.parse("acme.default", "hall", topic, json.dumps(GOOD | changes).encode())
 
 
+def test_the_portal_is_a_client_as_well() -> None:
+    assert parse(s="acme.default/__gatehouse__/x1").client == "acme.default/__gatehouse__/x1"
+
+
 def test_what_is_called_is_what_the_topic_says() -> None:
     request = parse(c="Other", f="write")
     assert (request.class_name, request.instance, request.function) == ("Files", "box", "read")
