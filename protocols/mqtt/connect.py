@@ -23,6 +23,7 @@ from protocols.mqtt.packets import (
     LEVEL_5,
     NOT_AUTHORIZED,
     QUOTA_EXCEEDED,
+    SERVER_BUSY,
     SERVER_UNAVAILABLE,
     UNSUPPORTED_PROTOCOL_VERSION,
     Connect,
@@ -171,9 +172,17 @@ class Admission:
         if isinstance(answer, Refusal):
             advised = answer is Refusal.NO_CREDENTIALS and self._broker.invites()
             raise LoginRefused(_CODES[answer], answer.value, _ADVICE if advised else "")
-        if isinstance(answer, Wait) and waited >= self._broker.limits.longest_wait:
-            raise ConnectRefused(SERVER_UNAVAILABLE, "no answer to a login in time")
+        if isinstance(answer, Wait):
+            self._check_wait(waited)
         return answer
+
+    def _check_wait(self, waited: float) -> None:
+        """Refuse who would have to wait for too long, or among too many."""
+        if waited >= self._broker.limits.longest_wait:
+            raise ConnectRefused(SERVER_UNAVAILABLE, "no answer to a login in time")
+        if not waited and self._broker.waiting.is_full:
+            self._broker.hits.add("waiting_logins")
+            raise LoginRefused(SERVER_BUSY, "too many logins wait for their answer")
 
 
 def check(packet: Connect | UnknownConnect) -> Connect:
