@@ -101,6 +101,7 @@ LIMITS = {
         Limit("MQTT_MAX_KEEP_ALIVE", "whole seconds", 0, 65_535, _CLIENT, "Longest keep alive that is granted", "any"),
         Limit("MQTT_STORED_SESSIONS", "", 0, 1_000_000, _INTEGRATION, "Sessions kept for clients that are away"),
         Limit("MQTT_MAX_CONNECT_PACKET", "bytes", 1 * KIB, 256 * MIB, _CLIENT, "Largest packet before it is let in"),
+        Limit("MQTT_WAITING_LOGINS", "", 100, 1_000_000, _ALL, "Logins that wait for their answer"),
         Limit("MQTT_UNFINISHED_CONNECTS", "bytes", 64 * KIB, 16 * GIB, _ALL, "Bytes of logins that are not finished"),
         Limit("MQTT_UNFINISHED_PACKETS", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes of large packets in parts"),
         Limit("MQTT_OUTBOUND_TOTAL_BYTES", "bytes", 64 * KIB, 256 * GIB, _ALL, "Bytes on their way to slow readers"),

@@ -23,6 +23,7 @@ from protocols.mqtt.routes import Route
 from protocols.mqtt.session import Session
 from protocols.mqtt.sessions import Sessions
 from protocols.mqtt.subscriptions import Subscriptions
+from protocols.mqtt.waiting import Waiting
 from protocols.tally import Tally
 from protocols.vrpc.access import misplaced
 from protocols.vrpc.live import Live
@@ -65,6 +66,7 @@ class Broker:
         self.tally = Tally()
         self.meters = Meters(limits.publish_rate)
         self.handshakes = Handshakes(limits.max_handshakes, self.hits)  # under way below clients: TLS, WebSockets
+        self.waiting = Waiting(limits.waiting_logins)
         self.forbidden = Route(hub.entry(""), forbidden=True)  # where messages go that a client may not publish
         self.unfinished = 0  # bytes of CONNECTs that have arrived in part, or wait for their answer
         self.unfinished_packets = 0  # bytes of large packets that have arrived in part

@@ -23,6 +23,7 @@ from protocols.mqtt.packets import (
     LEVEL_5,
     NOT_AUTHORIZED,
     QUOTA_EXCEEDED,
+    SERVER_BUSY,
     SERVER_UNAVAILABLE,
     UNSUPPORTED_PROTOCOL_VERSION,
     Connect,
@@ -108,7 +109,7 @@ class Admission:
             broker.hits.add("max_connections_per_integration")
             raise ConnectRefused(QUOTA_EXCEEDED, "too many connections of this integration")
         session, present = broker.sessions.resume(
-            grant, client_id, connect.level, _expiry(connect), self._identity, clean=connect.clean_start
+            grant, client_id, connect.level, _expiry(connect, access), self._identity, clean=connect.clean_start
         )
         if connect.will is not None:
             session.will = Will(connect.will, connect.will_delay, connect.will_expiry)
@@ -171,9 +172,17 @@ class Admission:
         if isinstance(answer, Refusal):
             advised = answer is Refusal.NO_CREDENTIALS and self._broker.invites()
             raise LoginRefused(_CODES[answer], answer.value, _ADVICE if advised else "")
-        if isinstance(answer, Wait) and waited >= self._broker.limits.longest_wait:
-            raise ConnectRefused(SERVER_UNAVAILABLE, "no answer to a login in time")
+        if isinstance(answer, Wait):
+            self._check_wait(waited)
         return answer
+
+    def _check_wait(self, waited: float) -> None:
+        """Refuse who would have to wait for too long, or among too many."""
+        if waited >= self._broker.limits.longest_wait:
+            raise ConnectRefused(SERVER_UNAVAILABLE, "no answer to a login in time")
+        if not waited and self._broker.waiting.is_full:
+            self._broker.hits.add("waiting_logins")
+            raise LoginRefused(SERVER_BUSY, "too many logins wait for their answer")
 
 
 def check(packet: Connect | UnknownConnect) -> Connect:
@@ -193,8 +202,13 @@ def _new_client_id(broker: Broker, level: int) -> str:
     return name if level != LEVEL_3_1_1 else f"\0{name}"  # which nobody can state, as it is told to nobody
 
 
-def _expiry(connect: Connect) -> int:
-    """Return for how many seconds the session is to outlive the connection."""
+def _expiry(connect: Connect, access: Access) -> int:
+    """Return for how many seconds the session is to outlive the connection.
+
+    Those of VRPC do not: meanwhile their name may be another's, whose requests are nothing for them.
+    """
+    if access.is_narrow:
+        return 0
     if connect.level == LEVEL_3_1_1:
         return 0 if connect.clean_start else EXPIRES_NEVER
     return int(connect.properties.get(properties.SESSION_EXPIRY_INTERVAL, 0))

@@ -149,6 +149,11 @@ class Connection:
             self.client.session.go_on()
 
     @property
+    def is_asking(self) -> bool:
+        """Say whether a CONNECT waits for its answer."""
+        return self._admission is not None
+
+    @property
     def is_searching(self) -> bool:
         """Say whether retained messages are still looked for."""
         return self.client is not None and self.client.session.is_searching

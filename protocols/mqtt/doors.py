@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from protocols.handover import HandOver
-from protocols.listening import BACKLOG, notice_dead_peers
+from protocols.listening import listen
 from protocols.mqtt.handshakes import Handshakes
 from protocols.mqtt.layer import Upper, WebSocketLayer
 from protocols.mqtt.tls import TlsLayer
@@ -26,11 +26,9 @@ class Door(Protocol):
 
 async def open_door(transport: str, listener: socket.socket, meet: Meet) -> Door:
     """Let clients in on a bound, listening socket."""
-    loop = asyncio.get_running_loop()
     if transport == "web":
-        return HandOver(loop, listener, lambda message: _welcome(message, meet))
-    notice_dead_peers(listener)
-    return await loop.create_server(lambda: meet(None, b""), sock=listener, backlog=BACKLOG)
+        return HandOver(asyncio.get_running_loop(), listener, lambda message: _welcome(message, meet))
+    return await listen(listener, lambda: meet(None, b""))
 
 
 def dress(

@@ -20,8 +20,8 @@ FUNCTION = 4  # slashes in `domain/agent/class/instance/function`; no other topi
 class GuardedPublisher(Publisher):
     """Routes what may go, and counts what may not.
 
-    That is a topic that is not permitted, a request whose reply is to go to somebody else, and anything retained that
-    is not told of oneself.
+    That is a topic that is not permitted, a request whose reply or events are to go to somebody else, and anything
+    retained that is not told of oneself.
     """
 
     __slots__ = ("_replies",)
@@ -29,7 +29,7 @@ class GuardedPublisher(Publisher):
     def __init__(self, broker: Broker, session: Session, line: Line, *, explains: bool) -> None:
         super().__init__(broker, session, line, explains=explains)
         access = session.access
-        self._replies = Replies(access.place) if isinstance(access, Client) else None
+        self._replies = Replies(access.place, access.may_hear) if isinstance(access, Client) else None
 
     def publish(self, data: bytes, start: int, body: int, end: int, count: int) -> Outbox | None:
         """Route a PUBLISH, or those of `count` alike that may go; or return the outbox that they wait for."""

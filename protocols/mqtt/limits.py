@@ -35,6 +35,7 @@ class Limits:
     receive_maximum: int = 1_000  # QoS 1 and 2 messages under way from a client of 5.0
     topic_aliases: int = 100  # that a client of 5.0 may define; it is sent as many at most
     max_connect_packet: int = 128 * KIB  # nothing larger is read before the login
+    waiting_logins: int = 10_000  # that are not answered at once; beyond it they are refused
     unfinished_connects: int = 16 * MIB  # of all clients together that are not let in yet
     unfinished_packets: int = 256 * MIB  # of all others together, in large packets that have arrived in part
     outbound_total_bytes: int = 512 * MIB  # what waits for all slow readers together, as far as they share none of it

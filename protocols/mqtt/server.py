@@ -89,6 +89,7 @@ class MqttServer:
         self._loop = asyncio.get_running_loop()
         self._journal = Journal("mqtt", self._limits.log_lines, self.now())
         self._broker.crowd.most = most_connections(self._limits.max_connections, _log)
+        self._broker.waiting.start(self.now, self._loop.call_soon, self._loop.call_later)
         self._hub.connect(self._publish_for_hub, self._broker.hold_for_hub, self._end_turn)
         self._hub.start(self._loop.call_soon_threadsafe, grants.keys())
         if self._follower is not None:
@@ -238,6 +239,10 @@ class MqttServer:
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Call `act` after so many seconds."""
         self._loop.call_later(seconds, act)
+
+    def ask_later(self, seconds: float, ask: Callable[[], None]) -> None:
+        """Call `ask` after so many seconds, as soon as its turn has come among all that wait."""
+        self._broker.waiting.add(seconds, ask)
 
     def wake(self, client: Shell) -> None:
         """Let a client write, and read on, at the end of this turn of the loop."""

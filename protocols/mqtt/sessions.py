@@ -18,7 +18,7 @@ from protocols.mqtt.packets import NOT_AUTHORIZED, SESSION_TAKEN_OVER
 from protocols.mqtt.routes import Subscription
 from protocols.mqtt.session import Session
 from protocols.mqtt.subscriptions import Subscriptions
-from protocols.vrpc.names import Identity, identity
+from protocols.vrpc.names import Identity
 
 TAKEN_OVER = "taken over by a newer connection"
 
@@ -225,8 +225,7 @@ class Sessions:
     def restore(self, stored: StoredSession) -> None:
         """Take back a session that was recorded; one that had a connection has lost it now."""
         now = self._common.now
-        known = identity(stored.will.message.topic) if stored.will is not None else None
-        session = Session(self._common, stored.grant, stored.client_id, stored.level, stored.expiry, known)
+        session = Session(self._common, stored.grant, stored.client_id, stored.level, stored.expiry)
         session.record = stored.record
         session.received = dict.fromkeys(stored.received)
         session.will, session.ends_at = stored.will, stored.ends_at

@@ -52,6 +52,10 @@ class Host(Protocol):
         """Call `act` after so many seconds."""
         ...
 
+    def ask_later(self, seconds: float, ask: Callable[[], None]) -> None:
+        """Call `ask` after so many seconds, as soon as its turn has come among all that wait."""
+        ...
+
 
 class Shell(asyncio.Protocol):
     """The socket of one connection."""
@@ -176,7 +180,8 @@ class Shell(asyncio.Protocol):
     def _go_on_later(self) -> None:
         seconds, self.connection.due_in = self.connection.due_in, None
         if seconds is not None:
-            self._server.later(seconds, self._go_on)
+            later = self._server.ask_later if self.connection.is_asking else self._server.later
+            later(seconds, self._go_on)
 
     def _go_on(self) -> None:
         try:

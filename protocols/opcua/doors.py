@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import select
 import socket
-from collections.abc import Callable, Mapping, Sequence
-
-from protocols.listening import BACKLOG, notice_dead_peers
-
-
-async def open_door(listener: socket.socket, meet: Callable[[], asyncio.Protocol]) -> asyncio.Server:
-    """Let clients in on a bound, listening socket."""
-    notice_dead_peers(listener)
-    return await asyncio.get_running_loop().create_server(meet, sock=listener, backlog=BACKLOG)
+from collections.abc import Mapping, Sequence
 
 
 def url(listeners: Mapping[str, Sequence[socket.socket]]) -> str:

@@ -20,14 +20,14 @@ from asyncua import Server
 from protocols.contract import Authenticate, ConnectionInfo, Grant, Presence, Traffic, Usage
 from protocols.hits import Hits
 from protocols.journal import Journal
-from protocols.listening import most_connections
+from protocols.listening import Doors, listen, most_connections
 from protocols.opcua import certificate, certificates, door, figures
 from protocols.opcua.aside import Aside
 from protocols.opcua.common import Common, Switches
 from protocols.opcua.core import Core
 from protocols.opcua.crowd import Crowd
 from protocols.opcua.decoding import tighten
-from protocols.opcua.doors import open_door, url
+from protocols.opcua.doors import url
 from protocols.opcua.endpoints import NAME, PRODUCT_URI, endpoints
 from protocols.opcua.held import Held
 from protocols.opcua.limits import Limits
@@ -75,7 +75,7 @@ class OpcUaServer:
         self._clock = clock
         self._space = values or StandardSpace()
         self._switches = switches or Switches()
-        self._doors: list[asyncio.Server] = []
+        self._doors: list[Doors] = []
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self._stopping = False
@@ -94,7 +94,7 @@ class OpcUaServer:
         await self._start_core()
         await self._space.start(self._server, grants)
         for listener in listeners.get("tcp", ()):
-            self._doors.append(await open_door(listener, lambda: Shell(self)))
+            self._doors.append(await listen(listener, lambda: Shell(self)))
         self._sweep_later()
 
     # --- what the contract asks for

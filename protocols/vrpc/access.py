@@ -1,7 +1,7 @@
 """Which topics an integration of VRPC opens to one session: those of the agent or client that it is, and no others.
 
-A session gets what it may receive, even where it subscribes to more: below `D/A/#` there may also be the replies to
-clients on a host of the same name, and below a client's own topic `D/host/id/#` the requests to a class of that name.
+A session gets what it may receive, even where it subscribes to more: below a client's own topic `D/host/id/#` there may
+also be the requests to an agent that is called like its host, and the events of it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from protocols.vrpc.names import (
     is_info,
 )
 
+_FUNCTION = 5  # levels of `domain/agent/class/instance/function`
 _OF_CLASSES = frozenset({CLASS_INFO, CONCISE_INFO})
 
 
@@ -99,6 +100,10 @@ class Agent(Outsider):
         return not is_info(levels[2]) and not _is_event(levels[2])  # what a client has asked to be called back on
 
     def may_subscribe(self, topic_filter: str) -> bool:
+        levels = topic_filter.split("/")
+        if "+" in levels[:_FUNCTION] or "#" in levels[:_FUNCTION]:
+            # Requests alone: nobody learns of a client that has not called it, and so cannot answer in another's name.
+            return len(levels) >= _FUNCTION and "#" not in levels[:_FUNCTION] and covers(self._own, topic_filter)
         return covers(self._own, topic_filter) or covers(self._callers, topic_filter)
 
     def may_receive(self, name: str) -> bool:
@@ -133,10 +138,18 @@ class Client(Reader):
         return "+" not in topic_filter and "#" not in topic_filter and self._is_event(topic_filter)
 
     def may_receive(self, name: str) -> bool:
-        if name == self.place or name == self._own or super().may_receive(name) or self._is_event(name):
+        if name == self.place or name == self._own or super().may_receive(name):
             return True
-        levels = self._within(name)  # below its own topic the Python package has what it is called back on
-        return name.startswith(f"{self.place}/") and len(levels) == 3 and not is_info(levels[2])
+        levels = self._within(name)
+        if len(levels) != 3 or is_info(levels[2]):
+            return False
+        # Below its own topic the Python package has what it is called back on.  Where that topic is also an agent's
+        # class, `#` would bring everybody's events, which are heard by their exact names.
+        return name.startswith(f"{self.place}/") is not _is_event(levels[2])
+
+    def may_hear(self, name: str) -> bool:
+        """Say whether an agent may be asked to call this client back on a topic."""
+        return self.may_receive(name) and not is_info(name.rpartition("/")[2])
 
     def _is_event(self, name: str) -> bool:
         levels = self._within(name)

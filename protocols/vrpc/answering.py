@@ -41,7 +41,7 @@ def read_answer(payload: bytes, name: str, most: int) -> Answer | None:
     if json.loads(found.get("i", _NULL)) != name:
         return None
     error = json.loads(found.get("e", _NULL))
-    if error:
+    if error or error in ({}, []):  # which JavaScript takes for an error, too
         return Answer(error=_message(error, most))
     result = found.get("r", _NULL)
     if result.startswith(f'"{PROMISE}'):
@@ -70,6 +70,6 @@ def _members(payload: bytes, wanted: Container[str]) -> dict[str, str]:
 
 
 def _message(error: object, most: int) -> str:
-    """Return what an error says: an object with a message, or a text."""
-    said = error.get("message") if isinstance(error, dict) else error
+    """Return what an error says: an object with a message, or a text; of any other the JSON."""
+    said = error.get("message", error or "") if isinstance(error, dict) else error
     return plain(said if isinstance(said, str) else json.dumps(said), most).strip() or "an error without a message"

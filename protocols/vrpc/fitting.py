@@ -42,7 +42,7 @@ def life_cycle_fault(function: str, its_class: Mapping[str, Any], arguments: Seq
     if not arguments:
         return NUMBER, f"{function} takes a name first"
     name, rest = arguments[0], arguments[1:]
-    if not isinstance(name, str) or not is_name(name):
+    if not isinstance(name, str) or not is_name(name) or name.startswith(CALLBACKS):
         return 0, f"{function} takes a name first, which has no slash, plus or number sign"
     found = None
     if function == CREATE_SHARED:

@@ -1,40 +1,56 @@
-"""Whether a request names as its reply topic the one of the client that sends it.
+"""Whether what a request brings about comes to the client that sends it.
 
-Its agent answers wherever `s` says.  Most requests are decided on without taking them apart: every "s" in them has the
-client's own topic as its value, and none is written with an escape.  The rest is parsed as JSON, up to a bound.
+Its agent answers wherever `s` says, and makes a listener of each argument `__e__<topic>`, which it calls on that topic.
+Most requests are decided on without taking them apart: every "s" in them has the client's own topic as its value, no
+text begins like a listener, and none of this is written with escapes.  The rest is parsed as JSON, up to a bound.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 LONGEST = 64 * 1024  # bytes of a request that is parsed
+LISTENER = "__e__"
 
 _KEY = re.compile(rb'"s"[ \t\r\n]*:[ \t\r\n]*')
-_ESCAPED = b"\\u0073"  # how JSON may spell an s
+_QUOTED_LISTENER = f'"{LISTENER}'.encode()
+_ESCAPED = re.compile(rb"\\u00(?:73|5[fF]|65)")  # how JSON may spell an s, a _ and an e
 
 
 class Replies:
-    """Checks the requests of one client."""
+    """Checks the requests of one client; `may_hear` says which topics it may be called back on."""
 
-    __slots__ = ("_spelled", "_topic")
+    __slots__ = ("_may_hear", "_spelled", "_topic")
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, may_hear: Callable[[str], bool]) -> None:
         self._topic = topic
+        self._may_hear = may_hear
         self._spelled = tuple({json.dumps(topic, ensure_ascii=escaped).encode() for escaped in (True, False)})
 
     def are_own(self, request: bytes) -> bool:
         """Say whether what this request brings about comes to the client itself."""
-        if _ESCAPED not in request:
+        if _QUOTED_LISTENER not in request and not (b"\\u00" in request and _ESCAPED.search(request)):
             places = [found.end() for found in _KEY.finditer(request)]
             if places and all(request.startswith(self._spelled, place) for place in places):
                 return True
         return len(request) <= LONGEST and self._is_own_when_parsed(request)
 
     def _is_own_when_parsed(self, request: bytes) -> bool:
+        """Say so of JSON; of keys that are there twice, agents may take the one or the other."""
         try:
-            found = json.loads(request)
+            found = json.loads(request.decode(), object_pairs_hook=tuple)  # an object is a tuple of pairs
         except (ValueError, RecursionError):
             return False
-        return isinstance(found, dict) and found.get("s") == self._topic
+        if not isinstance(found, tuple):
+            return False
+        arguments = [value for key, value in found if key == "a"]
+        return [value for key, value in found if key == "s"] == [self._topic] and all(map(self._are_heard, arguments))
+
+    def _are_heard(self, arguments: object) -> bool:
+        return isinstance(arguments, list) and all(
+            self._may_hear(one.removeprefix(LISTENER))
+            for one in arguments
+            if isinstance(one, str) and one.startswith(LISTENER)
+        )

@@ -29,7 +29,7 @@ class Walker:
             return
         while True:
             if self.peek() != '"':
-                raise ValueError(f"no key at character {self.at}")
+                raise ValueError(f"it is no JSON: a key is missing at character {self.at}")
             key = self.value()
             self._expect(":")
             self.peek()
@@ -51,7 +51,7 @@ class Walker:
     def end(self) -> None:
         """Raise ValueError if anything comes here."""
         if self.peek():
-            raise ValueError(f"more than one value, the second at character {self.at}")
+            raise ValueError(f"it is no JSON: something follows it at character {self.at}")
 
     def peek(self) -> str:
         """Go to the next character that is no space, and return it; "" at the end."""
@@ -61,7 +61,8 @@ class Walker:
 
     def _expect(self, character: str) -> None:
         if self.peek() != character:
-            raise ValueError(f"no {character} at character {self.at}")
+            what = "it is no JSON object" if character == "{" else f"it is no JSON: {character} is missing"
+            raise ValueError(f"{what} at character {self.at}")
         self.at += 1
 
     def _not_a_number(self, _: str) -> None:

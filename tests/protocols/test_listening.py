@@ -1,12 +1,14 @@
 """What holds for listening sockets."""
 
+import asyncio
 import logging
 import resource
 import socket
 
 import pytest
+import uvloop
 
-from protocols.listening import most_connections, notice_dead_peers
+from protocols.listening import AT_ONCE, listen, most_connections, notice_dead_peers
 
 LOG = logging.getLogger("protocols.test")
 
@@ -34,3 +36,42 @@ def test_silent_peers_are_probed() -> None:
             with accepted:
                 assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
                 assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+
+def test_a_busy_loop_accepts_several_connections_in_a_turn() -> None:
+    turn, met = 0, []
+
+    class Client(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            met.append(turn)
+            transport.abort()
+
+    async def scenario() -> None:
+        nonlocal turn
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            doors = await listen(listener, Client)
+            clients = [socket.create_connection(listener.getsockname()) for _ in range(2 * AT_ONCE)]
+            while len(met) < len(clients):
+                turn += 1
+                await asyncio.sleep(0)
+            doors.close()
+            for client in clients:
+                client.close()
+
+    uvloop.run(scenario())
+    assert [met.count(one) for one in sorted(set(met))] == [AT_ONCE, AT_ONCE]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_nobody_is_let_in_through_closed_doors(run) -> None:
+    async def scenario() -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        address = listener.getsockname()
+        doors = await listen(listener, asyncio.Protocol)
+        socket.create_connection(address).close()
+        doors.close()
+        await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+
+    run(scenario())

@@ -97,7 +97,7 @@ def test_what_is_not_permitted_is_dropped_counted_and_closes_nothing() -> None:
 @pytest.mark.parametrize("stated", [None, {0x26: [("a", "b")]}], ids=["plain", "with properties"])
 def test_a_request_that_wants_its_reply_sent_to_somebody_else_is_dropped(level: int, stated) -> None:
     at = broker(press="agent", caller="client")
-    press = agent(at).send(wire.subscribe((f"{D}/press/#", 0)))
+    press = agent(at).send(wire.subscribe((f"{D}/press/+/+/+", 0)))
     press.received()
     caller = client(at, level=level)
     other = f"{D}/raspi/zz99zz99"
@@ -141,11 +141,11 @@ def test_a_group_may_not_be_joined_because_it_would_hand_on_what_a_member_may_no
 def test_nobody_gets_by_a_wide_filter_what_is_meant_for_another() -> None:
     at = broker(press="agent", caller="client", spy="client")
     spy = client(at, "spy", f"{D}/press/Press/__clientInfo__").send(wire.subscribe((f"{D}/press/Press/#", 0)))
-    press = agent(at).send(wire.subscribe((f"{D}/press/#", 0)))
+    press = agent(at).send(wire.subscribe((f"{D}/press/+/+/+", 0)))
     retained = wire.joined(at, "w", "bob").send(wire.publish(f"{D}/press/zz99zz99", b"reply", retain=True))
     caller = wire.joined(at, "vc3", "caller", will=will(CLIENT)).send(wire.publish(MOVE, request()))
     press.received()
-    again = wire.subscribe((f"{D}/press/#", 0))
+    again = wire.subscribe((f"{D}/press/+/+/+", 0))
     assert seen(spy) == [] and seen(press.send(again)) == []
     caller.send(wire.publish(MOVE, request()))
     assert seen(press) == [MOVE] and seen(spy) == [] and not retained.closed
@@ -201,18 +201,33 @@ def test_a_client_without_a_will_follows_a_changed_domain() -> None:
     assert seen(caller) == ["acme.other/saw/__agentInfo__"]
 
 
-def test_a_resumed_session_is_held_to_who_it_comes_as() -> None:
-    at = broker(both="both")
-    wire.joined(at, "x", "both", will=will(AGENT), clean=False).send(
-        wire.subscribe((f"{D}/press/#", 1)), wire.DISCONNECT
-    )
-    back = wire.joined(at, "x", "both", will=will(CLIENT), clean=False)
-    wire.joined(at, "w", "bob").send(wire.publish(MOVE, request()))
-    assert seen(back) == []
-    back.send(wire.DISCONNECT)
-    again = wire.joined(at, "x", "both", will=will(AGENT), clean=False)
-    wire.joined(at, "w", "bob").send(wire.publish(MOVE, request()))
-    assert seen(again) == [MOVE]
+@pytest.mark.parametrize("level", [4, 5])
+def test_a_session_ends_with_its_connection_so_that_nobody_gets_what_came_for_another_of_the_name(level: int) -> None:
+    at = broker(saw="agent", press="agent", caller="client")
+    stated = {0x11: 600} if level == 5 else None
+    spy = wire.Peer(at).send(wire.connect("x", "saw", will=will(AGENT), clean=False, level=level, stated=stated))
+    ((head, body),) = spy.received()
+    assert head == 0x20 and (level == 4 or b"\x11\0\0\0\0" in body), "a client of 5.0 is told"
+    spy.send(wire.subscribe((f"{D}/press/+/+/+", 1), level=level), wire.DISCONNECT)
+    press = agent(at)
+    client(at).send(wire.publish(MOVE, request(), 1, 1))
+    press.send(wire.DISCONNECT)
+    back = wire.Peer(at).send(wire.connect("x", "saw", will=will(AGENT), clean=False, level=level, stated=stated))
+    ((_, body),) = back.received()
+    assert not body[0] & 1, "no session present, and no requests that were another's"
+
+
+def test_a_request_that_would_have_another_client_called_back_is_dropped() -> None:
+    at = broker(press="agent", caller="client")
+    press = agent(at).send(wire.subscribe((f"{D}/press/Press/line1/+", 0)))
+    press.received()
+    caller = client(at)
+    on = f"{D}/press/Press/line1/on"
+    for topic in (f"{D}/raspi/zz99zz99", AGENT, f"{D}/press/Press/__classInfo__"):
+        caller.send(wire.publish(on, json.dumps({"a": ["moved", f"__e__{topic}"], "s": REPLIES}).encode()))
+    assert seen(press) == [] and caller.connection.client.session.denied == 3
+    caller.send(wire.publish(on, json.dumps({"a": ["moved", f"__e__{MOVE[:-5]}:moved-x"], "s": REPLIES}).encode()))
+    assert seen(press) == [on]
 
 
 def test_clients_of_mqtt_integrations_are_known_as_agents_too_and_keep_their_own_filters() -> None:

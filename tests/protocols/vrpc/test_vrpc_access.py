@@ -62,9 +62,21 @@ AGENT_SUBSCRIBES = {
     f"{D}/press/Press/__static__/make": True,
     f"{D}/press/Press/line1/+": True,
     f"{D}/press/Press/undefined/+": True,
-    f"{D}/press/#": True,
+    f"{D}/press/+/+/+": True,
+    f"{D}/press/Press/__static__/+": True,
+    f"{D}/press/Press/+/+": True,
+    f"{D}/press/Press/line1/+/+": True,
+    f"{D}/press/Press/#": False,
+    f"{D}/press/+/+/#": False,
+    f"{D}/press/+/+": False,
+    f"{D}/press/#": False,
+    f"{D}/press/+/__clientInfo__": False,
+    f"{D}/press/ab12cd34/__clientInfo__": True,  # on a host of its name
+    f"{D}/press/__agentInfo__": True,
     f"{D}/raspi/ab12cd34/__clientInfo__": True,
-    f"{D}/+/+/__clientInfo__": True,
+    f"{D}/+/+/__clientInfo__": False,  # whoever knows a client can answer it in another's name
+    f"{D}/raspi/+/__clientInfo__": False,
+    f"{D}/+/ab12cd34/__clientInfo__": False,
     f"{D}/saw/Saw/__static__/cut": False,
     f"{D}/+/+/+/+": False,
     f"{D}/raspi/ab12cd34": False,
@@ -111,7 +123,7 @@ def test_who_may_subscribe_to_what(will: str, table: dict[str, bool]) -> None:
 
 def test_an_agent_gets_no_replies_to_clients_on_a_host_of_its_name() -> None:
     agent = access(AGENT)
-    assert agent.is_narrow and agent.may_subscribe(f"{D}/press/#")
+    assert agent.is_narrow and agent.may_subscribe(f"{D}/press/ab12cd34")
     assert agent.may_receive(f"{D}/press/Press/line1/move") and agent.may_receive(AGENT)
     assert not agent.may_receive(f"{D}/press/ab12cd34")
     assert not agent.may_receive(f"{D}/press/ab12cd34/0123456789ab")
@@ -122,6 +134,20 @@ def test_a_client_that_is_called_like_an_agents_class_gets_no_requests_to_it() -
     assert client.may_subscribe(f"{D}/press/Press/#")
     assert not client.may_receive(f"{D}/press/Press/line1/move")
     assert client.may_receive(f"{D}/press/Press") and client.may_receive(f"{D}/press/Press/0123456789ab")
+
+
+def test_a_client_that_is_called_like_an_agents_class_gets_not_everybodys_events_of_it() -> None:
+    event = f"{D}/press/Press/line1:moved-ab12cd34"
+    assert access(CLIENT).may_receive(event), "by its exact name"
+    assert not access(f"{D}/press/Press/__clientInfo__").may_receive(event), "which # would match"
+
+
+def test_a_client_has_itself_called_back_where_it_hears_and_nowhere_else() -> None:
+    client = access(CLIENT)
+    for name in (f"{D}/raspi/ab12cd34", f"{D}/raspi/ab12cd34/0123456789ab", f"{D}/press/Press/line1:moved-ab12cd34"):
+        assert client.may_hear(name)
+    for name in (f"{D}/raspi/zz99zz99", f"{D}/raspi/zz99zz99/0123456789ab", AGENT, f"{D}/press/Press/__classInfo__"):
+        assert not client.may_hear(name)
 
 
 def test_without_a_will_a_client_may_read_what_agents_tell_and_an_agent_nothing() -> None:

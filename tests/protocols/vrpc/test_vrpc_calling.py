@@ -176,7 +176,9 @@ def test_a_result_is_the_very_text_that_came(bench, calls):
     [
         ({"message": "too much", "cause": {}}, "too much"),
         ("Could not find context: x", "Could not find context: x"),
-        ({"code": 5}, "null"),
+        ({"code": 5}, '{"code": 5}'),
+        ({}, "an error without a message"),  # an error to clients of npm, to which all objects are true
+        ([], "[]"),
         ({"message": ""}, "an error without a message"),
         ({"message": "x" * 10_000}, "x" * 4_000),
         (True, "true"),

@@ -104,6 +104,7 @@ def test_a_text_that_an_agent_would_make_a_callback_of_is_refused(text: str) -> 
         ("__createShared__", ["p1", "20"], 1),
         ("__createShared__", ["p1", 20, 1], NUMBER),
         ("__createShared__", ["p1", "__f__x"], 1),
+        ("__createShared__", ["__e__acme/host/id"], 0),
         ("__delete__", ["p1"], None),
         ("__delete__", ["p1", 1], NUMBER),
         ("__callAll__", ["adjust", 20], None),

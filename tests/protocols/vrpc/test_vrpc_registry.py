@@ -164,6 +164,13 @@ def test_two_that_want_one_name_are_flagged_for_a_while():
     bench.vrpc.rivals(Identity(DOMAIN, "agent", "unknown"), ("192.0.2.1", "192.0.2.9"))
 
 
+def test_a_class_whose_name_is_too_long_to_be_called_is_not_listed():
+    bench = Bench().online()
+    for name in ("x" * 200, "x" * 201):
+        bench.tell(f"{AGENT_NAME}/{name}/__classInfo__", class_info(name))
+    assert [one["name"] for one in bench.vrpc.agent(*KEY)["info"]] == ["x" * 200]
+
+
 # --- limits
 
 
