@@ -6,7 +6,21 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import beside, footprint, http, mqtt, onboarding, opcua, pages, presence, processes, report, scale, vrpc
+from benchmarks import (
+    beside,
+    edge,
+    footprint,
+    http,
+    mqtt,
+    onboarding,
+    opcua,
+    pages,
+    presence,
+    processes,
+    report,
+    scale,
+    vrpc,
+)
 from benchmarks.report import Table
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
@@ -14,6 +28,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "opcua": opcua.measure,
     "http": http.measure,
     "vrpc": vrpc.measure,
+    "edge": edge.measure,
     "scale": scale.measure,
     "presence": presence.measure,
     "onboarding": onboarding.measure,
