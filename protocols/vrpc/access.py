@@ -97,7 +97,8 @@ class Agent(Outsider):
             return False
         if levels[0] == self._name:  # an event, or what it says of its classes
             return levels[2] in _OF_CLASSES or not is_info(levels[2])
-        return not is_info(levels[2]) and not _is_event(levels[2])  # what a client has asked to be called back on
+        # What a client has asked to be called back on
+        return not is_info(levels[1]) and not is_info(levels[2]) and not _is_event(levels[2])
 
     def may_subscribe(self, topic_filter: str) -> bool:
         levels = topic_filter.split("/")

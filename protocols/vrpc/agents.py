@@ -73,6 +73,11 @@ class Agent:
         return self.info.get("status") == ONLINE
 
     @property
+    def may_seem_online(self) -> bool:
+        """Say whether others may take it for online: they may read what is not read here."""
+        return self.says_online or bool(self.fault)
+
+    @property
     def owner(self) -> Who | None:
         """Return whose connection it is."""
         return next(reversed(self.who.values()), None)
@@ -101,7 +106,11 @@ class Agent:
 
     def offline_info(self) -> bytes:
         """Return what it would have said when it went offline."""
-        return json.dumps({**self.info, "status": OFFLINE}, separators=(",", ":")).encode()
+        try:
+            text = json.dumps({**self.info, "status": OFFLINE}, allow_nan=False, separators=(",", ":"))
+        except (ValueError, RecursionError):  # Python reads numbers that are no JSON, and other clients would not
+            text = json.dumps({"status": OFFLINE})
+        return text.encode()
 
     def touch(self) -> None:
         """Have it shown anew."""

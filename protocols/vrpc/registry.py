@@ -255,7 +255,7 @@ class Registry:
         self._correct(agent)
 
     def _correct(self, agent: Agent) -> None:
-        if agent.says_online and not agent.who:
+        if agent.may_seem_online and not agent.who:
             self._broker.retain(names.agent_topic(*agent.key), agent.offline_info())
 
     def _clear_classes(self, key: Key) -> None:

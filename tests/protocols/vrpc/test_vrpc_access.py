@@ -37,6 +37,8 @@ AGENT_PUBLISHES = {
     f"{D}/press/Press/__clientInfo__": False,
     f"{D}/press/__classInfo__": False,
     f"{D}/press/Press/line1/move": False,  # a request, to itself or to others
+    f"{D}/saw/__agentInfo__/": False,
+    f"{D}/saw/__agentInfo__/x": False,
     f"{D}/saw/Saw/__static__/cut": False,
     f"{D}/press": False,
     D: False,

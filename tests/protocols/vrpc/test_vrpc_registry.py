@@ -53,6 +53,16 @@ def test_an_agent_whose_connection_ends_without_a_word_is_offline_for_everybody(
     assert json.loads(bench.kept[f"{PLACE}/__agentInfo__"])["status"] == "offline"
 
 
+@pytest.mark.parametrize(
+    "said", [b'"x":1e400', b'"x":NaN', b'"x":' + b"[" * 2_000 + b"]" * 2_000, b'"x":"%b"' % (b"x" * 20_000)]
+)
+def test_what_is_published_of_an_agent_that_has_gone_can_be_read_by_everybody(said):
+    bench = Bench().online()
+    bench.tell(f"{AGENT_NAME}/__agentInfo__", b'{"status":"online",' + said + b"}")
+    bench.leave()
+    assert json.loads(bench.kept[f"{PLACE}/__agentInfo__"]) == {"status": "offline"}
+
+
 def test_an_agent_that_is_taken_over_stays_who_the_newer_connection_is():
     bench = Bench().online()
     newer = WHO._replace(connection_id="c2", address="192.0.2.2")
