@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import (
     beside,
+    chances,
     edge,
     footprint,
     http,
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "scale": scale.measure,
     "presence": presence.measure,
     "onboarding": onboarding.measure,
+    "chances": chances.measure,
     "pages": pages.measure,
     "footprint": footprint.measure,
 }
