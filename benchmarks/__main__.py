@@ -6,7 +6,21 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import beside, footprint, http, mqtt, onboarding, opcua, pages, presence, processes, report, scale, vrpc
+from benchmarks import (
+    beside,
+    chances,
+    footprint,
+    http,
+    mqtt,
+    onboarding,
+    opcua,
+    pages,
+    presence,
+    processes,
+    report,
+    scale,
+    vrpc,
+)
 from benchmarks.report import Table
 
 PARTS: dict[str, Callable[..., list[Table]]] = {
@@ -17,6 +31,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "scale": scale.measure,
     "presence": presence.measure,
     "onboarding": onboarding.measure,
+    "chances": chances.measure,
     "pages": pages.measure,
     "footprint": footprint.measure,
 }

@@ -44,6 +44,7 @@ class Recorder(Generic[Event]):
         self._lost = 0  # events that were dropped, and that a repair has to make up for
         self._failing = False
         self._stopping = False
+        self._idle = False  # the thread waits for events
         self._lock = threading.Lock()
         self._wakeup = threading.Condition(self._lock)
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
@@ -62,7 +63,8 @@ class Recorder(Generic[Event]):
             if len(self._pending) >= self._max_pending:
                 self._lost += len(events)
                 return
-            if not self._pending:
+            if self._idle:
+                self._idle = False
                 self._wakeup.notify()
             self._pending += events
 
@@ -83,7 +85,9 @@ class Recorder(Generic[Event]):
     def _wait(self) -> bool:
         """Wait for events; return False once the recorder is stopping."""
         with self._wakeup:
+            self._idle = True
             self._wakeup.wait_for(lambda: self._pending or self._lost or self._stopping)
+            self._idle = False
             return not self._stopping
 
     def _pause(self, seconds: float) -> None:
