@@ -10,6 +10,7 @@ ROLES = (AGENT, CLIENT, "both")
 AGENT_INFO, CLIENT_INFO = "__agentInfo__", "__clientInfo__"
 CLASS_INFO, CONCISE_INFO = "__classInfo__", "__classInfoConcise__"
 DOMAIN_LENGTH = 128
+NAME_LENGTH = 200
 FALLBACK = "gatehouse"
 _CLIENT_ID = re.compile(r"va3[0-9a-f]{16}(?:[0-9a-f]{4})?|vc3[\w-]{8}[0-9a-f]{12}", re.ASCII)
 
@@ -54,7 +55,7 @@ def guess(client_id: str, username: str) -> tuple[str, str] | None:
 def is_name(level: str) -> bool:
     """Say whether a level can be the name of an agent, a class, an instance, a host or a client."""
     is_reserved = level.startswith("__") and level.endswith("__")
-    return bool(level) and not is_reserved and not any(one in level for one in "/+#")
+    return 0 < len(level) <= NAME_LENGTH and not is_reserved and not any(one in level for one in "/+#")
 
 
 def domain_fault(domain: str) -> str:

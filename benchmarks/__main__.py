@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import (
     beside,
     chances,
+    edge,
     footprint,
     http,
     mqtt,
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[..., list[Table]]] = {
     "opcua": opcua.measure,
     "http": http.measure,
     "vrpc": vrpc.measure,
+    "edge": edge.measure,
     "scale": scale.measure,
     "presence": presence.measure,
     "onboarding": onboarding.measure,

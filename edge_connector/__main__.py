@@ -34,6 +34,8 @@ def main() -> int:
     try:
         found = config.load(asked.config)
         _log_to(tail, found.log_level)
+        if os.name == "posix" and asked.config.stat().st_mode & 0o077:
+            log.warning("%s holds a password, and others than its owner may use it (chmod 600)", asked.config)
         runtime = Runtime(found, tail)
     except EdgeError as error:
         sys.stderr.write(f"edge_connector: {error}\n")

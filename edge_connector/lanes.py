@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from edge_connector.errors import Busy
@@ -52,8 +53,9 @@ class Lane:
                 self._queue.get_nowait()
             for _ in self._threads:
                 self._queue.put(None)
+        end = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0, end - time.monotonic()))
 
     def _run(self) -> None:
         while True:

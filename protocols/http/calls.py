@@ -141,7 +141,10 @@ class Call:
         self._answered_since: float | None = None
 
     def begin(self) -> None:
-        """Call the function."""
+        """Call the function, if that is still permitted: the grant may have changed since the ticket was given."""
+        self.permit()
+        if self._has_answered:
+            return
         order, counts = self._order, Counts(messages_in=1, bytes_in=len(self._order.arguments))
         order.period.add(counts, self._calls.tally)
         try:

@@ -125,7 +125,7 @@ def describe(found: dict[str, Any], limits: Limits) -> Steps:
 
 def is_level(name: object) -> bool:
     """Say whether something can be called by a name, as a level of a topic."""
-    if not isinstance(name, str) or not 0 < len(name) <= _NAME or not is_name(name):
+    if not isinstance(name, str) or not is_name(name):
         return False
     return name.isprintable() or (is_carried(name) and "\0" not in name and plain(name, _NAME) == name)
 

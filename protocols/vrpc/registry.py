@@ -13,7 +13,6 @@ from protocols.contract import Refused
 from protocols.hits import Hits
 from protocols.vrpc import names
 from protocols.vrpc.agents import OFFLINE, ONLINE, Agent, Class, Key, Twins
-from protocols.vrpc.describing import is_level
 from protocols.vrpc.limits import Limits
 from protocols.vrpc.live import Who
 from protocols.vrpc.names import AGENT, AGENT_INFO, CLASS_INFO, CLIENT_INFO, Identity
@@ -85,7 +84,7 @@ class Registry:
     def kept(self, topic: str, payload: bytes) -> None:
         """Take in a retained info, b"" for one that is gone."""
         info = names.parse(topic)
-        if info is None or info.kind == CLIENT_INFO or (info.part and not is_level(info.part)):
+        if info is None or info.kind == CLIENT_INFO:
             return
         key = info.domain, info.name
         agent = self._make(key) if payload else self._agents.get(key)

@@ -14,6 +14,7 @@ from protocols.vrpc.caller import Caller
 from protocols.vrpc.calls import Done, Request, check_arguments
 from protocols.vrpc.describing import CREATE_SHARED, DELETE, is_level
 from protocols.vrpc.desk import Desk
+from protocols.vrpc.fitting import CALLBACKS
 from protocols.vrpc.limits import SETTINGS, Limits
 from protocols.vrpc.live import Who
 from protocols.vrpc.names import ENDING, Identity
@@ -177,6 +178,8 @@ class Vrpc:
         arguments: str,
         timeout: float | None = None,
     ) -> dict[str, str]:
+        check_arguments(arguments)
+        _refuse_callbacks(json.loads(arguments))
         request = Request((domain, agent), class_name, instance, function, arguments)
         return {"call": self._desk.call(request, timeout)}
 
@@ -201,3 +204,13 @@ class Vrpc:
 
     def _now(self) -> float:
         return self._broker.now()
+
+
+def _refuse_callbacks(arguments: list[object]) -> None:
+    """Raise Refused for a text that agents take for a function: they would call back, and nobody would hear of it."""
+    for argument in arguments:
+        if isinstance(argument, str) and argument.startswith(CALLBACKS):
+            what = f"{CALLBACKS[0]} and {CALLBACKS[1]}"
+            raise Refused(
+                f"{argument[:20]!r} would be taken for a callback, as all that begins with {what}.", "arguments"
+            )

@@ -1,4 +1,4 @@
-"""MQTT.js in a real browser: over a WebSocket of the broker, and through the portal's own port."""
+"""MQTT.js and the client of VRPC in a real browser: over a WebSocket of the broker, and through the portal's port."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.support import npm
+from tests.support.processes import wait_until
 from tests.support.stack import HOST
 
 PAGE = b'<!doctype html><meta charset="utf-8"><title>client</title><script src="/mqtt.js"></script>'
@@ -27,6 +28,19 @@ ROUND_TRIP = """async ({ url, username, password }) => {
   await done;
   window.ended = new Promise((resolve) => client.on("close", resolve));
   return got;
+}"""
+
+CALL = """async ({ broker, domain, agent, username, password }) => {
+  const log = { debug() {}, info() {}, warn() {}, error() {} };
+  const client = new vrpc.VrpcClient({ broker, domain, agent, username, password, timeout: 5000, log });
+  await client.connect();
+  const press = await client.create({ className: "Press", instance: "in-a-browser", args: [20], isIsolated: true });
+  let hear;
+  const stroke = new Promise((resolve) => (hear = (...heard) => resolve(heard)));
+  await press.on("stroke", hear);
+  await press.strike(2.5);
+  const sum = await client.callStatic({ className: "Press", functionName: "add", args: [1, 2] });
+  return [sum, await press.settle(), ...(await stroke)];
 }"""
 
 
@@ -69,6 +83,23 @@ def test_a_page_of_another_site_sends_receives_and_is_cut_off(chromium, stack, r
         page.evaluate("Promise.race([window.ended, new Promise((_, fail) => setTimeout(fail, 1000))])")
     finally:
         context.close()
+
+
+@pytest.mark.parametrize("way", ["ws", "web"])
+def test_the_client_of_vrpc_for_browsers_calls_an_agent(chromium, stack, team, site, way):
+    agent = team.agent("npm")
+    port = {"ws": stack.ws_port, "web": stack.port}[way]
+    login = {name: team.integration("client")[name] for name in ("username", "password")}
+    context = chromium.new_context()
+    try:
+        page = context.new_page()
+        page.goto(site)
+        page.add_script_tag(path=npm.VRPC_BUNDLE)
+        options = {"broker": f"ws://{HOST}:{port}/mqtt", "domain": team.domain, "agent": agent.name, **login}
+        assert page.evaluate(CALL, options) == [3, 20, 1, 2.5]
+    finally:
+        context.close()
+    wait_until(lambda: agent.count("clientGone"), 5, "the agent to learn that the tab is closed")
 
 
 def test_the_panel_shows_one_way_at_a_time_and_keeps_the_choice(page, records):

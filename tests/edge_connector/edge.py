@@ -53,6 +53,7 @@ class Edge:
     def write(self) -> None:
         """Write its configuration file."""
         agent = {"domain": DOMAIN, "name": self.name, **self.tables.get("agent", {})}
+        self.config.touch(0o600)
         self.config.write_text(toml({"server": self.server, **self.tables, "agent": agent}))
 
     def start(self, *words: str) -> Edge:

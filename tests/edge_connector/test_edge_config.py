@@ -78,3 +78,6 @@ def test_a_configuration_can_be_checked_without_connecting(tmp_path: Path) -> No
     assert edge.process is not None
     assert edge.process.wait(10) == 0
     assert edge.log() == ""
+    edge.config.chmod(0o640)
+    assert edge.start("--check").process.wait(10) == 0
+    assert "holds a password, and others than its owner may use it" in edge.log()

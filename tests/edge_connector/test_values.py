@@ -171,6 +171,13 @@ def test_the_buffer_fills_while_the_server_cannot_be_reached(make_edge: Callable
     assert "old" in json.loads((edge.folder / "state" / "feeds.json").read_text())
 
 
+def test_agents_of_one_name_say_so_and_are_not_quick_about_it(make_edge: Callable[..., Edge]) -> None:
+    one = make_edge("namesake").start().ready()
+    other = make_edge("namesake").start().ready()
+    one.says("another agent of this name has connected")
+    assert one.stop() == other.stop() == 0
+
+
 def test_a_second_agent_with_the_same_state_is_refused(make_edge: Callable[..., Edge]) -> None:
     edge = make_edge("twin", {"port": free_port()}).start().says("cannot connect")
     assert edge.process is not None

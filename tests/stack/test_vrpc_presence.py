@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,6 +86,15 @@ def test_a_twin_takes_over_and_the_agent_is_online(team, start, kind):
     client.sees(name)
     assert client.call(name, "Press", "add", 1, 2) == 3
     assert states(client, name)[-1] == "online"
+
+
+def test_twins_that_take_over_from_each_other_are_flagged_with_their_addresses(stack, team, start):
+    name = "flapping"
+    twins = [start("npm", name) for _ in range(2)]
+    page = Session(stack).log_in()
+    told = re.compile(r"Two fight for this name: both from <span[^>]*>127.0.0.1<")
+    wait_until(lambda: told.search(page.get(f"/agents?q={name}").text), 15, "them to be flagged", every=0.2)
+    assert all(twin.count("connect") > 1 for twin in twins)
 
 
 def test_another_integration_cannot_take_a_live_agents_name(stack, team, start):

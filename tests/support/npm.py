@@ -12,6 +12,8 @@ from typing import Any
 FOLDER = Path(__file__).parents[1] / "npm"
 BUNDLE = FOLDER / "node_modules" / "mqtt" / "dist" / "mqtt.min.js"
 
+VRPC_BUNDLE = FOLDER / "node_modules" / "vrpc" / "browser" / "vrpc.js"
+
 
 def program() -> str:
     """Return where Node is, which has what the scripts of tests/npm need."""

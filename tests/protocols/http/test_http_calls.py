@@ -165,6 +165,12 @@ def test_a_call_ends_with_its_period_and_with_its_grant(running: Running) -> Non
     assert cut.dropped == 0
 
 
+def test_a_grant_that_is_withdrawn_before_the_socket_has_come_calls_nothing(running: Running) -> None:
+    running.period.permit(Grant(1, "ada", domain="acme.hall2"))
+    _, outlet = running.call()
+    assert parsed(outlet.received)[0] == 403 and outlet.end == "closed" and running.known.calls == []
+
+
 def test_a_call_is_one_message_each_way(running: Running) -> None:
     running.answered(Outcome(result="12345"))
     counts = running.period.counts

@@ -217,6 +217,16 @@ def test_a_session_ends_with_its_connection_so_that_nobody_gets_what_came_for_an
     assert not body[0] & 1, "no session present, and no requests that were another's"
 
 
+def test_who_asks_at_the_end_too_for_a_session_that_lasts_says_a_proper_goodbye() -> None:
+    at = broker(press="agent")
+    watcher = wire.joined(at, "w", "bob").send(wire.subscribe((AGENT, 0)))
+    watcher.received()
+    asked = {0x11: 600}
+    press = wire.joined(at, "x", "press", will=will(AGENT), level=5, stated=asked)
+    press.send(wire.packet(0xE0, b"\0" + wire.properties(asked)))
+    assert press.closed and press.received() == [] and seen(watcher) == [], "no error, and no Will"
+
+
 def test_a_request_that_would_have_another_client_called_back_is_dropped() -> None:
     at = broker(press="agent", caller="client")
     press = agent(at).send(wire.subscribe((f"{D}/press/Press/line1/+", 0)))

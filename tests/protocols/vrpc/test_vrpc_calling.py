@@ -81,6 +81,15 @@ def test_arguments_that_are_no_json_array_are_refused(bench, action, arguments):
     assert (refused.value.field, bench.sent) == ("arguments", [])
 
 
+@pytest.mark.parametrize("text", [f"__e__{DOMAIN}/raspi/ab12cd34", "__f__x"])
+@pytest.mark.parametrize("action", ["vrpc_call", "vrpc_create"])
+def test_a_text_that_would_be_taken_for_a_callback_is_refused(bench, action, text):
+    names = (*KEY, "Press", "p2", "add") if action == "vrpc_call" else (*KEY, "Press", "p2")
+    with pytest.raises(Refused, match="would be taken for a callback") as refused:
+        bench.do[action](*names, json.dumps([1, text]))
+    assert (refused.value.field, bench.sent) == ("arguments", [])
+
+
 @pytest.mark.parametrize("name", ["a/b", "+", "#", "x" * 300, "__agentInfo__", "a\0", "\ud800"])
 @pytest.mark.parametrize("field", ["class_name", "instance", "function"])
 def test_what_can_be_no_name_is_refused(bench, field, name):

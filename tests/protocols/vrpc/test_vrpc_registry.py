@@ -174,8 +174,9 @@ def test_two_that_want_one_name_are_flagged_for_a_while():
     bench.vrpc.rivals(Identity(DOMAIN, "agent", "unknown"), ("192.0.2.1", "192.0.2.9"))
 
 
-def test_a_class_whose_name_is_too_long_to_be_called_is_not_listed():
-    bench = Bench().online()
+def test_who_has_a_name_that_is_too_long_to_be_called_is_not_listed():
+    bench = Bench().online().tell(f"{'x' * 201}/__agentInfo__", ONLINE)
+    assert [one["agent"] for one in bench.do["vrpc_agents"]()] == [AGENT_NAME]
     for name in ("x" * 200, "x" * 201):
         bench.tell(f"{AGENT_NAME}/{name}/__classInfo__", class_info(name))
     assert [one["name"] for one in bench.vrpc.agent(*KEY)["info"]] == ["x" * 200]
