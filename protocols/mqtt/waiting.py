@@ -11,7 +11,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
-AT_ONCE = 2  # that are asked about in a turn of the loop
+AT_ONCE = 3  # that are asked about in a turn of the loop
 TICK = 0.005  # seconds between two looks who is due
 
 Ask = Callable[[], None]
