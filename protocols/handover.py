@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from protocols.listening import notice_dead_peers
+from protocols.listening import AT_ONCE, notice_dead_peers
 
 MAX_MESSAGE = 128 * 1024
 PATIENCE = 5.0  # seconds for a socket to be handed over
@@ -41,10 +41,11 @@ class HandOver:
 
     def _accept(self) -> None:
         with suppress(OSError):  # nobody any more, or no descriptor is free
-            courier, _ = self._listener.accept()
-            courier.setblocking(False)
-            self._waiting[courier] = self._loop.call_later(PATIENCE, self._forget, courier)
-            self._loop.add_reader(courier, self._receive, courier)
+            for _ in range(AT_ONCE):
+                courier, _ = self._listener.accept()
+                courier.setblocking(False)
+                self._waiting[courier] = self._loop.call_later(PATIENCE, self._forget, courier)
+                self._loop.add_reader(courier, self._receive, courier)
 
     def _receive(self, courier: socket.socket) -> None:
         with suppress(OSError):
