@@ -282,6 +282,7 @@ def told(request: Request) -> str:
 
 def as_json(request: Request) -> dict[str, object]:
     """Return a request as the command line shows it; its password is not known to anybody."""
+    domain, role = request.comes_for or ("", "")
     return {
         "id": request.id,
         "type": request.type,
@@ -291,6 +292,8 @@ def as_json(request: Request) -> dict[str, object]:
         "client_id": request.client_id,
         "address": request.address,
         "will_topic": request.will_topic,
+        "domain": domain,
+        "role": role,
         "name": request.name,
         "tries": request.tries,
         "first_at": request.first_at.isoformat(),
