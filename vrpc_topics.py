@@ -12,7 +12,8 @@ CLASS_INFO, CONCISE_INFO = "__classInfo__", "__classInfoConcise__"
 DOMAIN_LENGTH = 128
 NAME_LENGTH = 200
 FALLBACK = "gatehouse"
-_CLIENT_ID = re.compile(r"va3[0-9a-f]{16}(?:[0-9a-f]{4})?|vc3[\w-]{8}[0-9a-f]{12}", re.ASCII)
+_CLIENT_ID = re.compile(r"v[ae]3[0-9a-f]{16}(?:[0-9a-f]{4})?|vc3[\w-]{8}[0-9a-f]{12}", re.ASCII)
+_EDGE_CLIENT_ID = re.compile(r"ve3[0-9a-f]{20}", re.ASCII)
 
 
 class Identity(NamedTuple):
@@ -44,12 +45,18 @@ def identity(will_topic: str) -> Identity | None:
 def guess(client_id: str, username: str) -> tuple[str, str] | None:
     """Return the role that a client identifier has the form of, and the domain before the / of a username, or "".
 
-    For clients that have no Will: the packages on PyPI and npm make client identifiers of these forms.
+    For clients that have no Will: the packages on PyPI and npm, and Edge Connectors, make client identifiers of these
+    forms.
     """
     if not _CLIENT_ID.fullmatch(client_id):
         return None
     domain, slash, _ = username.partition("/")
-    return (AGENT if client_id.startswith("va3") else CLIENT), ("" if not slash or domain_fault(domain) else domain)
+    return (CLIENT if client_id.startswith("vc3") else AGENT), ("" if not slash or domain_fault(domain) else domain)
+
+
+def is_edge_connector(client_id: str) -> bool:
+    """Say whether a client identifier has the form that agents of Edge Connectors give themselves."""
+    return _EDGE_CLIENT_ID.fullmatch(client_id) is not None
 
 
 def is_name(level: str) -> bool:

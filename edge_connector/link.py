@@ -128,7 +128,7 @@ class Link:
         digest = hashlib.sha256(f"{config.domain}/{config.name}".encode()).hexdigest()[:20]
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"va3{digest}",
+            client_id=f"ve3{digest}",
             protocol=paho.MQTTv5,
             transport="websockets" if server.transport in ("ws", "wss") else "tcp",
             reconnect_on_failure=False,

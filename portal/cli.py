@@ -92,7 +92,7 @@ def add_integration(type: str, domain: str, role: str | None, as_json: bool, **g
 def list_integrations(as_json: bool) -> None:
     """List all integrations."""
     rows = [listing.as_json(row) for row in listing.everything(clock.now())]
-    show_list(rows, as_json, "username", "type", "active", "online", "last_login", "note")
+    show_list(rows, as_json, "username", "type", "domain", "role", "active", "online", "last_login", "note")
 
 
 @command(integrations_group, "activate")

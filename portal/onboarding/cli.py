@@ -66,7 +66,8 @@ def list_requests(as_json: bool) -> None:
     if found.silent and not found.requests:
         raise click.ClickException(SILENT)
     rows = [requests.as_json(one) for one in found.requests]
-    show_list(rows, as_json, "id", "type", "username", "client_id", "address", "tries", "held", "rival")
+    columns = ("id", "type", "username", "domain", "role", "client_id", "address", "tries", "held", "rival")
+    show_list(rows, as_json, *columns)
 
 
 @command(group, "approve")

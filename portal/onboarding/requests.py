@@ -26,7 +26,7 @@ from portal.onboarding import asking, decisions, ignored, offers, window
 from portal.onboarding.offers import Offer
 from portal.onboarding.window import NotOpen
 from portal.worker_client import MQTT, Refused, Silent
-from vrpc_topics import guess, identity
+from vrpc_topics import guess, identity, is_edge_connector
 
 APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
 ACCEPTED = "onboarding.password-accepted"
@@ -67,7 +67,9 @@ class Request:
     @property
     def detected(self) -> str:
         """Return the type of client that this seems to be."""
-        return "vrpc" if self.comes_for is not None else self.protocol
+        if self.comes_for is None:
+            return self.protocol
+        return "edge" if is_edge_connector(self.client_id) else "vrpc"
 
     @property
     def comes_for(self) -> tuple[str, str] | None:
@@ -83,7 +85,9 @@ class Request:
     @property
     def type(self) -> str:
         """Return the type of the integration to make: the detected one, if its server lets it in by this door."""
-        return self.detected if KINDS[self.detected].door == self.protocol else self.protocol
+        if KINDS[self.detected].door == self.protocol:
+            return self.detected
+        return "vrpc" if self.comes_for is not None else self.protocol  # an Edge Connector is an agent of VRPC
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,7 @@ def told(request: Request) -> str:
 
 def as_json(request: Request) -> dict[str, object]:
     """Return a request as the command line shows it; its password is not known to anybody."""
+    domain, role = request.comes_for or ("", "")
     return {
         "id": request.id,
         "type": request.type,
@@ -287,6 +292,8 @@ def as_json(request: Request) -> dict[str, object]:
         "client_id": request.client_id,
         "address": request.address,
         "will_topic": request.will_topic,
+        "domain": domain,
+        "role": role,
         "name": request.name,
         "tries": request.tries,
         "first_at": request.first_at.isoformat(),

@@ -130,6 +130,8 @@ class Broker:
         message = will.message
         if not session.access.may_publish(message.topic):
             return
+        if not session.is_narrow and self.live.tells(message.topic):
+            return
         if will.expiry is not None:
             message.expires_at = self.common.now + will.expiry
         self.publish(message, Source(session.integration_id, message.retain, will.expiry))
@@ -138,6 +140,11 @@ class Broker:
 
     def hold_for_hub(self, wanted: Sequence[Publication]) -> None:
         """Raise Refused unless all that comes in by another protocol, in this order, can be kept as it should."""
+        for place, (topic, *_) in enumerate(wanted):
+            if self.live.tells(topic):
+                raise Refused(
+                    "an agent or client of VRPC that is connected tells this itself", f"messages/{place}/topic"
+                )
         places = [place for place, (_, _, _, retain) in enumerate(wanted) if retain]
         if places and (found := self.retained.beyond(Message(*wanted[place]) for place in places)) is not None:
             place, limit = places[found[0]], found[1]

@@ -157,8 +157,8 @@ class Admission:
         broker.crowd.connects += 1
         client.presence_id = broker.presence.connected(grant, login)
         if (known := session.identity) is not None:
-            who = Who(client.presence_id, grant.integration_id, grant.username, login.address, session.client_id)
-            broker.live.join(known, who)
+            told = (client.presence_id, grant.integration_id, grant.username, login.address, session.client_id)
+            broker.live.join(known, Who(*told, session.is_narrow))
         return client
 
     def _authenticate(self) -> Grant | Wait:

@@ -22,6 +22,7 @@ from protocols.mqtt.routes import Route
 from protocols.mqtt.session import Session
 from protocols.mqtt.topics import check_name, decode_utf8
 from protocols.mqtt.translate import to_level_3_1_1, to_level_5
+from protocols.vrpc.names import ENDING
 
 _CACHED_ROUTES = 256
 
@@ -246,6 +247,10 @@ class Publisher:
         topic = check_name(decode_utf8(name))
         broker = self._broker
         route = broker.subscriptions.route(topic) if self._session.access.may_publish(topic) else broker.forbidden
+        if (
+            topic.endswith(ENDING) and not self._session.is_narrow
+        ):  # looked at each time: it depends on who is connected
+            return broker.forbidden if broker.live.tells(topic) else route
         if not route.stale:
             if len(self._routes) >= _CACHED_ROUTES:
                 self._routes.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from protocols.vrpc.names import AGENT, Identity
+from protocols.vrpc.names import AGENT, ENDING, Identity, teller
 
 FLAPS, WITHIN = 3, 60.0  # take-overs of one agent within so many seconds are those of twins
 _REMEMBERED = 1_000  # agents that were taken over lately
@@ -18,6 +18,7 @@ class Who(NamedTuple):
     username: str
     address: str
     client_id: str
+    is_bound: bool = False  # by the rules of an integration of VRPC, which hold for others, too
 
 
 class Follower(Protocol):
@@ -50,6 +51,12 @@ class Live:
     def owner(self, identity: Identity) -> Who | None:
         """Return a connection that is this agent or client."""
         return next(iter(self._who.get(identity, {}).values()), None)
+
+    def tells(self, topic: str) -> bool:
+        """Say whether a connection of an integration of VRPC tells of itself on this topic, and so nobody else may."""
+        known = teller(topic) if topic.endswith(ENDING) else None
+        owner = self.owner(known) if known is not None else None
+        return owner is not None and owner.is_bound
 
     def join(self, identity: Identity, who: Who) -> None:
         """Note a connection that has been let in."""

@@ -37,6 +37,7 @@ __all__ = [
     "is_info",
     "is_name",
     "parse",
+    "teller",
 ]
 
 ENDING = "__"  # of every topic on which somebody tells of themselves, and of few others
@@ -59,6 +60,16 @@ def parse(topic: str) -> Info | None:
     if len(names) != (2 if kind == AGENT_INFO else 3) or domain_fault(names[0]) or not all(map(is_name, names[1:])):
         return None
     return Info(kind, *names)
+
+
+def teller(topic: str) -> Identity | None:
+    """Return who tells of itself on a topic, if it is an info topic."""
+    info = parse(topic)
+    if info is None:
+        return None
+    if info.kind == CLIENT_INFO:
+        return Identity(info.domain, CLIENT, f"{info.name}/{info.part}")
+    return Identity(info.domain, AGENT, info.name)
 
 
 def is_info(level: str) -> bool:

@@ -104,8 +104,13 @@ class Registry:
             self._correct(agent)
 
     def joined(self, identity: Identity, who: Who) -> None:
-        """Note whose connection an agent is."""
-        if identity.kind == AGENT and (agent := self._make((identity.domain, identity.name))) is not None:
+        """Note whose connection an agent is; who is connected comes before who is not."""
+        if identity.kind != AGENT:
+            return
+        key = identity.domain, identity.name
+        if key not in self._agents and len(self._agents) >= self._limits.agents:
+            self._forget_one()
+        if (agent := self._make(key)) is not None:
             agent.who[who.connection_id] = who
             self._update(agent)
 
@@ -203,6 +208,19 @@ class Registry:
             self._watcher.appeared(key)
         return agent
 
+    def _forget_one(self) -> None:
+        """Make room: nothing is known any more of who has been offline for the longest time."""
+        gone = min((agent for agent in self._agents.values() if not agent.who), key=_offline_since, default=None)
+        if gone is None:
+            return
+        self._hits.add("agents")
+        for one in gone.classes.values():
+            one.full = one.concise = b""
+            self.reader.changed(one)
+        gone.classes.clear()
+        gone.is_kept = False
+        self._update(gone)
+
     def _take_class(self, agent: Agent, name: str, kind: str, payload: bytes) -> None:
         one = agent.classes.get(name)
         if one is None:
@@ -262,3 +280,7 @@ class Registry:
         for topic_filter in names.class_topics(domain, name, "+"):
             for topic in self._broker.retained(topic_filter):
                 self._broker.retain(topic, b"")
+
+
+def _offline_since(agent: Agent) -> float:
+    return agent.since or 0.0

@@ -84,7 +84,7 @@ def test_each_answer_is_counted_once(kind: str, answer: bytes) -> None:
     with server(behave) as job:
         asked = requests.kind(job | {"kind": kind})
         with requests.links(job | {"clients": 3}) as there:
-            count = requests.ask_for(asked, there, 0.1)
+            count = requests.ask_for(asked, there, 0.5)
     assert count == len(seen) > 3
     assert {data[:4] for data in seen} == {kind.upper().encode() + b" " * (4 - len(kind))}
 

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.support import row, settled
 from tests.support.clients import Subscriber
+from tests.support.processes import wait_until
 
 HTML = "<img src=x onerror=alert(1)>\"'{{7*7}}</script>"
 
@@ -39,7 +40,12 @@ def test_html_in_names_notes_and_client_ids_is_shown_as_text(listening, records,
 def test_html_in_a_refused_username_is_shown_as_text(listening, records, stack):
     with Subscriber(stack.mqtt_port, {"username": HTML, "password": "x"}) as client:
         client.wait_for("Connection Refused")
-    listening.goto("/activity?show=refused")
+
+    def is_shown() -> bool:
+        listening.goto("/activity?show=refused")
+        return listening.locator(".event").count() > 0
+
+    wait_until(is_shown, 5, "the refusal to be written")
     expect(listening.locator(".event .mono").first).to_have_text(HTML)
     assert listening.locator("img").count() == 0
 

@@ -160,7 +160,8 @@ def test_list_shows_who_is_online_and_how_often(run, added):
     assert (row["online"], row["connections"]) == (True, 2)
     assert datetime.fromisoformat(row["last_login"]) == now
     table = run("integrations", "list").stdout
-    assert table.splitlines()[0].split() == ["username", "type", "active", "online", "last_login", "note"]
+    columns = ["username", "type", "domain", "role", "active", "online", "last_login", "note"]
+    assert table.splitlines()[0].split() == columns
     assert table.splitlines()[1].split()[:4] == ["turing", "mqtt", "yes", "yes"]
 
 

@@ -52,6 +52,14 @@ def test_a_client_is_listed_and_approved(run, doors):
     assert again.exit_code == 1 and "no such request" in again.output
 
 
+def test_a_list_says_in_which_domain_an_agent_would_be_whatever_its_username(run, doors):
+    run("open")
+    doors.knock("acme.hall2/saw", will_topic="acme.default/saw/__agentInfo__")
+    (row,) = found(run, "list")
+    assert (row["type"], row["domain"], row["role"]) == ("vrpc", "acme.default", "agent")
+    assert run("list").output.splitlines()[1].split()[1:5] == ["vrpc", "acme.hall2/saw", "acme.default", "agent"]
+
+
 def test_a_client_is_ignored_for_good_and_that_is_undone(run, doors):
     run("open")
     doors.knock()

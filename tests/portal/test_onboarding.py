@@ -151,6 +151,14 @@ def test_a_vrpc_client_is_known_by_its_will(opened, settings, will):
     assert (only(settings).detected, only(settings).type) == ("vrpc", "vrpc")
 
 
+@pytest.mark.parametrize("will", ["acme.default/hall1/__agentInfo__", ""])
+def test_an_edge_connector_is_known_by_its_client_id_and_let_in_as_an_agent(opened, settings, actor, sealer, will):
+    opened.knock(will_topic=will, client_id="ve3" + "0" * 20)
+    assert (only(settings).detected, only(settings).type) == ("edge", "vrpc")
+    (outcome,) = requests.approve([only(settings).id], actor, sealer, settings)
+    assert (outcome.integration.type, outcome.integration.role) == ("vrpc", "agent")
+
+
 @pytest.mark.parametrize(
     ("knock", "place"),
     [
@@ -173,6 +181,7 @@ def test_a_vrpc_client_is_let_in_as_what_it_comes_for_and_no_more(opened, settin
     [
         {"client_id": "va3" + "0" * 16, "will_topic": "state"},  # as VRPC it could not have this Will
         {"client_id": "va3xyz"},
+        {"client_id": "ve3" + "0" * 20, "will_topic": "state"},
         {"client_id": "va3" + "0" * 16, "protocol": "http"},
         {"will_topic": "a/b/c/d/__agentInfo__"},
     ],

@@ -17,6 +17,7 @@ from html import unescape
 import paho.mqtt.client as paho
 import pytest
 
+from tests.edge_connector.edge import DOMAIN, Edge
 from tests.support import npm
 from tests.support.clients import Subscriber, connack, logged_in, publish
 from tests.support.opcua import Fault
@@ -123,6 +124,19 @@ def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_i
         assert (shown["type"], shown["domain"], shown["role"]) == ("vrpc", "acme.default", "agent")
     finally:
         agent.kill()
+
+
+def test_an_edge_connector_is_known_as_one_and_let_in_as_the_agent_of_vrpc_that_it_is(stack, operator, tmp_path):
+    edge = Edge(tmp_path, {"port": stack.mqtt_port, **credentials("hall-1")}, "hall1").start()
+    try:
+        operator.sees("hall-1")
+        assert "Edge Connector over VRPC" in operator.session.get("/onboarding/box").text
+        operator.approve("hall-1")
+        edge.ready()
+        shown = stack.shown("hall-1")
+        assert (shown["type"], shown["domain"], shown["role"]) == ("vrpc", DOMAIN, "agent")
+    finally:
+        edge.kill()
 
 
 @pytest.mark.parametrize("kind", ["node-opcua", "asyncua"])

@@ -115,6 +115,8 @@ def test_its_agent_and_its_client_end_with_their_connection(place):
     agents = {kind: place.start(kind, f"{kind}-cut", relay.port) for kind in KINDS}
     clients = {kind: place.connect(kind, relay.port) for kind in KINDS}
     try:
+        for agent in agents.values():  # all that it tells of itself has come
+            place.clients["npm"].sees(agent.name)
         relay.cut()
         wait_until(lambda: not agents["pypi"].running, 5, "the agent to end")
         agents["npm"].wait_for("connect", times=2)

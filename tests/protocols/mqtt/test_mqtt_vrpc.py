@@ -7,7 +7,7 @@ import json
 import mqtt_wire as wire
 import pytest
 
-from protocols.contract import Grant, Refusal
+from protocols.contract import Grant, Refusal, Refused
 from protocols.mqtt.broker import Broker
 from protocols.vrpc.names import identity
 
@@ -246,3 +246,37 @@ def test_clients_of_mqtt_integrations_are_known_as_agents_too_and_keep_their_own
     assert at.live.owner(identity(AGENT)).username == "ada"
     assert refused(at, "press", AGENT) == wire.connack(5)
     assert not mqtt.closed and mqtt.connection.client.session.denied == 0
+
+
+@pytest.mark.parametrize("retain", [True, False])
+def test_what_a_connected_agent_tells_of_itself_is_told_by_nobody_else(retain: bool) -> None:
+    at = broker(press="agent", caller="client")
+    bob = wire.joined(at, "w", "bob").send(wire.publish(AGENT, b"{}", retain=True))
+    assert at.retained.get(AGENT) is not None, "nobody is there"
+    press, caller = agent(at), client(at)
+    watcher = wire.joined(at, "v", "bob").send(wire.subscribe(("#", 0)))
+    watcher.received()
+    topics = (AGENT, f"{D}/press/Press/__classInfo__", f"{D}/press/Press/__classInfoConcise__", CLIENT)
+    for topic in topics:
+        bob.send(wire.publish(topic, b"", 1, 1, retain=retain))
+    assert seen(watcher) == [] and [head for head, _ in bob.received()] == [0x40] * 4
+    wire.joined(at, "u", "bob", will=(f"{D}/press/Press/__classInfo__", b"x", 0, True)).connection.close("gone")
+    assert seen(watcher) == []
+    bob.send(wire.publish(f"{D}/saw/__agentInfo__", b"{}"), wire.publish(f"{D}/press/Press/__note__", b"{}"))
+    assert seen(watcher) == [f"{D}/saw/__agentInfo__", f"{D}/press/Press/__note__"], "and nothing else changes"
+    press.connection.close("gone"), caller.connection.close("gone"), watcher.received()
+    bob.send(*(wire.publish(topic, b"", retain=retain) for topic in topics))
+    assert seen(watcher) == list(topics), "they are gone"
+
+
+def test_what_a_connected_agent_tells_of_itself_is_not_written_over_other_protocols_either() -> None:
+    at = broker(press="agent")
+    wanted = [("a/b", b"1", 0, False), (AGENT, b"{}", 0, True)]
+    at.hold_for_hub(wanted)
+    agent(at)
+    with pytest.raises(Refused) as refused:
+        at.hold_for_hub(wanted)
+    assert refused.value.field == "messages/1/topic"
+    mqtt = broker()
+    wire.joined(mqtt, "va3", "ada", will=will(AGENT))
+    mqtt.hold_for_hub(wanted)  # an agent of an integration with topic filters is held to these, as are others

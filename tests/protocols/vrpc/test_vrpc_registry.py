@@ -195,6 +195,21 @@ def test_agents_and_classes_beyond_the_limits_are_counted_and_not_listed():
     assert [one["name"] for one in bench.vrpc.agent(*KEY)["info"]] == ["B"]
 
 
+def test_an_agent_that_is_connected_is_listed_before_those_that_are_not():
+    bench = Bench(agents=2)
+    for name in ("a", "b"):
+        bench.tell(f"{name}/__agentInfo__", {"status": "offline"}).tell(f"{name}/A/__classInfo__", class_info("A"))
+    bench.wait(1)
+    bench.online("a").wait(1)
+    bench.leave("a")
+    bench.online("c")
+    assert [one["agent"] for one in bench.vrpc.agents()] == ["a", "c"], "b was offline for longer"
+    assert bench.vrpc.agent(DOMAIN, "b") is None and bench.exceeded("VRPC_AGENTS") == 1
+    assert f"{DOMAIN}/b/A/__classInfo__" in bench.kept, "clients of MQTT see it as ever"
+    bench.online("a").online("b")
+    assert [one["agent"] for one in bench.vrpc.agents()] == ["a", "c"], "they are all connected"
+
+
 def test_many_agents_may_share_a_domain_which_is_listened_to_once():
     bench = Bench().online("a").online("b", Who("c2", 8, "u", "192.0.2.2", "x"))
     assert bench.filters == [f"{DOMAIN}/__gatehouse__/#"]
