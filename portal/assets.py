@@ -34,6 +34,7 @@ FILES: dict[str, Traversable] = {
     "htmx.js": _package("js_lib_htmx", "htmx", "htmx.min.js"),
     "gatehouse.css": STATIC / "gatehouse.css",
     "parts.css": STATIC / "parts.css",
+    "live.css": STATIC / "live.css",
     "widths.css": STATIC / "widths.css",
     "morph.js": STATIC / "morph.js",
     "live.js": STATIC / "live.js",

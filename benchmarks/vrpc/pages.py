@@ -13,9 +13,10 @@ from benchmarks.http.visits import Visit
 from benchmarks.report import Table
 from benchmarks.seed import Credential
 from benchmarks.stack import HOST, READY_WITHIN, Gatehouse
+from benchmarks.vrpc import classes
+from benchmarks.vrpc.classes import AGENTS, CLASSES, FUNCTIONS
 from benchmarks.vrpc.programs import DOMAIN
 
-AGENTS, CLASSES, FUNCTIONS = 200, 20, 30
 GOAL = 0.030  # seconds, 99th percentile
 SHOWN_WITHIN = 30  # seconds
 ONE = f"domain={DOMAIN}&agent=agent000"
@@ -62,29 +63,11 @@ def _agent(port: int, number: int, credential: Credential) -> socket.socket:
         raise RuntimeError(f"{name} was not let in")
     said = [wire.publish(will[0], json.dumps(state).encode(), retain=True)]
     for one in range(CLASSES):
-        info = json.dumps(_class(f"Class{one:02}")).encode()
+        info = json.dumps(classes.said_of(f"Class{one:02}")).encode()
         said.append(wire.publish(f"{name}/Class{one:02}/__classInfo__", info, retain=True))
     agent.sendall(b"".join(said) + wire.PINGREQ)
     agent.recv(2)
     return agent
-
-
-def _class(name: str) -> dict[str, object]:
-    functions = [f"function{number:02}" for number in range(FUNCTIONS)]
-    param = {"name": "value", "type": "number", "description": "What it works with", "optional": False}
-    described = {
-        "description": "Does something with a value, and says what came of it",
-        "params": [param, param | {"name": "factor", "optional": True, "defaultValue": "1"}],
-        "ret": {"type": "number", "description": "What came of it"},
-    }
-    return {
-        "className": name,
-        "instances": ["left", "right"],
-        "memberFunctions": functions,
-        "staticFunctions": [],
-        "meta": {function: described for function in functions},
-        "v": 3,
-    }
 
 
 def _is_whole(browser: Browser, agent: str) -> bool:

@@ -15,10 +15,11 @@ from benchmarks.generator import wire
 from benchmarks.report import Table, met, milliseconds, spread
 from benchmarks.seed import Credential
 from benchmarks.stack import HOST, READY_WITHIN, Gatehouse
+from benchmarks.vrpc import classes
+from benchmarks.vrpc.classes import AGENTS, CLASSES, FUNCTIONS
 from portal import unix
 from portal.worker_client import MQTT
 
-AGENTS, CLASSES, FUNCTIONS = 200, 20, 30
 DOMAIN = "bench.default"
 READY_GOAL, SIZE_GOAL = 1.0, 50.0  # seconds, MB
 MB = 1024 * 1024
@@ -140,25 +141,7 @@ def _infos(agents: int) -> Iterator[tuple[str, dict[str, Any]]]:
         name = f"{DOMAIN}/agent{number:03}"
         yield f"{name}/__agentInfo__", {"status": "online", "hostname": f"cell{number}", "version": "1.2.3", "v": 3}
         for class_name in (f"Class{one:02}" for one in range(CLASSES)):
-            said = _class(class_name)
+            said = classes.said_of(class_name)
             yield f"{name}/{class_name}/__classInfo__", said
             del said["meta"]
             yield f"{name}/{class_name}/__classInfoConcise__", said
-
-
-def _class(name: str) -> dict[str, Any]:
-    functions = [f"function{number:02}" for number in range(FUNCTIONS)]
-    param = {"name": "value", "type": "number", "description": "What it works with", "optional": False}
-    described = {
-        "description": "Does something with a value, and says what came of it",
-        "params": [param, param | {"name": "factor", "optional": True, "defaultValue": "1"}],
-        "ret": {"type": "number", "description": "What came of it"},
-    }
-    return {
-        "className": name,
-        "instances": ["left", "right"],
-        "memberFunctions": functions,
-        "staticFunctions": ["__createIsolated__", "__createShared__", "__callAll__", "__delete__"],
-        "meta": {function: described for function in functions},
-        "v": 3,
-    }

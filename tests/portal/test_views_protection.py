@@ -97,7 +97,8 @@ def test_styles_and_scripts_are_served_here_under_addresses_of_their_content(str
     found = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
     names = [path.rpartition("/")[2] for path in found]
     styles = [name for name in names if name.endswith(".css")]
-    assert styles == ["bootstrap.css", "gatehouse.css", "parts.css", "widths.css"], "each overrides those before it"
+    expected = ["bootstrap.css", "gatehouse.css", "parts.css", "live.css", "widths.css"]
+    assert styles == expected, "each overrides those before it"
     assert "htmx.js" in names
     for path in found:
         answer = stranger.get(path)
