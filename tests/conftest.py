@@ -123,9 +123,9 @@ def opcua_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
         program.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def team(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """Agents and clients of VRPC in the shared product, which tests share."""
+    """Agents and clients of VRPC in the shared product, for the tests of a module: others empty its database."""
     made = Team(stack, tmp_path_factory.mktemp("team"))
     yield made
     made.close()

@@ -87,7 +87,7 @@ def test_a_first_agent_appears_in_the_list_and_its_state_is_followed(page, recor
     page.goto("/agents")
     expect(page.get_by_text("No agents yet")).to_be_visible()
     page.get_by_role("link", name="Add an integration").click()
-    expect(page.get_by_role("dialog").get_by_label("Domain")).to_have_value(DOMAIN)
+    expect(page.get_by_role("dialog").get_by_role("textbox", name="Domain")).to_have_value(DOMAIN)
     page.keyboard.press("Escape")
     agent = start("npm")
     row = page.locator(".agent-rows tbody tr")

@@ -77,8 +77,12 @@ class Agent(Program):
         super().__init__([*_command(kind, "agent"), broker, domain, name], folder, **environ)
 
     def ready(self, timeout: float = 10) -> Agent:
-        """Wait until it is connected for the first time."""
-        return self.wait_for("connect", timeout)
+        """Wait until it is connected for the first time; end it if it is not in time."""
+        try:
+            return self.wait_for("connect", timeout)
+        except BaseException:
+            self.kill()
+            raise
 
     def wait_for(self, event: str, timeout: float = 10, times: int = 1) -> Agent:
         """Wait until it has told of an event ("connect", "close", "error", "end", "clientGone"…) so many times."""
