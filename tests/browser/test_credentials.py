@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from portal.kinds import KINDS
 from tests.browser.support import names, row, settled
+from tests.support.processes import wait_until
 
 DOTS = "••••••••"
 
@@ -40,7 +41,7 @@ def test_each_type_is_added_with_generated_credentials_and_opened(page, records)
             page.get_by_role("button", name="Add", exact=True).click()
         panel = page.locator("#panel")
         expect(panel).to_contain_text(kind.label)
-        (username,) = records.usernames() - known
+        (username,) = wait_until(lambda known=known: records.usernames() - known, 5, "it to be made")
         assert re.fullmatch(r"[a-z]+_[a-z]+", username)
         expect(page).to_have_url(re.compile(r"/integrations/\d+$"))
         expect(panel.get_by_role("link", name=username)).to_be_visible()

@@ -151,6 +151,7 @@ def test_a_message_for_which_there_is_no_room_says_so_in_its_node(main, linked, 
     client, other = opcua("ada"), mqtt("bob")
     node = client.own("ada/x")
     node.write_value("small")
+    wait_until(lambda: main.value("ada/x") == b'"small"', 5)  # else it might be the last
     other.publish("ada/x", b'"' + 300_000 * b"x" + b'"')
     wait_until(lambda: client.value(node) == "BadOutOfRange", 5)
     other.publish("ada/y", b'"' + 300_000 * b"x" + b'"')
