@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgpack
@@ -80,7 +81,7 @@ def _restart(gatehouse: Gatehouse, credential: Credential, agents: int) -> Start
     gatehouse.stop()
     begin = time.monotonic()
     gatehouse.launch()
-    is_let_in = lambda: gatehouse.accepts(credential.username, credential.password)  # noqa: E731
+    is_let_in = partial(gatehouse.accepts, credential.username, credential.password)
     processes.wait_until(is_let_in, READY_WITHIN, "MQTT clients to be let in")
     let_in = time.monotonic()
     processes.wait_until(lambda: _functions(gatehouse) == agents * CLASSES * FUNCTIONS, _SHOWN_WITHIN, "the agents")

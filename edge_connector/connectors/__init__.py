@@ -26,7 +26,6 @@ def make(name: str, table: Table) -> Connector:
     except ModuleNotFoundError as error:
         needed = f"edge_connector/requirements/{kind}.txt"
         raise ConfigFault(f"{table.place} needs a package that is not installed ({error.name}); see {needed}") from None
-    found = getattr(module, KINDS[kind])(name, table)
+    found: Connector = getattr(module, KINDS[kind])(name, table)
     table.done()
-    assert isinstance(found, Connector)  # noqa: S101 - for the type checker
     return found
