@@ -148,7 +148,7 @@ def test_a_statement_that_takes_too_long_is_ended(make: Make) -> None:
     begun = time.monotonic()
     with pytest.raises(TimedOut, match="longer than 0.3 s"):
         db.query_text(slow)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     assert len(db.query("all")["rows"]) == 3
 
 

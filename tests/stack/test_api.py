@@ -101,7 +101,7 @@ def test_the_integration_is_online_and_refused_once_deactivated(stack: Stack, lo
     with following(stack, own, "leaving/#") as process:
         wait_until(lambda: stack.is_online("leaving"))
         stack.flask("integrations", "deactivate", "leaving")
-        process.wait(5)  # the stream is cut
+        process.wait(20)  # the stream is cut
     status, kind, refused = curl(stack, "/me", "-u", own)
     assert (status, kind) == (401, "application/problem+json")
     assert refused == curl(stack, "/me", "-u", "nobody:x")[2] == curl(stack, "/me")[2]
