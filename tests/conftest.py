@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from portal.credentials import Sealer
 from portal.integrations import Actor
@@ -156,8 +157,8 @@ def pytest_xdist_auto_num_workers() -> int:
     return sharing.processes()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> sharing.Sharing:
-    return sharing.Sharing(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing.Sharing:
+    return sharing.Sharing(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

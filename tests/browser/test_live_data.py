@@ -93,8 +93,8 @@ def test_a_thousand_topics_change_ten_times_a_second_and_nothing_flickers(visito
     page = visitor.page(reduced_motion="no-preference")
     page.add_init_script(SHIFTS)
     topics = [f"flood/n{number:04}" for number in range(1_000)]
-    for _ in range(100):  # so that the picture has as many parts from then on
-        device.publish("flood/n0050", b"1000.5")
+    for topic in topics + ["flood/n0050"] * 100:  # so that the picture has as many parts from then on
+        device.publish(topic, b"1000.5")
     ended = threading.Event()
     flood = threading.Thread(target=device.flood, args=(topics, ended))
     flood.start()

@@ -106,9 +106,10 @@ def test_the_panel_shows_connections_and_what_happened(page, stack, turing):
     expect(panel).to_contain_text("No open connection.")
 
 
-def test_a_refused_client_is_on_the_activity_page(page, stack, turing):
+def test_a_refused_client_is_on_the_activity_page(page, stack, turing, records):
     with Subscriber(stack.mqtt_port, {"username": "vast_turing", "password": "wrong"}) as client:
         client.wait_for("Connection Refused")
+    wait_until(lambda: records.happened("login.refused"), what="the refusal to be written")
     page.goto("/activity?show=refused")
     expect(page.locator(".event").first).to_contain_text("vast_turing · refused: wrong password")
 

@@ -222,10 +222,10 @@ def test_a_deactivated_integration_is_cut_while_its_call_waits(stack: Stack, npm
     leaving = Script(stack, "leaving script")
     with leaving.begin(npm_agent, "never") as waiting:
         wait_until(lambda: calls(stack) > 0, what="the call to be under way")
-        assert stack.is_online("leaving script")
+        wait_until(lambda: stack.is_online("leaving script"))
         stack.flask("integrations", "deactivate", "leaving script")
         assert waiting.wait(20) == 52  # an empty reply from the server
-    assert calls(stack) == 0
+    wait_until(lambda: calls(stack) == 0)
 
 
 def test_a_client_that_leaves_leaves_nothing_behind(stack: Stack, script: Script, npm_agent: str) -> None:

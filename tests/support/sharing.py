@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 FIRST = ("browser", "stack", "fuzz", "edge_connector")  # folders
@@ -19,7 +20,7 @@ TESTS = Path(__file__).parents[1]
 class Sharing(LoadFileScheduling):
     """Files are handed out in the order of the tests."""
 
-    def __init__(self, config: pytest.Config, log: object = None) -> None:
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
         config.option.loadscopereorder = False
         super().__init__(config, log)
 

@@ -102,14 +102,12 @@ class Stack:
                 stderr=log,
             )
 
-    def stop(self, signal_number: int = signal.SIGTERM) -> float:
-        """Stop it as a service manager does, and hold it to a clean end; return the seconds that took."""
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
+        """Stop it as a service manager does, and hold it to a clean end."""
         assert self.process is not None
         family = [self.process.pid, *processes.descendants(self.process.pid)]
-        start = time.monotonic()
         try:
             status = processes.stop(self.process, signal_number)
-            took = time.monotonic() - start
             wait_until(lambda: not any(map(processes.alive, family)), what="every process to end")
         except BaseException:
             sys.stderr.write(self.log())
@@ -117,7 +115,6 @@ class Stack:
         finally:
             self._kill_all(family)
         assert status == 0, f"ended with status {status}:\n{self.log()}"
-        return took
 
     def kill(self) -> None:
         """End it at once, with everything that it started."""

@@ -281,7 +281,7 @@ def test_what_was_pipelined_after_a_refused_connect_is_not_used(start) -> None:
     assert watcher.receive() == wire.PINGRESP
 
 
-def test_stop_closes_everything_in_time_and_publishes_wills(start) -> None:
+def test_stop_closes_everything_and_publishes_wills(start) -> None:
     running = start()
     running.client("durable", "bob", clean=False).send(wire.subscribe(("w", 1)), wire.DISCONNECT).at_end()
     clients = [running.client(f"c{number}") for number in range(50)]
