@@ -1,0 +1,53 @@
+"""What can be done with Edge Connectors: each is an integration, and what it was downloaded with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portal import activity, clock, fields, integrations
+from portal.credentials import Sealer
+from portal.db import writing
+from portal.integrations import Actor
+from portal.models import EdgeConnector, EdgeFleet, Integration
+
+CREATED, JOINED = "edge.created", "edge.joined"
+
+
+def create(
+    actor: Actor, sealer: Sealer, *, name: str, domain: str, connectors: Sequence[str], target: str
+) -> Integration:
+    """Add an Edge Connector with a generated password; its name is its username.  Raises `FieldError`."""
+    name = fields.edge_name("name", name)
+    with writing():
+        made = integrations.create(actor, sealer, "edge", username=name, domain=domain)
+        EdgeConnector.create(integration=made, connectors=connectors, target=target)
+        _record(CREATED, made, actor)
+    return made
+
+
+def join(fleet: EdgeFleet, sealer: Sealer, *, username: str, password: str, address: str) -> Integration:
+    """Add a new member of a fleet, which said itself what it is called, in the transaction that holds the fleet.
+
+    Raises `FieldError`.
+    """
+    actor = Actor(f"fleet {fleet.prefix}", address)
+    given = {"username": username, "password": password, "note": f"fleet {fleet.prefix}", "domain": fleet.domain}
+    made = integrations.create(actor, sealer, "edge", **given)
+    EdgeConnector.create(integration=made, fleet=fleet, connectors=fleet.connectors, target=fleet.target)
+    _record(JOINED, made, actor)
+    return made
+
+
+def row(integration_id: int) -> EdgeConnector | None:
+    """Return what an integration was downloaded with; None for one that was made in another way."""
+    found: EdgeConnector | None = EdgeConnector.get_or_none(EdgeConnector.integration == integration_id)
+    return found
+
+
+def remove(integration_id: int, actor: Actor) -> Integration:
+    """Delete an Edge Connector's integration, which cuts it off, and what it has retained.  Raises `NotFound`."""
+    return integrations.delete(integration_id, actor)
+
+
+def _record(kind: str, integration: Integration, actor: Actor) -> None:
+    activity.record(kind, clock.now(), integration=integration, account=actor.name, address=actor.address)
