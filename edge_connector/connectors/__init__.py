@@ -12,6 +12,7 @@ KINDS = {
     "files": "Files",
     "http": "HTTP",
     "modbus": "Modbus",
+    "s7": "S7",
     "serial": "Serial",
     "sql": "SQL",
     "system": "System",
