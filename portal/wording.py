@@ -62,6 +62,7 @@ WORDINGS = {
     "agent.removed": Wording("trash3", "bad", "changes", "agent {detail} removed"),
     "edge.created": Wording("router", "plain", "changes", "Edge Connector created"),
     "edge.joined": Wording("router", "good", "changes", "joined its fleet"),
+    "edge.removed": Wording("trash3", "bad", "changes", "Edge Connector removed"),
     "edge.fleet-created": Wording("collection", "plain", "changes", "fleet {detail} created"),
     "edge.fleet-opened": Wording("door-open", "plain", "changes", "fleet {detail} opened to new members"),
     "edge.fleet-closed": Wording("door-closed", "plain", "changes", "fleet {detail} closed to new members"),

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from portal import activity, clock, fields, integrations
 from portal.credentials import Sealer
 from portal.db import writing
+from portal.edge.choices import CONNECTORS, TARGETS
+from portal.fields import FieldError
 from portal.integrations import Actor
 from portal.models import EdgeConnector, EdgeFleet, Integration
 
-CREATED, JOINED = "edge.created", "edge.joined"
+CREATED, JOINED, REMOVED = "edge.created", "edge.joined", "edge.removed"
 
 
 def create(
@@ -18,11 +20,20 @@ def create(
 ) -> Integration:
     """Add an Edge Connector with a generated password; its name is its username.  Raises `FieldError`."""
     name = fields.edge_name("name", name)
+    check_choice(connectors, target)
     with writing():
         made = integrations.create(actor, sealer, "edge", username=name, domain=domain)
         EdgeConnector.create(integration=made, connectors=connectors, target=target)
         _record(CREATED, made, actor)
     return made
+
+
+def check_choice(connectors: Sequence[str], target: str) -> None:
+    """Raise `FieldError` for what a download cannot be made of."""
+    if unknown := [one for one in connectors if one not in CONNECTORS]:
+        raise FieldError("connectors", f"There is no connector {unknown[0][:60]!r}.")
+    if target not in TARGETS:
+        raise FieldError("target", f"A target is one of {', '.join(TARGETS)}.")
 
 
 def join(fleet: EdgeFleet, sealer: Sealer, *, username: str, password: str, address: str) -> Integration:
@@ -46,7 +57,10 @@ def row(integration_id: int) -> EdgeConnector | None:
 
 def remove(integration_id: int, actor: Actor) -> Integration:
     """Delete an Edge Connector's integration, which cuts it off, and what it has retained.  Raises `NotFound`."""
-    return integrations.delete(integration_id, actor)
+    with writing():
+        gone = integrations.delete(integration_id, actor)
+        _record(REMOVED, gone, actor)
+    return gone
 
 
 def _record(kind: str, integration: Integration, actor: Actor) -> None:

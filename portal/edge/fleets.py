@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from portal import activity, clock, fields
 from portal.credentials import Sealer
 from portal.db import writing
+from portal.edge.connectors import check_choice
 from portal.fields import FieldError
 from portal.integrations import Actor, NotFound
 from portal.models import EdgeConnector, EdgeFleet, Integration, Revision
@@ -21,6 +22,7 @@ def create(
 ) -> EdgeFleet:
     """Add a fleet that is open to new members.  Raises `FieldError`."""
     prefix = fields.edge_name("prefix", prefix, fields.PREFIX_LENGTH)
+    check_choice(connectors, target)
     domain, _ = fields.place_in_domain("edge", domain, "")
     with writing():
         Revision.bump(FLEETS)

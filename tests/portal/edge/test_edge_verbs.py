@@ -44,6 +44,17 @@ def test_a_name_that_is_no_level_of_a_topic_is_refused(database, actor, sealer, 
     assert not Integration.select().exists()
 
 
+@pytest.mark.parametrize("bad", [{"connectors": ["system", "psychic"]}, {"target": "amiga"}])
+def test_what_no_download_can_be_made_of_is_refused(database, actor, sealer, bad):
+    for make in (
+        lambda given: connectors.create(actor, sealer, name="press", **given),
+        lambda given: fleets.create(actor, sealer, prefix="press", **given),
+    ):
+        with pytest.raises(FieldError) as refused:
+            make(CHOSEN | bad)
+        assert refused.value.field == next(iter(bad))
+
+
 def test_a_name_that_is_taken_leaves_nothing_behind(turing, actor, sealer):
     with pytest.raises(FieldError, match="taken"):
         connectors.create(actor, sealer, name=turing.username, **CHOSEN)
@@ -111,4 +122,5 @@ def test_an_integration_that_is_deleted_takes_its_row_along(hall, actor, sealer)
     made = join(hall, sealer)
     assert connectors.remove(made.id, actor) == made
     assert not EdgeConnector.select().exists()
+    assert recorded()[-2:] == ["integration.deleted", "edge.removed"]
     assert fleets.members(hall.id) == []
