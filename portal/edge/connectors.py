@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from portal import activity, clock, fields, integrations
 from portal.credentials import Sealer
 from portal.db import writing
-from portal.edge.choices import CONNECTORS, TARGETS
+from portal.edge.choices import CONNECTORS, TARGETS, unfit
 from portal.fields import FieldError
 from portal.integrations import Actor
 from portal.models import EdgeConnector, EdgeFleet, Integration
@@ -34,6 +34,8 @@ def check_choice(connectors: Sequence[str], target: str) -> None:
         raise FieldError("connectors", f"There is no connector {unknown[0][:60]!r}.")
     if target not in TARGETS:
         raise FieldError("target", f"A target is one of {', '.join(TARGETS)}.")
+    if labels := unfit(list(connectors), target):
+        raise FieldError("target", f"{', '.join(labels)} cannot be used on {TARGETS[target].label}.")
 
 
 def join(fleet: EdgeFleet, sealer: Sealer, *, username: str, password: str, address: str) -> Integration:

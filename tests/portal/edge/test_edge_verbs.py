@@ -10,7 +10,7 @@ from portal.fields import FieldError
 from portal.integrations import NotFound
 from portal.models import Activity, EdgeConnector, EdgeFleet, Integration, Revision
 
-CHOSEN = {"domain": "acme.default", "connectors": ["files", "system"], "target": "docker"}
+CHOSEN = {"domain": "acme.default", "connectors": ["files", "http"], "target": "docker"}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_an_edge_connector_is_an_agent_called_like_its_username(database, actor,
     assert (found.username, found.type, found.domain, found.role) == ("press@hall.1", "edge", "acme.default", "agent")
     assert (found.publish_filters, found.subscribe_filters) == (("#",), ("#",))
     row = connectors.row(made.id)
-    assert (row.connectors, row.target, row.fleet) == (["files", "system"], "docker", None)
+    assert (row.connectors, row.target, row.fleet) == (["files", "http"], "docker", None)
     assert recorded() == ["integration.created", "edge.created"]
 
 
@@ -44,7 +44,7 @@ def test_a_name_that_is_no_level_of_a_topic_is_refused(database, actor, sealer, 
     assert not Integration.select().exists()
 
 
-@pytest.mark.parametrize("bad", [{"connectors": ["system", "psychic"]}, {"target": "amiga"}])
+@pytest.mark.parametrize("bad", [{"connectors": ["files", "psychic"]}, {"target": "amiga"}, {"target": "windows"}])
 def test_what_no_download_can_be_made_of_is_refused(database, actor, sealer, bad):
     for make in (
         lambda given: connectors.create(actor, sealer, name="press", **given),
@@ -104,7 +104,7 @@ def test_a_member_has_what_its_fleet_was_made_with(hall, sealer):
     assert (made.type, made.domain, made.role, made.note) == ("edge", "acme.default", "agent", "fleet hall")
     assert (made.created_by, sealer.open(made.sealed_password)) == ("fleet hall", "own")
     row = connectors.row(made.id)
-    assert (row.connectors, row.target, row.fleet_id) == (["files", "system"], "docker", hall.id)
+    assert (row.connectors, row.target, row.fleet_id) == (["files", "http"], "docker", hall.id)
     assert fleets.members(hall.id) == [made]
     (joined, _) = activity.of_integration(made.id, 9)
     assert (joined.kind, joined.account, joined.address) == ("edge.joined", "fleet hall", "192.0.2.7")
