@@ -12,6 +12,7 @@ KINDS = {
     "files": "Files",
     "http": "HTTP",
     "modbus": "Modbus",
+    "opcua": "OPCUA",
     "serial": "Serial",
     "sql": "SQL",
     "system": "System",
