@@ -13,6 +13,7 @@ KINDS = {
     "http": "HTTP",
     "modbus": "Modbus",
     "opcua": "OPCUA",
+    "s7": "S7",
     "serial": "Serial",
     "sql": "SQL",
     "system": "System",
