@@ -23,8 +23,8 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 @dataclass(frozen=True)
 class _Kept:
     instance: str
-    id: str
-    password: str
+    id: str = ""  # of a member of a fleet, as all that follows
+    password: str = ""
     joined: str = ""  # the prefix of the fleet that it is a member of
 
 
@@ -34,7 +34,11 @@ class Identity:
     def __init__(self, path: Path, fleet: Fleet | None) -> None:
         self._path = path
         self._fleet = fleet
-        self._kept = self._load()
+        self._kept = self._load() or _Kept("")
+        try:
+            self._complete()
+        except OSError as error:
+            raise ConfigFault(f"cannot write {path}: {error}") from None
         self._asks_to_join = False
 
     @property
@@ -60,23 +64,24 @@ class Identity:
         if self._fleet is not None and self._kept.joined != self._fleet.prefix:
             self._keep(replace(self._kept, joined=self._fleet.prefix))
 
-    def _load(self) -> _Kept:
+    def _load(self) -> _Kept | None:
         try:
             return _Kept(**json.loads(self._path.read_bytes()))
         except FileNotFoundError:
-            pass
+            return None
         except (OSError, ValueError, TypeError) as error:
             raise ConfigFault(f"cannot read {self._path}: {error}; without it, the agent begins as a new one") from None
-        made = _Kept(
-            instance=secrets.token_hex(16),
-            id="".join(secrets.choice(_LETTERS) for _ in range(ID_LENGTH)),
-            password=secrets.token_urlsafe(PASSWORD_BYTES),
-        )
-        try:
-            self._keep(made)
-        except OSError as error:
-            raise ConfigFault(f"cannot write {self._path}: {error}") from None
-        return made
+
+    def _complete(self) -> None:
+        """Make what is not there yet.  Raises `OSError`."""
+        kept = self._kept
+        if not kept.instance:
+            kept = replace(kept, instance=secrets.token_hex(16))
+        if self._fleet is not None and not kept.id:
+            id = "".join(secrets.choice(_LETTERS) for _ in range(ID_LENGTH))
+            kept = replace(kept, id=id, password=secrets.token_urlsafe(PASSWORD_BYTES))
+        if kept != self._kept:
+            self._keep(kept)
 
     def _keep(self, kept: _Kept) -> None:
         keeping.write(self._path, json.dumps(asdict(kept), indent=1).encode())

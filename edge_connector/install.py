@@ -7,6 +7,7 @@ that runs and is replaced at once, so that whatever goes wrong before leaves eve
 from __future__ import annotations
 
 import argparse
+import compileall
 import contextlib
 import hashlib
 import os
@@ -103,6 +104,7 @@ class Installation:
             place = self._app / name
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(SOURCE / name, place)
+        compileall.compile_dir(self._app / "edge_connector", quiet=1)  # a service cannot write there
 
     def _activate(self, *, as_service: bool) -> None:
         """Have this release run from now on."""

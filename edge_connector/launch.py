@@ -45,6 +45,8 @@ class Child:
         self._process = subprocess.Popen(  # noqa: S603 - an agent that was installed
             command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
+        assert self._process.stdin and self._process.stdout and self._process.stderr  # noqa: S101 - they are pipes
+        self._to, self._from, self._log = self._process.stdin, self._process.stdout, self._process.stderr
         self._events = events
         self._errors = threading.Thread(target=self._pass_on, daemon=True)
         for thread in (self._errors, *(threading.Thread(target=one, daemon=True) for one in (self._hear, self._wait))):
@@ -52,8 +54,7 @@ class Child:
 
     def end(self) -> int:
         """Have it end, and wait; kill it if it does not.  Return its status."""
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        self._process.stdin.close()
+        self._to.close()
         try:
             return self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
@@ -61,19 +62,22 @@ class Child:
             return self._process.wait()
 
     def _hear(self) -> None:
-        for line in self._process.stdout or ():
-            if line == launched.UP:
-                self._events.put((UP, self, 0))
+        with self._from:
+            for line in self._from:
+                if line == launched.UP:
+                    self._events.put((UP, self, 0))
 
     def _pass_on(self) -> None:
         """Write its log where the launcher's goes, and remember the last line: it may say why a release fails."""
-        for line in self._process.stderr or ():
-            self.last_line = line.decode("utf-8", "replace").strip()
-            sys.stderr.buffer.write(line)
-            sys.stderr.buffer.flush()
+        with self._log:
+            for line in self._log:
+                self.last_line = line.decode("utf-8", "replace").strip()
+                sys.stderr.buffer.write(line)
+                sys.stderr.buffer.flush()
 
     def _wait(self) -> None:
         status = self._process.wait()
+        self._to.close()
         self._errors.join(1)
         self._events.put((ENDED, self, status))
 
@@ -100,7 +104,7 @@ class Launcher:
             name = self._choose()
             self._releases.prune()  # while no agent runs that could add one
             child = self._start(name)
-            if name == self._releases.load().trial:
+            if name != INSTALLED and name == self._releases.load().trial:
                 status = self._try(child)
             else:
                 status = self._next(child, None)[1]

@@ -33,9 +33,10 @@ class _File:
 def build(plan: Plan) -> bytes:
     """Return the archive for a plan: a zip for Windows, a tar.gz otherwise."""
     files = _files(plan)
-    # A person fills edge.toml in before it is installed: its sum would say nothing.
     sums = "".join(f"{hashlib.sha256(one.content).hexdigest()}  {one.name}\n" for one in files)
+    # A person fills edge.toml in before it is installed: its sum would say nothing.
     files += [_File(SUMS, sums.encode()), _File(CONFIG, configuration.text(plan).encode(), 0o600)]
+    files.append(_File("files/", b"", 0o755))  # what the example for Files names
     return _zip(plan.label, files) if plan.is_for_windows else _tar(plan.label, files)
 
 
@@ -96,6 +97,7 @@ def _tar(folder: str, files: list[_File]) -> bytes:
         for one in files:
             about = tarfile.TarInfo(f"{folder}/{one.name}" if folder else one.name)
             about.size, about.mode = len(one.content), one.mode
+            about.type = tarfile.DIRTYPE if one.name.endswith("/") else tarfile.REGTYPE
             tar.addfile(about, io.BytesIO(one.content))
     return buffer.getvalue()
 
@@ -106,6 +108,6 @@ def _zip(folder: str, files: list[_File]) -> bytes:
         for one in files:
             about = zipfile.ZipInfo(f"{folder}/{one.name}", _WHEN)
             about.compress_type = zipfile.ZIP_DEFLATED
-            about.external_attr = (0o100000 | one.mode) << 16
+            about.external_attr = one.mode << 16 | (0x10 if one.name.endswith("/") else 0)
             packed.writestr(about, one.content)
     return buffer.getvalue()
