@@ -118,7 +118,7 @@ def _server(table: Table, folder: Path, fleet: Fleet | None) -> Server:
         port=table.integer("port", TRANSPORTS[transport], low=1, high=65_535),
         transport=transport,
         path=table.text("path", "/mqtt"),
-        fingerprint=_fingerprint(table),
+        fingerprint=table.fingerprint(),
         ca=str(folder / ca) if ca else "",
         username="" if fleet else table.text("username"),
         password="" if fleet else table.text("password"),
@@ -129,14 +129,6 @@ def _server(table: Table, folder: Path, fleet: Fleet | None) -> Server:
         raise table.fault("ca", "cannot be given beside fingerprint")
     table.done()
     return found
-
-
-def _fingerprint(table: Table) -> str:
-    text = table.text("fingerprint", "")
-    digits = text.replace(":", "").replace(" ", "").lower()
-    if text and not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise table.fault("fingerprint", "has to be the SHA-256 of a certificate: 64 hexadecimal digits")
-    return digits
 
 
 def _limits(table: Table) -> Limits:

@@ -39,7 +39,6 @@ class Identity:
             self._complete()
         except OSError as error:
             raise ConfigFault(f"cannot write {path}: {error}") from None
-        self._asks_to_join = False
 
     @property
     def instance(self) -> str:
@@ -52,12 +51,11 @@ class Identity:
         name = f"{self._fleet.prefix}-{self._kept.id}"
         return replace(config, name=name, server=replace(config.server, username=name, password=self._kept.password))
 
-    def next_password(self, own: str) -> str:
-        """Return the password to try: until a member has been let in, its own and one that asks to join in turn."""
+    def password(self, own: str) -> str:
+        """Return the password to try; that of a member asks to join until it has: its own alone would be a guess."""
         if self._fleet is None or self._kept.joined == self._fleet.prefix:
             return own
-        self._asks_to_join = not self._asks_to_join
-        return f"join:{self._fleet.token}:{own}" if self._asks_to_join else own
+        return f"join:{self._fleet.token}:{own}"
 
     def accepted(self) -> None:
         """Hear that the server has let it in.  Raises `OSError`."""

@@ -176,7 +176,7 @@ class Link:
         """Connect, and stay for as long as the connection lasts."""
         self._told, self._accepted = False, None
         server = self._config.server
-        self._client.username_pw_set(server.username, self._identity.next_password(server.password))
+        self._client.username_pw_set(server.username, self._identity.password(server.password))
         try:
             self._client.reconnect()
         except (OSError, ValueError) as error:

@@ -19,6 +19,8 @@ from edge_connector.sender import Sender
 from edge_connector.settings import Table
 from edge_connector.updating import Updater
 
+_FAULT = 300  # characters of a fault in a list
+
 
 class EdgeConnector(Connector):
     """Static functions, which change nothing of what the configuration file says."""
@@ -82,6 +84,30 @@ class EdgeConnector(Connector):
         """
         return self._feeding.status()
 
+    @offered(reads=True)
+    def some_feeds(self, search: str = "", first: int = 0, most: int = 50) -> dict[str, Any]:
+        """Returns a page of the polls and watches by name, with what came of each, and without their arguments
+
+        :param search: What their name, connector or topic contains
+        :param first: How many of those to leave out
+        :param most: How many to return
+        :returns: An object with count, matching and feeds
+        """
+        known = self._feeding.status()
+        wanted = search.casefold()
+        found = [_brief(name, one) for name, one in sorted(known.items()) if _contains(name, one, wanted)]
+        first, most = max(0, first), max(0, most)
+        return {"count": len(known), "matching": len(found), "feeds": found[first : first + most]}
+
+    @offered(reads=True)
+    def feed(self, name: str) -> dict[str, Any] | None:
+        """Returns how a poll or a watch is defined
+
+        :param name: Name of the feed
+        :returns: Its definition, or null if there is none of this name
+        """
+        return self._feeding.definition(name)
+
     @offered()
     def set_feed(self, name: str, definition: dict[str, Any]) -> bool:
         """Makes or changes a poll or a watch; it holds at once, and after a restart
@@ -138,3 +164,16 @@ class EdgeConnector(Connector):
         """
         self._updater.begin(version, archive_base64, mac)
         return True
+
+
+def _contains(name: str, feed: dict[str, Any], wanted: str) -> bool:
+    definition = feed["definition"]
+    return any(wanted in str(one).casefold() for one in (name, definition.get("connector"), definition.get("topic")))
+
+
+def _brief(name: str, feed: dict[str, Any]) -> dict[str, Any]:
+    """Return what a list shows of a feed."""
+    definition = feed["definition"]
+    shown = {key: definition.get(key) for key in ("connector", "function", "topic", "interval", "send")}
+    came = {key: feed[key] for key in feed if key != "definition"}
+    return {"name": name, **shown, **came, "fault": feed["fault"][:_FAULT]}

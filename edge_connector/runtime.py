@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_connector.agent import Agent
 from edge_connector.config import Config
 from edge_connector.connectors import make
-from edge_connector.connectors.base import Connector
+from edge_connector.connectors.base import Connector, Home
 from edge_connector.errors import ConfigFault
 from edge_connector.feeding import Feeding
 from edge_connector.feeds import Store
@@ -59,6 +59,9 @@ class Runtime:
         self._link.on_acknowledged = self._sender.acknowledged
         self.management.link_status = self._link.status
         self.on_connected: Callable[[], None] = lambda: None
+        for name, connector in self._connectors.items():
+            place = f"{config.domain}/{config.name}/{name}"
+            connector.begin(Home(config.state / "connectors" / name, config.domain, place))
 
     def start(self) -> None:
         self._feeding.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from edge_connector.errors import ConfigFault
 
 _REQUIRED: Any = object()
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Table:
@@ -80,6 +82,14 @@ class Table:
         """Return a table whose values are texts."""
         inside = self.table(key, default)
         return {name: inside.text(name) for name in inside._values}
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of a certificate as 64 lower-case digits, or nothing."""
+        text = self.text("fingerprint", "")
+        digits = text.replace(":", "").replace(" ", "").lower()
+        if text and not _SHA256.fullmatch(digits):
+            raise self.fault("fingerprint", "has to be the SHA-256 of a certificate: 64 hexadecimal digits")
+        return digits
 
     def done(self) -> None:
         """Refuse what nobody has read."""

@@ -27,9 +27,9 @@ def test_it_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_an_agent_of_its_own_uses_its_password_only(tmp_path: Path) -> None:
     identity = Identity(tmp_path / "identity.json", None)
-    assert {identity.next_password("secret") for _ in range(3)} == {"secret"}
+    assert {identity.password("secret") for _ in range(3)} == {"secret"}
     identity.accepted()
-    assert identity.next_password("secret") == "secret"
+    assert identity.password("secret") == "secret"
 
 
 def test_a_member_of_a_fleet_makes_its_name_and_password_and_joins_once(tmp_path: Path) -> None:
@@ -49,12 +49,12 @@ def test_a_member_of_a_fleet_makes_its_name_and_password_and_joins_once(tmp_path
     assert re.fullmatch(r"hall-[a-z0-9]{8}", found.name)
     assert found.server.username == found.name
     assert re.fullmatch(r"[A-Za-z0-9_-]{32}", own)
-    assert [identity.next_password(own) for _ in range(3)] == [f"join:token:{own}", own, f"join:token:{own}"]
+    assert [identity.password(own) for _ in range(2)] == [f"join:token:{own}"] * 2
     identity.accepted()
-    assert identity.next_password(own) == own
+    assert identity.password(own) == own
     again = Identity(tmp_path / "identity.json", loaded.fleet)
     assert again.completed(loaded) == found
-    assert again.next_password(own) == own
+    assert again.password(own) == own
 
 
 def test_a_member_whose_disk_is_full_asks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,13 +66,13 @@ def test_a_member_whose_disk_is_full_asks_again(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(keeping, "write", fail)
     with pytest.raises(OSError, match="No space left"):
         identity.accepted()
-    assert identity.next_password("own").startswith("join:")
+    assert identity.password("own").startswith("join:")
 
 
 def test_a_member_of_another_fleet_joins_that_one(tmp_path: Path) -> None:
     path = tmp_path / "identity.json"
     Identity(path, FLEET).accepted()
-    assert Identity(path, Fleet("yard", "other")).next_password("own") == "join:other:own"
+    assert Identity(path, Fleet("yard", "other")).password("own") == "join:other:own"
 
 
 def test_what_is_damaged_is_said_and_not_made_anew(tmp_path: Path) -> None:

@@ -52,7 +52,17 @@ def test_it_is_loaded_from_a_folder_that_has_nothing_else_and_without_libraries_
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "paho" in loaded
-    assert not loaded & {"psutil", "sqlalchemy", "psycopg", "httpcore", "pymodbus", "serial", "peewee", "flask"}
+    assert not loaded & {
+        "psutil",
+        "sqlalchemy",
+        "psycopg",
+        "httpcore",
+        "pymodbus",
+        "snap7",
+        "serial",
+        "peewee",
+        "flask",
+    }
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
