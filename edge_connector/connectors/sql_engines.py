@@ -111,7 +111,9 @@ class Mysql:
     """A server of MySQL or MariaDB."""
 
     reads_only = True
-    writes: re.Pattern[str] | None = re.compile(r"\b(?:outfile|dumpfile)\b", re.IGNORECASE)  # files of the server's, read-only or not
+    writes: re.Pattern[str] | None = re.compile(
+        r"\b(?:outfile|dumpfile)\b", re.IGNORECASE
+    )  # files of the server's, read-only or not
 
     def __init__(self, url: URL, seconds: float, rows: int) -> None:
         self._seconds = seconds

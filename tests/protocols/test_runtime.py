@@ -119,7 +119,7 @@ def test_an_inactive_integration_is_refused(entrance, gate, turing, actor):
 
 def test_every_reason_of_the_gate_is_one_of_the_contract(gate, actor, sealer, entrance):
     """A reason that the contract does not know would raise where nothing may."""
-    integrations.create(actor, sealer, "edge", username="other", password="secret")
+    integrations.create(actor, sealer, "opcua", username="other", password="secret")
     gate.refresh()
     assert answer(entrance, login(username="other")) is Refusal.WRONG_TYPE
 

@@ -37,10 +37,10 @@ def unpacked(plan: Plan) -> dict[str, bytes]:
     data = archive.build(plan)
     if plan.is_for_windows:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            found = {name: packed.read(name) for name in packed.namelist()}
+            found = {name: packed.read(name) for name in packed.namelist() if not name.endswith("/")}
     else:
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-            found = {one.name: tar.extractfile(one).read() for one in tar}
+            found = {one.name: tar.extractfile(one).read() for one in tar if one.isreg()}
     assert all(name.startswith(f"{plan.label}/") for name in found)
     return {name.removeprefix(f"{plan.label}/"): content for name, content in found.items()}
 
