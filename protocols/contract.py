@@ -55,7 +55,6 @@ class Refusal(StrEnum):
     OTHER_DOMAIN = "its Will is in another VRPC domain than its integration"
     OTHER_ROLE = "its integration does not have this role in its VRPC domain"
     NAME_TAKEN = "another integration is online as this VRPC agent or client"
-    NAME_KEPT = "this VRPC agent is another integration's"
     ANOTHER_INSTANCE = "another instance of this Edge Connector is online"
     FLEET_CLOSED = "fleet is closed to new members"
     NO_FLEET = "no fleet has this prefix and token"

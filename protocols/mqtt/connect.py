@@ -34,7 +34,7 @@ from protocols.mqtt.packets import (
 from protocols.mqtt.session import Session
 from protocols.vrpc.access import access_of, misplaced
 from protocols.vrpc.live import Who
-from protocols.vrpc.names import AGENT, Identity, agent_topic, identity
+from protocols.vrpc.names import identity
 
 _CODES = {
     Refusal.NO_CREDENTIALS: BAD_USER_NAME_OR_PASSWORD,
@@ -47,7 +47,6 @@ _CODES = {
     Refusal.OTHER_DOMAIN: NOT_AUTHORIZED,
     Refusal.OTHER_ROLE: NOT_AUTHORIZED,
     Refusal.NAME_TAKEN: NOT_AUTHORIZED,
-    Refusal.NAME_KEPT: NOT_AUTHORIZED,
     Refusal.ANOTHER_INSTANCE: QUOTA_EXCEEDED,
     Refusal.FLEET_CLOSED: NOT_AUTHORIZED,
     Refusal.NO_FLEET: BAD_USER_NAME_OR_PASSWORD,
@@ -136,17 +135,8 @@ class Admission:
         if known is not None and owner is not None and owner.integration_id != grant.integration_id:
             live.refused(known, owner, self._login.address)
             refusal = Refusal.NAME_TAKEN
-        elif known is not None and refusal is None and self._is_anothers(known, grant):
-            refusal = Refusal.NAME_KEPT
         if refusal is not None:
             self._refuse(refusal, grant)
-
-    def _is_anothers(self, known: Identity, grant: Grant) -> bool:
-        """Say whether an agent that is not connected has said who it is, and is another integration's."""
-        if not grant.role or known.kind != AGENT:
-            return False
-        owner = self._broker.retained.owner(agent_topic(known.domain, known.name))
-        return owner not in (0, grant.integration_id)
 
     def _check_single(self, grant: Grant, client_id: str) -> None:
         """Refuse a second instance of what may run once; the same one takes over."""

@@ -162,25 +162,6 @@ def test_a_live_agent_keeps_its_name_against_another_integration() -> None:
     assert at.live.owner(identity(AGENT)).integration_id == 11
 
 
-def test_an_agent_that_is_away_keeps_its_name_against_other_integrations_of_its_domain() -> None:
-    at = broker(press="agent", rogue="both")
-    agent(at).send(wire.publish(AGENT, b"{}", retain=True)).connection.close("cut")
-    assert refused(at, "rogue", AGENT) == wire.connack(5)
-    assert at.presence.events[-1] == ("refused", Refusal.NAME_KEPT.value, "11")
-    assert not agent(at, client_id="va3-of-another-machine").closed, "its own"
-
-
-@pytest.mark.parametrize("how", ["removed", "deleted"])
-def test_the_name_of_an_agent_that_is_removed_or_whose_integration_is_deleted_is_free(how: str) -> None:
-    at = broker(press="agent", rogue="agent")
-    agent(at).send(wire.publish(AGENT, b"{}", retain=True)).connection.close("cut")
-    if how == "deleted":
-        at.forget({10})
-    else:
-        wire.joined(at, "w", "bob").send(wire.publish(AGENT, b"", retain=True))
-    assert not agent(at, "rogue").closed
-
-
 def test_an_agent_that_comes_again_takes_over_and_its_will_goes_out_before_it_is_online() -> None:
     at = broker(press="agent")
     watcher = wire.joined(at, "w", "bob").send(wire.subscribe((AGENT, 0)))
