@@ -34,7 +34,16 @@ _TIMED_OUT = (
 )
 
 # Of a driver, about an answer that is none.
-_ODD = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+_ODD = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 class SQL(Connector):
