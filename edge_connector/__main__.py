@@ -43,7 +43,11 @@ def main() -> int:
     if asked.check:
         runtime.discard()
         return 0
-    again = _run(runtime)
+    try:
+        again = _run(runtime)
+    except EdgeError as error:
+        sys.stderr.write(f"edge_connector: {error}\n")
+        return UNUSABLE
     if again:
         os.execv(sys.executable, [sys.executable, "-m", "edge_connector", *sys.argv[1:]])  # noqa: S606 - the same again
     return 0

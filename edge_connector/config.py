@@ -84,6 +84,13 @@ def load(path: Path) -> Config:
 
 
 def _server(table: Table, folder: Path) -> Server:
+    found = broker(table, folder, table.text("username"), table.text("password"))
+    table.done()
+    return found
+
+
+def broker(table: Table, folder: Path, username: str, password: str) -> Server:
+    """Return the server of MQTT that a table names.  Raises `ConfigFault`."""
     transport = table.choice("transport", tuple(TRANSPORTS), "tls")
     ca = table.text("ca", "")
     found = Server(
@@ -93,14 +100,13 @@ def _server(table: Table, folder: Path) -> Server:
         path=table.text("path", "/mqtt"),
         fingerprint=table.fingerprint(),
         ca=str(folder / ca) if ca else "",
-        username=table.text("username"),
-        password=table.text("password"),
+        username=username,
+        password=password,
     )
     if not found.is_encrypted and (found.fingerprint or ca):
         raise table.fault("transport", f"{transport!r} is not encrypted: fingerprint and ca need tls or wss")
     if found.fingerprint and ca:
         raise table.fault("ca", "cannot be given beside fingerprint")
-    table.done()
     return found
 
 

@@ -27,6 +27,7 @@ class Runtime:
     """A whole agent, from `start` to `stop`."""
 
     def __init__(self, config: Config, tail: Tail) -> None:
+        self._config = config
         self._connectors: dict[str, Connector] = {}
         for name, table in config.connectors.items():
             self._connectors[name] = make(name, table)
@@ -41,17 +42,19 @@ class Runtime:
         self._feeding = Feeding(Store(config.state / "feeds.json"), self._connectors, around, config.limits.feeds)
         self.management = EdgeConnector(config, self._connectors, self._feeding, self._sender, tail)
         self._agent = Agent(config, self._connectors, self.management, self._timetable, self._publish, self._subscribe)
-        self._link = Link(config, self._agent.info_topic, self._agent.info("offline"))
+        largest = config.limits.request_bytes * 4  # what is smaller, and too large, gets an answer that says so
+        will = (self._agent.info_topic, self._agent.info("offline"))
+        self._link = Link(config.server, f"{config.domain}/{config.name}", largest, will)
         self._link.on_up = self._up
         self._link.on_down = self._sender.disconnected
         self._link.on_message = self._agent.received
         self._link.on_acknowledged = self._sender.acknowledged
         self.management.link_status = self._link.status
-        for name, connector in self._connectors.items():
-            place = f"{config.domain}/{config.name}/{name}"
-            connector.begin(Home(config.state / "connectors" / name, config.domain, place))
 
     def start(self) -> None:
+        """Start everything.  Raises `EdgeError` for what the configuration could not tell."""
+        for name, connector in self._connectors.items():
+            connector.begin(self._home(name))
         self._feeding.start()
         self._timetable.start()
         self._sender.start()
@@ -72,6 +75,11 @@ class Runtime:
         self._link.discard()
         self._outbox.close()
         self._close_connectors()
+
+    def _home(self, name: str) -> Home:
+        config = self._config
+        place = f"{config.domain}/{config.name}/{name}"
+        return Home(config.state / "connectors" / name, place, self._sender.add, self._link.follow)
 
     def _close_connectors(self) -> None:
         for connector in self._connectors.values():
