@@ -54,6 +54,7 @@ class Link:
         self.on_down: Callable[[], None] = lambda: None
         self.on_message: Callable[[str, bytes], None] = lambda topic, payload: None
         self.on_acknowledged: Callable[[int, int], None] = lambda packet, reason: None
+        self.password: Callable[[], str] = lambda: server.password
         self._server = server
         self._wanted = largest
         self._name = f"{name}: " if name else ""
@@ -159,8 +160,6 @@ class Link:
         )
         client.max_inflight_messages_set(65_000)  # the sender has a window of its own
         client.connect_timeout = CONNECT_TIMEOUT
-        if server.username:
-            client.username_pw_set(server.username, server.password)
         if will is not None:
             client.will_set(*will, qos=1, retain=True)
         client.ws_set_options(path=server.path)
@@ -198,6 +197,8 @@ class Link:
     def _attempt(self) -> None:
         """Connect, and stay for as long as the connection lasts."""
         self._told, self._accepted = False, None
+        if self._server.username:
+            self._client.username_pw_set(self._server.username, self.password())
         try:
             self._client.reconnect()
         except (OSError, ValueError) as error:
@@ -266,7 +267,8 @@ class Link:
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: ReasonCode, about: Properties | None) -> None:
         if reason.is_failure:
-            self._troubled(f"the server refuses the connection: {reason}")
+            said = getattr(about, "ReasonString", "")
+            self._troubled(f"the server refuses the connection: {reason}{said and f' ({said})'}")
             return
         # Only after this callback paho sends again what is under way, which has to be before anything new.
         self._accepted = about

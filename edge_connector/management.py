@@ -17,6 +17,7 @@ from edge_connector.feeding import Feeding
 from edge_connector.logtail import LINES, Tail
 from edge_connector.sender import Sender
 from edge_connector.settings import Table
+from edge_connector.updating import Updater
 
 _FAULT = 300  # characters of a fault in a list
 
@@ -25,7 +26,13 @@ class EdgeConnector(Connector):
     """Static functions, which change nothing of what the configuration file says."""
 
     def __init__(
-        self, config: Config, connectors: dict[str, Connector], feeding: Feeding, sender: Sender, tail: Tail
+        self,
+        config: Config,
+        connectors: dict[str, Connector],
+        feeding: Feeding,
+        sender: Sender,
+        tail: Tail,
+        updater: Updater,
     ) -> None:
         super().__init__(config.name, Table("", {}))
         self._config = config
@@ -33,6 +40,7 @@ class EdgeConnector(Connector):
         self._feeding = feeding
         self._sender = sender
         self._tail = tail
+        self._updater = updater
         self._started = time.monotonic()
         self.restart_requested: Callable[[], None] = lambda: None
         self.link_status: Callable[[], dict[str, Any]] = dict
@@ -41,7 +49,7 @@ class EdgeConnector(Connector):
     def status(self) -> dict[str, Any]:
         """Tells how the agent is: versions, host, connectors, the connection, and what is buffered and sent
 
-        :returns: An object with name, version, python, host, system, uptime, connectors, feeds, connection and values
+        :returns: name, version, python, host, system, uptime, connectors, feeds, connection, values, update
         """
         return {
             "name": self._config.name,
@@ -54,6 +62,7 @@ class EdgeConnector(Connector):
             "feeds": len(self._feeding.names()),
             "connection": self.link_status(),
             "values": self._sender.status(),
+            "update": self._updater.status(),
         }
 
     @offered(reads=True)
@@ -139,7 +148,21 @@ class EdgeConnector(Connector):
 
         :returns: Always true
         """
+        if self._updater.is_installing:
+            raise Refused("an update is being installed")
         self.restart_requested()
+        return True
+
+    @offered()
+    def update(self, version: str, archive_base64: str, mac: str) -> bool:
+        """Installs another release, and tries it: if it does not connect within a minute, this one comes back
+
+        :param version: Version of the release
+        :param archive_base64: Its archive
+        :param mac: HMAC-SHA256 of version, a zero byte and archive, with the integration's password, in hexadecimal
+        :returns: Always true; what becomes of it is told by status
+        """
+        self._updater.begin(version, archive_base64, mac)
         return True
 
 

@@ -128,7 +128,9 @@ class Book:
 
 def grant(entry: Entry) -> Grant:
     """Return what an integration is granted."""
-    return Grant(entry.id, entry.username, entry.publish, entry.subscribe, entry.domain, entry.role)
+    kind = KINDS[entry.type]
+    filters = (entry.publish, entry.subscribe) if kind.has_filters else ((), ())
+    return Grant(entry.id, entry.username, *filters, entry.domain, entry.role, kind.is_single)
 
 
 class Entrance:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from edge_connector import config, topics
@@ -26,7 +25,7 @@ class MQTT(Connector):
 
     def __init__(self, name: str, table: Table) -> None:
         super().__init__(name, table)
-        self._server = config.broker(table, Path(), table.text("username", ""), table.text("password", ""))
+        self._server = config.broker(table, table.text("username", ""), table.text("password", ""))
         self._in = routes(table, "in")
         self._out = routes(table, "out")
         self._readable = _filters(table, "read")
