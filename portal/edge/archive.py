@@ -49,9 +49,10 @@ def requirements(kinds: list[str]) -> str:
     """Return the packages that an agent with these kinds of connectors needs, each once."""
     lines: dict[str, None] = {}
     for kind in ("agent", *kinds):
-        for line in (REQUIREMENTS / f"{kind}.txt").read_text("utf-8").splitlines():
-            if line and not line.startswith("#"):
-                lines[line] = None
+        for path in (REQUIREMENTS / f"{kind}.txt", *sorted(REQUIREMENTS.glob(f"{kind}-*.txt"))):
+            for line in path.read_text("utf-8").splitlines():
+                if line and not line.startswith("#"):
+                    lines[line] = None
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from collections.abc import Sequence
 
 from portal import activity, clock, fields
 from portal.credentials import Sealer
 from portal.db import writing
-from portal.edge.connectors import check_choice
+from portal.edge.connectors import check_choice, join
 from portal.fields import FieldError
 from portal.integrations import Actor, NotFound
 from portal.models import EdgeConnector, EdgeFleet, Integration, Revision
@@ -63,6 +64,19 @@ def members(fleet_id: int) -> list[Integration]:
 def token(fleet: EdgeFleet, sealer: Sealer) -> str:
     """Return what a new member of a fleet shows.  Raises `SealError`."""
     return sealer.open(fleet.sealed_token)
+
+
+def admit(sealer: Sealer, *, prefix: str, shown: str, username: str, password: str, address: str) -> Integration | None:
+    """Make the integration of a new member that shows the token; None if the fleet does not take it (any more).
+
+    Raises `FieldError`, for a username that is taken.
+    """
+    with writing():
+        Revision.hold(FLEETS)
+        fleet: EdgeFleet | None = EdgeFleet.get_or_none(EdgeFleet.prefix == prefix)
+        if fleet is None or not fleet.is_open or not hmac.compare_digest(token(fleet, sealer), shown):
+            return None
+        return join(fleet, sealer, username=username, password=password, address=address)
 
 
 def set_open(fleet_id: int, is_open: bool, actor: Actor) -> EdgeFleet:

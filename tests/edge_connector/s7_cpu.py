@@ -1,4 +1,4 @@
-"""Siemens S7: the server that python-snap7 carries, taught what it leaves out, and devices that are no help."""
+"""A Siemens S7: the server that python-snap7 carries, taught what it leaves out."""
 
 from __future__ import annotations
 
@@ -117,21 +117,3 @@ class Cpu(Server):
         if szl_id == 0x0424:
             return struct.pack(">HHHBB", 20, 1, 0x5144, 0xFF, STATES[self.doing]) + bytes(16)
         return super()._get_szl_data(szl_id, szl_index)
-
-
-class BlackHole:
-    """A port where connections are neither taken nor refused: its queue is full."""
-
-    def __enter__(self) -> int:
-        self._server = socket.socket()
-        self._server.bind(("127.0.0.1", 0))
-        self._server.listen(0)
-        self._waiting = [socket.socket() for _ in range(4)]
-        for one in self._waiting:
-            one.setblocking(False)
-            one.connect_ex(self._server.getsockname())
-        return int(self._server.getsockname()[1])
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for one in (*self._waiting, self._server):
-            one.close()

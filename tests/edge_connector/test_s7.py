@@ -13,8 +13,9 @@ from edge_connector.connectors.s7_tags import requests
 from edge_connector.connectors.tags import Span
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
+from tests.edge_connector.holes import BlackHole
 from tests.edge_connector.plc import Babbler
-from tests.edge_connector.s7_cpu import STATES, BlackHole, Cpu
+from tests.edge_connector.s7_cpu import STATES, Cpu
 
 Make = Callable[..., S7]
 
