@@ -27,7 +27,7 @@ NAME = "hall@1"
 
 @pytest.fixture(scope="module")
 def plan(stack: Stack) -> Plan:
-    made = stack.add("mqtt", username=NAME)
+    made = stack.add("edge", username=NAME, domain=DOMAIN)
     return Plan(
         name=NAME,
         domain=DOMAIN,
@@ -55,9 +55,9 @@ def edge(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Insta
 
 @pytest.fixture
 def caller(stack: Stack, hall: dict[str, Any], programs: Callable[[str], Clients], edge: Installed) -> Iterator[Client]:
-    """A client that sees the agent, which has a release six seconds to connect."""
+    """A client that sees the agent, which gives a release ten seconds to connect."""
     times = edge.log().count("connected to")
-    edge.start("--trial", "6").ready(times + 1)
+    edge.start("--trial", "10").ready(times + 1)
     found = connect(programs("npm"), stack, hall).sees(NAME)
     yield found
     found.end()
@@ -97,7 +97,7 @@ def test_it_is_updated_falls_back_from_a_release_that_does_not_connect_and_loses
         assert (found["version"], found["update"]["state"]) == ("9.0.0", "done")
         lost = another("9.1.0", link=("self._client.reconnect()", 'raise OSError("no way")'))
         update(caller, plan, "9.1.0", lost)
-        edge.says("9.1.0 is not kept: it has not connected within 6 s").ready(times + 2)
+        edge.says("9.1.0 is not kept: it has not connected within 10 s").ready(times + 2)
         found = about(caller)
         assert found["version"] == "9.0.0"
         assert (found["update"]["state"], found["update"]["version"]) == ("failed", "9.1.0")
