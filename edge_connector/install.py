@@ -1,7 +1,8 @@
 """Installs the Edge Connector of an unpacked download: `install.sh` and `install.ps1` have checked it, and run this.
 
-Each release that is installed has a folder of its own, `app.<digest>`, with its environment.  `start.sh` names the one
-that runs and is replaced at once, so that whatever goes wrong before leaves everything as it was.
+Each release that is installed has a folder of its own, `app.<digest>`, and an environment, `env.<digest>`, which those
+with the same packages share.  `start.sh` names those that run, and is replaced at once: whatever goes wrong before
+leaves everything as it was.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Installation:
         sums = (SOURCE / "SHA256SUMS").read_bytes()
         self._names = [line.split("  ", 1)[1] for line in sums.decode().splitlines()]
         self._app = folder / f"app.{hashlib.sha256(sums).hexdigest()[:12]}"
+        self._requirements = (SOURCE / "requirements.txt").read_text("utf-8")
+        self._environment = folder / f"env.{environments.digest(self._requirements)}"
 
     def install(self, *, as_service: bool) -> None:
         """Install it, or put another release in its place.  Raises `InstallFault` and others, and all is as it was."""
@@ -52,11 +55,10 @@ class Installation:
             self._configure()
             self._copy()
             _say("installing packages")
-            environments.make(self._app / "venv", (SOURCE / "requirements.txt").read_text("utf-8"))
+            environments.make(self._environment, self._requirements)
             self._activate(as_service=as_service)
-            for one in self.folder.glob("app.*"):
-                if one != self._app:
-                    shutil.rmtree(one, ignore_errors=True)
+            for one in self._programs() - {self._app, self._environment}:
+                shutil.rmtree(one, ignore_errors=True)
 
     def uninstall(self) -> None:
         """Remove it, but for the files that it was given.  Raises `InstallFault`."""
@@ -64,7 +66,7 @@ class Installation:
             raise InstallFault(f"there is no Edge Connector in {self.folder}")
         if not IS_WINDOWS and _service().is_possible():
             _service().end(self.label)
-        for one in [*self.folder.glob("app.*"), self.folder / "state"]:
+        for one in self._programs() | {self.folder / "state"}:
             shutil.rmtree(one, ignore_errors=True)
         for name in (START, "edge.toml", ".lock"):
             (self.folder / name).unlink(missing_ok=True)
@@ -72,6 +74,9 @@ class Installation:
             with contextlib.suppress(OSError):  # what is in there stays
                 one.rmdir()
         _say(f"removed{f'; {self.folder} still has files' if self.folder.exists() else ''}")
+
+    def _programs(self) -> set[Path]:
+        return {*self.folder.glob("app.*"), *self.folder.glob("env.*")}
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -121,7 +126,7 @@ class Installation:
             _say(f"installed; start it with: {self.folder / START}")
 
     def _start(self) -> str:
-        words = [environments.python(self._app / "venv"), self._app / "run.py", "--config", self.folder / "edge.toml"]
+        words = [environments.python(self._environment), self._app / "run.py", "--config", self.folder / "edge.toml"]
         if IS_WINDOWS:
             return "@" + " ".join(f'"{word}"' for word in words).replace("%", "%%") + " %*\r\n"
         return "#!/bin/sh\nexec " + " ".join(shlex.quote(str(word)) for word in words) + ' "$@"\n'

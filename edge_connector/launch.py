@@ -171,9 +171,9 @@ class Launcher:
 
     def _passed(self) -> None:
         record = self._releases.load()
-        log.info("%s has connected, and stays", record.last.version)
         done = replace(record, current=record.trial, trial="", tried=False, last=replace(record.last, state="done"))
         self._save(done)
+        log.info("%s has connected, and stays", record.last.version)
 
     def _failed(self, record: Record, why: str) -> Record:
         """Go back to the release before; that of an update which had been good is what was installed."""

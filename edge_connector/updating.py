@@ -100,6 +100,7 @@ class Updater:
             shutil.rmtree(releases.folder(f"{name}.new"), ignore_errors=True)
         else:
             log.info("%s is installed; it is started on trial", version)
+            self._now = Outcome()
             self.restart_requested()
         finally:
             self._busy.release()
@@ -124,11 +125,11 @@ class Updater:
     def _requirements(self, folder: Path) -> str:
         """Return what the configured connectors need of a new release."""
         kinds = sorted({table.text("kind") for table in self._config.connectors.values()})
-        lines: dict[str, None] = {}
+        found: set[str] = set()
         for kind in ("agent", *kinds):
             try:
                 text = (folder / f"{kind}.txt").read_text("utf-8")
             except FileNotFoundError:
                 raise Refused(f"that release has no connector of the kind {kind}") from None
-            lines |= dict.fromkeys(line for line in text.splitlines() if line and not line.startswith("#"))
-        return "".join(f"{line}\n" for line in lines)
+            found |= environments.packages(text)
+        return "".join(f"{line}\n" for line in sorted(found))
