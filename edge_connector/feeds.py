@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_connector import keeping, topics
 from edge_connector.described import Function
 from edge_connector.errors import EdgeError, Refused
 
@@ -21,7 +21,6 @@ SHORTEST, LONGEST = 0.05, 7 * 86_400  # seconds of an interval
 ALWAYS, CHANGE = "always", "change"
 
 _NAME_LENGTH = 200
-_TOPIC_LENGTH = 1000
 _NOTHING: Any = object()
 
 Offers = Mapping[str, Mapping[str, Function]]  # what each connector offers
@@ -144,23 +143,16 @@ class Store:
 
     def save(self, definitions: Mapping[str, Mapping[str, Any]]) -> None:
         """Keep definitions.  Raises `Refused`: whoever changed one is told that it is not kept."""
-        new = self._path.with_suffix(".new")
         try:
-            with new.open("wb") as file:
-                file.write(json.dumps(definitions, indent=1).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            keeping.write(self._path, json.dumps(definitions, indent=1).encode())
         except (OSError, ValueError) as error:
             raise Refused(f"the feeds cannot be kept: {error}") from None
 
 
 def _topic(topic: str) -> str:
-    wrong = any(one in topic for one in "+#") or not topic.isprintable()
-    if not topic or len(topic) > _TOPIC_LENGTH or wrong or topic.startswith("$"):
-        raise Refused("topic has to be one that can be published to: no + and #, and no $ at its beginning")
-    if any(level.startswith("__") and level.endswith("__") for level in topic.split("/")):
-        raise Refused("topic cannot be one on which agents tell of themselves")
+    why = topics.fault(topic)
+    if why:
+        raise Refused(f"topic {why}")
     return topic
 
 

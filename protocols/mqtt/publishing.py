@@ -198,7 +198,7 @@ class Publisher:
 
     def _route(self, message: Message, route: Route) -> None:
         if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
-            self._broker.retained.keep(message)
+            self._broker.retained.keep(message, self._session.integration_id if self._session.is_narrow else 0)
         self._broker.route(message, route, self._session)
 
     def _check_window(self, packet_id: int) -> None:
@@ -247,9 +247,8 @@ class Publisher:
         topic = check_name(decode_utf8(name))
         broker = self._broker
         route = broker.subscriptions.route(topic) if self._session.access.may_publish(topic) else broker.forbidden
-        if (
-            topic.endswith(ENDING) and not self._session.is_narrow
-        ):  # looked at each time: it depends on who is connected
+        # Looked at each time: it depends on who is connected.
+        if topic.endswith(ENDING) and not self._session.access.is_ruled(topic):
             return broker.forbidden if broker.live.tells(topic) else route
         if not route.stale:
             if len(self._routes) >= _CACHED_ROUTES:
