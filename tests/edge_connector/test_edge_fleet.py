@@ -88,7 +88,7 @@ def test_a_closed_fleet_says_so_and_takes_its_member_when_it_is_open_again(fleet
     fleet.set_open(False)
     late = start().says(CLOSED)
     assert fleet.usernames() == []
-    assert wait_until(lambda: stack.activity(f"kind = 'login.refused' AND detail = '{CLOSED}'"), 5)
+    assert wait_until(lambda: stack.activity(f"kind = 'login.refused' AND detail = '{CLOSED}'"))
     fleet.set_open(True)
     late.ready()
     assert len(fleet.usernames()) == 1
@@ -97,5 +97,5 @@ def test_a_closed_fleet_says_so_and_takes_its_member_when_it_is_open_again(fleet
 def test_a_wrong_token_is_refused_as_a_wrong_password_is(fleet, start, stack) -> None:
     start("x" * 32).says("refuses the connection")
     assert fleet.usernames() == []
-    refused = wait_until(lambda: stack.activity("detail = 'no fleet has this prefix and token'"), 5)
+    refused = wait_until(lambda: stack.activity("detail = 'no fleet has this prefix and token'"))
     assert refused[0]["username"].startswith("hall.")

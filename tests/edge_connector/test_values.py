@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -157,9 +159,12 @@ def test_what_was_buffered_survives_a_kill_and_is_sent_first(
 
 
 def buffered(edge: Edge) -> int:
-    """Return how many values wait in the file of an agent."""
-    with closing(sqlite3.connect(f"file:{edge.folder}/state/outbox.db?mode=ro", uri=True)) as db:
-        return int(db.execute("SELECT count(*) FROM message").fetchone()[0])
+    """Return how many values wait in the file of an agent, which reads it alone: in a copy of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in edge.folder.glob("state/outbox.db*"):
+            shutil.copy(path, folder)
+        with closing(sqlite3.connect(f"{folder}/outbox.db")) as db:
+            return int(db.execute("SELECT count(*) FROM message").fetchone()[0])
 
 
 def test_the_buffer_fills_while_the_server_cannot_be_reached(make_edge: Callable[..., Edge]) -> None:
