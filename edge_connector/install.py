@@ -102,7 +102,11 @@ class Installation:
         service = _service() if as_service else None
         text = service.unit(self.folder, self.label) if service else ""
         if service:
-            self._give(*service.user())
+            uid, gid = service.user()
+            if not service.may_run(environments.python(self._environment), uid, gid):
+                python = Path(sys.executable).resolve()
+                raise InstallFault(f"{service.USER} may not run {python}; install with a Python for all users")
+            self._give(uid, gid)
         keeping.write(self.folder / START, self._start().encode())
         (self.folder / START).chmod(0o755)
         if service:
