@@ -63,7 +63,7 @@ def connector(folder: Path, machine: Machine, values: dict[str, Any]) -> OPCUA:
     table = Table("connectors.line", {"url": machine.url, **values})
     found = OPCUA("line", table)
     table.done()
-    found.begin(Home(folder, "acme.default", "acme.default/hall/line"))
+    found.begin(Home(folder, "acme.default/hall/line", lambda message: None, lambda topics, hear: None))
     found._session._pauses.next = lambda: 0.1  # type: ignore[union-attr, method-assign]
     return found
 
