@@ -253,6 +253,11 @@ def test_every_address_asks_for_a_login(flask_app, account):
         assert stranger.get(path).location.startswith("/login"), path
 
 
+def test_its_integration_leads_to_its_page(ada, hall1, live_hall1, turing):
+    assert f'href="/edge/{hall1.id}"' in ada.get(f"/integrations/{hall1.id}").text
+    assert 'href="/edge/' not in ada.get(f"/integrations/{turing.id}").text.replace('href="/edge/new"', "")
+
+
 def test_connected_as_somebody_else_is_told_of(ada, hall1, live_agents, node):
     node.write([presence.Connected("c1", hall1.id, "mqtt", "x", "192.0.2.7", clock.now())])
     text = ada.get(place(hall1)).text
