@@ -98,6 +98,10 @@ class Session:
         self._open: tuple[Any, Nodes] | None = None
         self.trouble = ""
 
+    def status(self) -> dict[str, Any]:
+        """Return how the connection is."""
+        return {"server": self._server.url, "connected": self._open is not None, "trouble": self.trouble}
+
     async def run(self) -> None:
         """Stay connected until this is cancelled."""
         while True:

@@ -82,6 +82,7 @@ class _Loader:
     def __init__(self, rows: dict[int, bytes], now: float, clocks: Clocks | None) -> None:
         self._sessions: dict[int, StoredSession] = {}
         self._retained: dict[str, Message] = {}
+        self._owners: dict[str, int] = {}
         self._bodies: dict[int, Message] = {}
         self._variants: dict[tuple[int, int, bool], Message] = {}
         self._topics: dict[str, str] = {}
@@ -113,7 +114,7 @@ class _Loader:
                 if not add(self, number, record):
                     self._orphans.append(number)
         self._orphans += self._bodies.keys() - self._held.references.keys()
-        stored = Stored(list(self._sessions.values()), list(self._retained.values()))
+        stored = Stored(list(self._sessions.values()), list(self._retained.values()), self._owners)
         return Loaded(stored, self._held, self._timeline, self._orphans, self._next)
 
     def _add_session(self, number: int, one: SessionRecord) -> bool:
@@ -170,6 +171,8 @@ class _Loader:
             return False
         self._held.retained[topic] = number
         self._retained[topic] = self._timed(one.message)
+        if one.owner:
+            self._owners[topic] = one.owner
         return True
 
     def _variant(self, number: int, body: Message, like: Message) -> Message:

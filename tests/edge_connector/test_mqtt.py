@@ -26,7 +26,7 @@ from edge_connector.outbox import Message
 from edge_connector.settings import Table
 from tests.edge_connector.cut import Way
 from tests.edge_connector.ear import Ear
-from tests.edge_connector.edge import Edge
+from tests.edge_connector.edge import DOMAIN, Edge
 from tests.support.mosquitto import Mosquitto
 from tests.support.processes import free_port, wait_until
 from tests.support.stack import Stack
@@ -105,7 +105,9 @@ def test_with_each_side_gone_for_a_while_nothing_is_lost_doubled_or_out_of_order
     hub, local = Way(stack.mqtt_port), Way(mosquitto.port)
     table = {"kind": "mqtt", "host": "127.0.0.1", "port": local.port, "transport": "tcp"}
     table |= {"in": [{"filter": "cell/#", "prefix": "bridged/"}], "out": [{"filter": "to/#", "remove": "to/"}]}
-    edge = make_edge("bridge", {"port": hub.port}, connectors={"cell": table}).start()
+    made = stack.add("edge", username="bridge", domain=DOMAIN)
+    server = {"port": hub.port, "username": made["username"], "password": made["password"]}
+    edge = make_edge("bridge", server, connectors={"cell": table}).start()
     edge.says(f"connected to 127.0.0.1:{local.port}").says(f"connected to 127.0.0.1:{hub.port}")
     inward = partial(Load, mosquitto.port, "cell/up", 2000)
     outward = partial(Load, stack.mqtt_port, "to/orders", 2000, hall)
@@ -158,6 +160,26 @@ def test_what_a_bridge_published_does_not_come_back(
         assert (there.payloads, len(here.heard)) == ([b"1", b"2", b'{"t": 21.5}'], 4)
     with pytest.raises(Fault, match="publishing to loop/a is not allowed"):
         cell.call("publish", "loop/a", 1)
+    assert edge.stop() == 0
+
+
+@pytest.mark.stack
+def test_what_is_retained_is_bridged_when_the_agent_starts_and_stays_retained(
+    make_edge: Callable[..., Edge], mosquitto: Mosquitto, stack: Stack, hall: dict[str, Any]
+) -> None:
+    table = {"kind": "mqtt", "host": "127.0.0.1", "port": mosquitto.port, "transport": "tcp"}
+    table |= {"in": [{"filter": "kept/+"}], "out": [{"filter": "kept/too/+"}]}
+    with Ear(mosquitto.port, ANYBODY, "kept/too/#") as here, Ear(stack.mqtt_port, hall, "kept/+") as there:
+        here.publish("kept/a", b"1", retain=True)
+        there.publish("kept/too/b", b"2", retain=True)
+        edge = make_edge("keeper", connectors={"cell": table}).start()
+        wait_until(lambda: (here.payloads, there.payloads) == ([b"2"], [b"1"]), 10, "what was retained")
+        for port, who, topic in ((mosquitto.port, ANYBODY, "kept/too/b"), (stack.mqtt_port, hall, "kept/a")):
+            with Ear(port, who, topic) as late:
+                wait_until(lambda late=late: late.heard, 5, "what is retained there")
+                late.publish(topic, b"", retain=True)
+        here.publish("kept/a", b"", retain=True)
+        there.publish("kept/too/b", b"", retain=True)
     assert edge.stop() == 0
 
 
