@@ -63,7 +63,7 @@ class Installation:
         """Remove it, but for the files that it was given.  Raises `InstallFault`."""
         if not (self.folder / START).is_file():
             raise InstallFault(f"there is no Edge Connector in {self.folder}")
-        if not IS_WINDOWS and _service().is_possible():
+        if not IS_WINDOWS and _service().is_possible() and _service().is_of(self.folder, self.label):
             _service().end(self.label)
         for one in self._programs() | {self.folder / "state"}:
             shutil.rmtree(one, ignore_errors=True)
@@ -102,6 +102,8 @@ class Installation:
         service = _service() if as_service else None
         text = service.unit(self.folder, self.label) if service else ""
         if service:
+            if not service.is_of(self.folder, self.label):
+                raise InstallFault(f"the service {self.label} is that of another folder; remove that one first")
             uid, gid = service.user()
             if not service.may_run(environments.python(self._environment), uid, gid):
                 python = Path(sys.executable).resolve()

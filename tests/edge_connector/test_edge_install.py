@@ -224,7 +224,7 @@ def test_as_root_it_is_a_service_until_it_is_removed_but_for_its_files(edge: Ins
     assert (again.returncode, "no Edge Connector in" in again.stderr) == (1, True)
 
 
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "start.sh").touch(0o755)
     unit = tmp_path / "gatehouse-edge-hall.service"
     unit.write_text(service.unit(tmp_path, "gatehouse-edge-hall"))
@@ -235,4 +235,8 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
     with pytest.raises(ValueError, match="letters, digits"):
         service.unit(Path("/opt/with space"), "x")
+    monkeypatch.setattr(service, "UNITS", tmp_path)
+    assert service.is_of(tmp_path, "gatehouse-edge-hall")
+    assert service.is_of(tmp_path, "gatehouse-edge-yard")
+    assert not service.is_of(Path("/opt/elsewhere"), "gatehouse-edge-hall")
     assert not service.may_run(Path("/nonexistent/python"), os.getuid(), os.getgid())
