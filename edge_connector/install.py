@@ -17,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ class Installation:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.folder.samefile(SOURCE):
             raise InstallFault("the folder to install it in has to be another one than that of the download")
-        with self._alone():
+        with keeping.locked(self.folder / ".lock"):
             self._configure()
             self._copy()
             _say("installing packages")
@@ -78,19 +77,6 @@ class Installation:
     def _programs(self) -> set[Path]:
         return {*self.folder.glob("app.*"), *self.folder.glob("env.*")}
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep out a second one that installs into this folder."""
-        with (self.folder / ".lock").open("wb") as lock:
-            if not IS_WINDOWS:
-                import fcntl
-
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InstallFault(f"something is being installed in {self.folder} already") from None
-            yield
-
     def _configure(self) -> None:
         """Put the configuration in place; one that is there stays, if it is that of this Edge Connector."""
         wanted, there = SOURCE / "edge.toml", self.folder / "edge.toml"
@@ -116,7 +102,11 @@ class Installation:
         service = _service() if as_service else None
         text = service.unit(self.folder, self.label) if service else ""
         if service:
-            self._give(*service.user())
+            uid, gid = service.user()
+            if not service.may_run(environments.python(self._environment), uid, gid):
+                python = Path(sys.executable).resolve()
+                raise InstallFault(f"{service.USER} may not run {python}; install with a Python for all users")
+            self._give(uid, gid)
         keeping.write(self.folder / START, self._start().encode())
         (self.folder / START).chmod(0o755)
         if service:
@@ -179,12 +169,15 @@ def main() -> int:
     parser.add_argument("--label", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--here", type=Path, default=Path(), help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    found = Installation(_folder(asked), asked.label)
     try:
-        found = Installation(_folder(asked), asked.label)
         if asked.what == "uninstall":
             found.uninstall()
         else:
             found.install(as_service=not asked.no_service and not IS_WINDOWS and _service().is_possible())
+    except keeping.Locked:
+        _say(f"{asked.label}: something is being installed in {found.folder} already")
+        return 1
     except (InstallFault, EnvironmentFault, OSError, ValueError, subprocess.CalledProcessError) as error:
         _say(f"{asked.label}: {error}")
         return 1
