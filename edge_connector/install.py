@@ -81,9 +81,12 @@ class Installation:
         """Put the configuration in place; one that is there stays, if it is that of this Edge Connector."""
         wanted, there = SOURCE / "edge.toml", self.folder / "edge.toml"
         if there.exists():
-            if _who(there) != _who(wanted):
+            old, new = _read(there), _read(wanted)
+            if _who(old) != _who(new):
                 raise InstallFault(f"{there} is that of another Edge Connector; give another --folder")
-            _say(f"{there} is kept as it is")
+            differs = old.get("server") != new.get("server") or old.get("fleet") != new.get("fleet")
+            more = ", though the download has another server or other credentials" if differs else ""
+            _say(f"{there} is kept as it is{more}")
         else:
             keeping.write(there, wanted.read_bytes())
         for name in ("state", "files"):
@@ -96,6 +99,7 @@ class Installation:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(SOURCE / name, place)
         compileall.compile_dir(self._app / "edge_connector", quiet=1)  # a service cannot write there
+        keeping.sync_everything()
 
     def _activate(self, *, as_service: bool) -> None:
         """Have this release run from now on."""
@@ -133,14 +137,18 @@ class Installation:
         os.chown(self.folder / "edge.toml", uid, gid, follow_symlinks=False)
 
 
-def _who(config: Path) -> tuple[Any, ...]:
-    """Return what tells one Edge Connector from another."""
+def _read(config: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(config.read_text("utf-8"))
-        agent, fleet = values.get("agent", {}), values.get("fleet", {})
-        return agent.get("domain"), agent.get("name"), fleet.get("prefix")
-    except (OSError, ValueError, AttributeError) as error:
+        return tomllib.loads(config.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise InstallFault(f"{config} cannot be read: {error}") from None
+
+
+def _who(config: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what tells one Edge Connector from another."""
+    return tuple(
+        config.get(table, {}).get(key) for table, key in (("agent", "domain"), ("agent", "name"), ("fleet", "prefix"))
+    )
 
 
 def _service() -> Any:
