@@ -14,6 +14,11 @@ class Update:
     state: str = ""  # "" without one; "installing", "trial", "done" or "failed"
     version: str = ""
     error: str = ""
+    is_possible: bool = False  # from here; otherwise it is installed anew by hand
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in {"installing", "trial"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,9 @@ def status(value: Any) -> Status:
         dropped=values.count("dropped"),
         refused=values.count("refused"),
         trouble=values.text("trouble") or link.text("trouble"),
-        update=Update(update.text("state"), update.text("version"), update.text("error")),
+        update=Update(
+            update.text("state"), update.text("version"), update.text("error"), update.found.get("possible") is True
+        ),
     )
 
 

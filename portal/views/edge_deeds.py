@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from edge_connector import VERSION
 from portal import session, telling
-from portal.edge import asking, connectors, subject
+from portal.edge import archive, asking, connectors, subject
 from portal.edge.subject import Subject
+from portal.views.current import sealer
 from portal.views.edge_one import DEEDS, LONGEST_ID, begin
 from portal.views.pieces import question
 from portal.vrpc import Agent
@@ -16,6 +20,7 @@ from portal.worker_client import Refused, Silent
 blueprint = Blueprint("edge_deeds", __name__)
 blueprint.before_request(begin)
 
+UPDATE_SECONDS = 30.0  # that it may take to say that it has the archive
 OFFLINE = "The Edge Connector is not online."
 
 
@@ -48,6 +53,25 @@ def restart(id: int) -> ResponseReturnValue:
     call = asking.begin(online(found), "restart")
     asking.record("edge.restarted", found.integration, session.actor())
     return to_page(id, call, "restart")
+
+
+@blueprint.get("/edge/<int:id>/update")
+def confirm_update(id: int) -> ResponseReturnValue:
+    """Ask before it is updated."""
+    found = subject.find(id)
+    return question("_confirm_edge_update.html", it=found.integration, agent=found.agent, release=VERSION)
+
+
+@blueprint.post("/edge/<int:id>/update")
+def update(id: int) -> ResponseReturnValue:
+    """Send it the version of this release."""
+    found = subject.find(id)
+    agent = online(found)
+    version, body = archive.release()
+    mac = archive.mac(sealer().open(found.integration.sealed_password), version, body)
+    call = asking.begin(agent, "update", version, base64.b64encode(body).decode(), mac, seconds=UPDATE_SECONDS)
+    asking.record("edge.updated", found.integration, session.actor(), version)
+    return to_page(id, call, "update")
 
 
 @blueprint.get("/edge/<int:id>/remove")

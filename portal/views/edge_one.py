@@ -11,11 +11,12 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
+from edge_connector import VERSION
 from portal import telling
 from portal.edge import asking, subject, told
 from portal.edge.asking import UNKNOWN, Told
 from portal.edge.subject import Subject
-from portal.edge.told import Feeds
+from portal.edge.told import Feeds, Status
 from portal.views import places
 from portal.views.callees import Place
 from portal.worker_client import Refused, Silent
@@ -39,8 +40,12 @@ class Deed:
 
 DEEDS = {
     "restart": Deed("It is told to restart.", "It restarts.", "It does not restart."),
+    "update": Deed(
+        "The update is sent to it.",
+        "It has the update; what becomes of it is said above.",
+        "It does not take the update.",
+    ),
     "feed-removed": Deed("It is told to end that.", "It has ended that.", "It goes on with that."),
-    "feed-set": Deed("It is told what to read.", "It reads that now.", "It does not take that."),
 }
 
 
@@ -116,7 +121,13 @@ def _how_it_is(found: Subject) -> dict[str, Any]:
         "is_waited_for": answer.is_open,
         "version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
         "telling": telling,
+        "release": VERSION,
+        "can_update": status is not None and _can_be_updated(status),
     }
+
+
+def _can_be_updated(status: Status) -> bool:
+    return status.version != VERSION and status.update.is_possible and not status.update.is_under_way
 
 
 def _feeds(found: Subject) -> dict[str, Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
+import json
 import re
 from datetime import timedelta
 
 import pytest
 
+from edge_connector import VERSION
 from portal import activity, clock, integrations, presence
 from portal.activity import LoginLog, LoginNote
 from portal.models import Activity, Integration
@@ -107,7 +111,7 @@ def test_who_is_offline_is_not_asked_and_the_page_says_what_can_be_done(ada, hal
     assert f'href="/edge/{hall1.id}/download"' in page.text and "Restart" not in page.text
     live_agents.add("hall1", integration_id=hall1.id, online=False)
     page = ada.get(place(hall1))
-    assert "systemctl status gatehouse-edge-hall1" in page.text and "last seen <time" in page.text
+    assert "journalctl -u gatehouse-edge-hall1" in page.text and "last seen <time" in page.text
     (version,) = re.findall(r'id="edge".*?data-version="(\w+)"', page.text, re.S)
     assert ada.get(f"{polled(page, 'edge')}?v={version}").status_code == 204
     assert not live_agents.calls
@@ -166,6 +170,56 @@ def test_a_restart_under_way_is_looked_at_until_it_has_ended(ada, hall1, live_ha
     assert ada.get(f"{place(hall1)}/outcome?deed=c1&what=odd").status_code == 404
 
 
+def updating(**changes) -> dict:
+    """Return the status of an agent of another version, and of its update."""
+    return edge_pages.STATUS | {"version": "0.0.9", "update": edge_pages.STATUS["update"] | changes}
+
+
+def test_an_update_is_sent_with_what_proves_that_it_is_from_here(ada, hall1, live_hall1, sealer):
+    live_hall1.answers = {"status": updating(), "update": True}
+    page = ada.get(polled(ada.get(place(hall1)), "edge"), headers=HTMX)
+    assert f'href="{place(hall1)}/update"' in page.text and f"{VERSION} is here" in page.text
+    assert f"to {VERSION}?" in ada.get(f"{place(hall1)}/update", headers=HTMX).text
+    live_hall1.calls.clear()
+    answer = ada.post(f"{place(hall1)}/update")
+    version, archive, mac = json.loads(live_hall1.calls[0][5])
+    password = sealer.open(hall1.sealed_password).encode()
+    body = base64.b64decode(archive)
+    assert version == VERSION and mac == hmac.digest(password, version.encode() + b"\0" + body, "sha256").hex()
+    assert "what becomes of it is said above" in ada.get(answer.location).text
+    assert recorded() == [("edge.updated", "hall1", VERSION)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says", "is_offered"),
+    [
+        ({"state": "installing", "version": "0.1.0"}, "it is being installed", False),
+        ({"state": "trial", "version": "0.1.0"}, "on trial", False),
+        (
+            {"state": "failed", "version": "0.1.0", "error": "no disk"},
+            "and version 0.0.9 runs: no disk",
+            True,
+        ),
+        ({"possible": False}, "download and install it", False),
+        ({"state": "done", "version": "0.0.9"}, "is here", True),
+    ],
+)
+def test_the_progress_of_an_update_is_told(ada, hall1, live_hall1, changes, says, is_offered):
+    live_hall1.answers = {"status": updating(**changes)}
+    text = ada.get(polled(ada.get(place(hall1)), "edge"), headers=HTMX).text
+    assert says in text and (f'href="{place(hall1)}/update"' in text) == is_offered
+
+
+def test_a_password_that_cannot_be_opened_is_told_of(ada, hall1, live_hall1):
+    Integration.update(sealed_password=b"damaged").where(Integration.id == hall1.id).execute()
+    for answer in (
+        ada.post(f"{place(hall1)}/update"),
+        ada.post(f"{place(hall1)}/download", {"host": "a", "way": "tls"}),
+    ):
+        assert answer.status_code == 409 and "cannot be read" in answer.text
+    assert not live_hall1.calls and not recorded()
+
+
 def test_who_is_offline_is_not_told_to_restart(ada, hall1, live_agents):
     assert ada.post(f"{place(hall1)}/restart").status_code == 409
     assert not live_agents.calls and not recorded()
@@ -197,6 +251,11 @@ def test_every_address_asks_for_a_login(flask_app, account):
     stranger = Visitor(flask_app)
     for path in ("/edge", "/edge/new", "/edge/rows", "/edge/1", "/edge/1/feed", "/edge/1/download", "/edge/fleet/1"):
         assert stranger.get(path).location.startswith("/login"), path
+
+
+def test_its_integration_leads_to_its_page(ada, hall1, live_hall1, turing):
+    assert f'href="/edge/{hall1.id}"' in ada.get(f"/integrations/{hall1.id}").text
+    assert 'href="/edge/' not in ada.get(f"/integrations/{turing.id}").text.replace('href="/edge/new"', "")
 
 
 def test_connected_as_somebody_else_is_told_of(ada, hall1, live_agents, node):
