@@ -26,6 +26,7 @@ from edge_connector.environments import EnvironmentFault
 SOURCE = Path(__file__).parents[1]
 IS_WINDOWS = sys.platform == "win32"
 START = "start.cmd" if IS_WINDOWS else "start.sh"
+LOCK = ".lock"  # by which a folder is known, too
 
 
 class InstallFault(Exception):
@@ -50,7 +51,9 @@ class Installation:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.folder.samefile(SOURCE):
             raise InstallFault("the folder to install it in has to be another one than that of the download")
-        with keeping.locked(self.folder / ".lock"):
+        if {one.name for one in self.folder.iterdir()} - {"files"} and not (self.folder / LOCK).exists():
+            raise InstallFault(f"{self.folder} has something else in it; give another --folder")
+        with keeping.locked(self.folder / LOCK):
             self._configure()
             self._copy()
             _say("installing packages")
@@ -67,7 +70,7 @@ class Installation:
             _service().end(self.label)
         for one in self._programs() | {self.folder / "state"}:
             shutil.rmtree(one, ignore_errors=True)
-        for name in (START, "edge.toml", ".lock"):
+        for name in (START, "edge.toml", LOCK):
             (self.folder / name).unlink(missing_ok=True)
         for one in (self.folder / "files", self.folder):
             with contextlib.suppress(OSError):  # what is in there stays

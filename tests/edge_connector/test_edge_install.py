@@ -160,6 +160,11 @@ def test_a_folder_that_has_another_one_is_left_alone(edge: Installed, tmp_path: 
     done = other.script("--no-service")
     assert (done.returncode, "edge.toml cannot be read" in done.stderr) == (1, True)
     assert {one.name for one in edge.folder.iterdir()} == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "photo.jpg").touch()
+    done = Installed(other.source, tmp_path / "mine", NAME).script("--no-service")
+    assert (done.returncode, "has something else in it" in done.stderr) == (1, True)
+    assert [one.name for one in (tmp_path / "mine").iterdir()] == ["photo.jpg"]
 
 
 def test_what_is_tampered_with_is_not_installed(tmp_path: Path, plan: Plan) -> None:
