@@ -148,8 +148,8 @@ class EdgeConnector(Connector):
 
         :returns: Always true
         """
-        if self._updater.is_installing:
-            raise Refused("an update is being installed")
+        if self._updater.is_under_way:
+            raise Refused("an update is under way")
         self.restart_requested()
         return True
 

@@ -131,12 +131,14 @@ def test_a_restart_keeps_the_release_and_a_forged_update_is_refused(
 def test_installed_again_it_runs_what_was_installed_with_all_that_it_had(edge: Installed, stack: Stack) -> None:
     kept = edge.config.read_text() + "# filled in by hand\n"
     edge.config.write_text(kept)
+    wanted = edge.source / "edge.toml"
+    wanted.write_text(wanted.read_text().replace("password = ", 'password = "new"  # '))
     identity = (edge.folder / "state" / "identity.json").read_bytes()
     sums = edge.source / "SHA256SUMS"
     sums.write_text("".join(sorted(sums.read_text().splitlines(keepends=True), reverse=True)))  # another release
     done = edge.script("--no-service")
     assert done.returncode == 0, done.stderr
-    assert "is kept as it is" in done.stderr
+    assert "is kept as it is, though the download has another server or other credentials" in done.stderr
     assert (len(list(edge.folder.glob("app.*"))), len(list(edge.folder.glob("env.*")))) == (1, 1)
     assert edge.config.read_text() == kept
     assert (edge.folder / "files" / "a.txt").exists()
@@ -236,7 +238,7 @@ def test_as_root_it_is_a_service_until_it_is_removed_but_for_its_files(edge: Ins
     assert (again.returncode, "no Edge Connector in" in again.stderr) == (1, True)
 
 
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "start.sh").touch(0o755)
     unit = tmp_path / "gatehouse-edge-hall.service"
     unit.write_text(service.unit(tmp_path, "gatehouse-edge-hall"))
@@ -247,4 +249,8 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
     with pytest.raises(ValueError, match="letters, digits"):
         service.unit(Path("/opt/with space"), "x")
+    monkeypatch.setattr(service, "UNITS", tmp_path)
+    assert service.is_of(tmp_path, "gatehouse-edge-hall")
+    assert service.is_of(tmp_path, "gatehouse-edge-yard")
+    assert not service.is_of(Path("/opt/elsewhere"), "gatehouse-edge-hall")
     assert not service.may_run(Path("/nonexistent/python"), os.getuid(), os.getgid())

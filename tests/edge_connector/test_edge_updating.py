@@ -49,7 +49,7 @@ class Site:
 
     def ends(self) -> dict[str, Any]:
         """Wait for the end of an update's installation; return what is said of it."""
-        until(lambda: not self.updater.is_installing, "the installation to end")
+        until(lambda: not self.updater._busy.locked(), "the installation to end")
         return self.updater.status()
 
     def is_untouched(self) -> bool:
@@ -165,9 +165,10 @@ def test_two_at_once_are_one_and_a_restart_has_to_wait(
     assert site.updater.status() == {"possible": True, "state": "installing", "version": VERSION, "error": ""}
     with pytest.raises(Refused, match="an update is under way"):
         site.send()
-    assert site.updater.is_installing
+    assert site.updater.is_under_way
     go_on.set()
     site.ends()
+    assert site.updater.is_under_way
     assert site.restarts == [True]
 
 

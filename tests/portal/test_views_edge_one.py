@@ -123,7 +123,7 @@ def test_who_is_offline_is_not_asked_and_the_page_says_what_can_be_done(ada, hal
     assert f'href="/edge/{hall1.id}/download"' in page.text and "Restart" not in page.text
     live_agents.add("hall1", integration_id=hall1.id, online=False)
     page = ada.get(place(hall1))
-    assert "systemctl status gatehouse-edge-hall1" in page.text and "last seen <time" in page.text
+    assert "journalctl -u gatehouse-edge-hall1" in page.text and "last seen <time" in page.text
     (version,) = re.findall(r'id="edge".*?data-version="(\w+)"', page.text, re.S)
     assert ada.get(f"{polled(page, 'edge')}?v={version}").status_code == 204
     assert not live_agents.calls

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_connector import config
-from edge_connector.connectors import KINDS
+from edge_connector.connectors import KINDS, make
 from portal.edge import archive, choices
 from portal.edge.archive import Plan
 
@@ -87,21 +87,26 @@ def test_only_its_owner_may_read_the_configuration() -> None:
     assert modes["edge_connector/agent.py"] == 0o644
 
 
-def test_a_fleet_has_its_token_in_place_of_credentials() -> None:
-    values = tomllib.loads(unpacked(FLEET)["edge.toml"].decode())
-    assert values["fleet"] == {"prefix": "hall", "token": "join-me"}
-    assert values["agent"] == {"domain": "acme.default"}
-    assert not {"username", "password"} & values["server"].keys()
+def test_a_fleet_has_its_token_in_place_of_credentials(tmp_path: Path) -> None:
+    text = unpacked(FLEET)["edge.toml"].decode()
+    (tmp_path / "edge.toml").write_text(text)
+    found = config.load(tmp_path / "edge.toml")
+    assert found.fleet == config.Fleet("hall", "join-me")
+    assert (found.domain, found.name, found.server.username, found.server.password) == ("acme.default", "", "", "")
 
 
-def test_every_example_becomes_a_connector_where_its_marks_are_taken_off(tmp_path: Path) -> None:
+def test_every_example_is_a_connector_where_its_marks_are_taken_off(tmp_path: Path) -> None:
     text = unpacked(ONE)["edge.toml"].decode()
-    lines = [line.removeprefix("# ") for line in text.splitlines() if not line.startswith(("# An", "# The", "# All"))]
-    found = tomllib.loads("\n".join(lines))["connectors"]
-    assert {one["kind"] for one in found.values()} == set(KINDS)
-    for kind in KINDS:
-        example = tomllib.loads((archive.FILES / "connectors" / f"{kind}.toml").read_text("utf-8"))
-        assert [one["kind"] for one in example["connectors"].values()] == [kind]
+    for kind in choices.CONNECTORS:
+        example = (archive.FILES / "connectors" / f"{kind}.toml").read_text("utf-8")
+        text = text.replace("".join(f"# {line}\n" for line in example.splitlines()), example)
+    (tmp_path / "edge.toml").write_text(text)
+    (tmp_path / "files").mkdir()
+    tables = config.load(tmp_path / "edge.toml").connectors
+    made = [make(name, table) for name, table in tables.items()]
+    assert {type(one).__name__ for one in made} == set(KINDS.values())
+    for one in made:
+        one.close()
 
 
 def test_only_what_the_chosen_connectors_need_is_installed() -> None:
