@@ -86,12 +86,23 @@ class Feeding:
     def status(self) -> dict[str, dict[str, Any]]:
         """Return each feed's definition and what came of it."""
         with self._lock:
-            found = {}
-            for name, definition in self._definitions.items():
-                running = self._running.get(name)
-                outcome = asdict(running.outcome) if running else {"fault": self._refused.get(name, "")}
-                found[name] = {"definition": definition, "running": running is not None, **outcome}
-            return found
+            return {name: self._told(name) for name in self._definitions}
+
+    def some(self, search: str, first: int, most: int) -> tuple[int, int, dict[str, dict[str, Any]]]:
+        """Return how many feeds there are, and how many whose name, connector or topic contain a text; some of these.
+
+        They are ordered by name, and told of as in `status`.
+        """
+        wanted = search.casefold()
+        with self._lock:
+            found = sorted(name for name, one in self._definitions.items() if _contains(name, one, wanted))
+            shown = found[max(0, first) :][: max(0, most)]
+            return len(self._definitions), len(found), {name: self._told(name) for name in shown}
+
+    def _told(self, name: str) -> dict[str, Any]:
+        running = self._running.get(name)
+        outcome = asdict(running.outcome) if running else {"fault": self._refused.get(name, "")}
+        return {"definition": self._definitions[name], "running": running is not None, **outcome}
 
     def definition(self, name: str) -> dict[str, Any] | None:
         """Return how a feed is defined, if there is one."""
@@ -103,3 +114,7 @@ class Feeding:
             running.stop()
         for lane in self._lanes.values():
             lane.close(0.5)
+
+
+def _contains(name: str, definition: Mapping[str, Any], wanted: str) -> bool:
+    return any(wanted in str(one).casefold() for one in (name, definition.get("connector"), definition.get("topic")))
