@@ -76,11 +76,9 @@ def steps(label: str, file: str, target: str) -> list[Line]:
         command = "powershell -ExecutionPolicy Bypass -File install.ps1"
         return [unpack, fill, Line("install", "Install and start it, as an administrator", command)]
     if target == DOCKER:
-        command = "mkdir -p files && sudo chown 10001 edge.toml files && sudo docker compose up --detach --build"
-        return [unpack, fill, Line("install", "Build and start it", command)]
+        return [unpack, fill, Line("install", "Build and start it", "sudo docker compose up --detach --build")]
     if target == MACOS:
-        command = f"sh install.sh --folder ~/{label}"
-        return [unpack, fill, Line("install", "Install it; it says how it is started", command)]
+        return [unpack, fill, Line("install", "Install it; it says how it is started", "sh install.sh")]
     return [unpack, fill, Line("install", "Install and start it", "sudo sh install.sh")]
 
 
@@ -99,4 +97,4 @@ def removes(label: str, target: str) -> str:
         return "install.ps1 -Uninstall"
     if target == DOCKER:
         return "sudo docker compose down --volumes"
-    return f"sh install.sh uninstall --folder ~/{label}" if target == MACOS else "sudo sh install.sh uninstall"
+    return "sh install.sh uninstall" if target == MACOS else "sudo sh install.sh uninstall"

@@ -137,3 +137,15 @@ def test_nothing_is_built_of_what_could_not_be_asked_for(wrong: dict[str, object
 def test_a_download_is_called_as_its_folder() -> None:
     assert archive.filename(ONE) == "gatehouse-edge-hall-1.tar.gz"
     assert archive.filename(replace(ONE, target="windows")) == "gatehouse-edge-hall-1.zip"
+
+
+def test_what_docker_builds_has_no_password_and_runs_as_a_user_that_gets_its_files() -> None:
+    files = unpacked(replace(ONE, target="docker"))
+    image, compose = files["Dockerfile"].decode(), files["compose.yaml"].decode()
+    assert "name: gatehouse-edge-hall-1\n" in compose
+    assert "--uid 10001 " in image and '"10001:10001"' in compose
+    ignored, *kept = files[".dockerignore"].decode().splitlines()
+    assert (ignored, "!edge.toml" in kept) == ("*", False)
+    copied = {name for line in image.splitlines() if line.startswith("COPY") for name in line.split()[1:-1]}
+    assert {f"!{name}" for name in copied} == set(kept)
+    assert all(name in files or name == "edge_connector" for name in copied)
