@@ -12,6 +12,7 @@ import compileall
 import contextlib
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -26,6 +27,8 @@ from edge_connector.environments import EnvironmentFault
 SOURCE = Path(__file__).parents[1]
 IS_WINDOWS = sys.platform == "win32"
 START = "start.cmd" if IS_WINDOWS else "start.sh"
+_PROGRAM = re.compile(r"(?:app|env)\.[0-9a-f]{12}")
+_LEFT = frozenset({"files", ".lock"})  # by one that was removed
 
 
 class InstallFault(Exception):
@@ -47,6 +50,8 @@ class Installation:
     def install(self, *, as_service: bool) -> None:
         """Install it, or put another release in its place.  Raises `InstallFault` and others, and all is as it was."""
         os.umask(0o022)
+        if self._is_somebodys():
+            raise InstallFault(f"{self.folder} has other files in it; give another --folder")
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.folder.samefile(SOURCE):
             raise InstallFault("the folder to install it in has to be another one than that of the download")
@@ -63,6 +68,7 @@ class Installation:
         """Remove it, but for the files that it was given.  Raises `InstallFault`."""
         if not (self.folder / START).is_file():
             raise InstallFault(f"there is no Edge Connector in {self.folder}")
+        self._kept()
         if not IS_WINDOWS and _service().is_possible() and _service().is_of(self.folder, self.label):
             _service().end(self.label)
         for one in self._programs() | {self.folder / "state"}:
@@ -75,20 +81,32 @@ class Installation:
         _say(f"removed{f'; {self.folder} still has files' if self.folder.exists() else ''}")
 
     def _programs(self) -> set[Path]:
-        return {*self.folder.glob("app.*"), *self.folder.glob("env.*")}
+        return {one for one in self.folder.iterdir() if _PROGRAM.fullmatch(one.name)}
+
+    def _is_somebodys(self) -> bool:
+        """Tell whether the folder is used for something else, of which nothing may be given away or removed."""
+        if not self.folder.is_dir() or self.folder.samefile(SOURCE) or (self.folder / "edge.toml").exists():
+            return False
+        return any(one.name not in _LEFT for one in self.folder.iterdir())
+
+    def _kept(self) -> str:
+        """Return what is said of a configuration that is there.  Raises `InstallFault` for another one's."""
+        there = self.folder / "edge.toml"
+        if not there.exists():
+            return ""
+        old, new = _read(there), _read(SOURCE / "edge.toml")
+        if _who(old) != _who(new):
+            raise InstallFault(f"{there} is that of another Edge Connector; give another --folder")
+        differs = old.get("server") != new.get("server") or old.get("fleet") != new.get("fleet")
+        more = ", though the download has another server or other credentials" if differs else ""
+        return f"{there} is kept as it is{more}"
 
     def _configure(self) -> None:
         """Put the configuration in place; one that is there stays, if it is that of this Edge Connector."""
-        wanted, there = SOURCE / "edge.toml", self.folder / "edge.toml"
-        if there.exists():
-            old, new = _read(there), _read(wanted)
-            if _who(old) != _who(new):
-                raise InstallFault(f"{there} is that of another Edge Connector; give another --folder")
-            differs = old.get("server") != new.get("server") or old.get("fleet") != new.get("fleet")
-            more = ", though the download has another server or other credentials" if differs else ""
-            _say(f"{there} is kept as it is{more}")
+        if kept := self._kept():
+            _say(kept)
         else:
-            keeping.write(there, wanted.read_bytes())
+            keeping.write(self.folder / "edge.toml", (SOURCE / "edge.toml").read_bytes())
         for name in ("state", "files"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
 

@@ -99,7 +99,7 @@ class Updater:
     def _update(self, releases: Releases, name: str, version: str, archive: bytes) -> None:
         try:
             self._install(releases, name, version, archive)
-        except (EdgeError, EnvironmentFault, OSError) as error:
+        except (EdgeError, EnvironmentFault, OSError, ValueError) as error:  # the last of what is no UTF-8
             log.error("the update to %s failed: %s", version, error)
             shutil.rmtree(releases.folder(f"{name}.new"), ignore_errors=True)
             self._tell(releases, Outcome("failed", version, str(error)))

@@ -156,10 +156,20 @@ def test_a_folder_that_has_another_one_is_left_alone(edge: Installed, tmp_path: 
     config.write_text(config.read_text().replace(NAME, "another"))
     done = other.script("--no-service")
     assert (done.returncode, "is that of another Edge Connector" in done.stderr) == (1, True)
+    done = other.script("uninstall")
+    assert (done.returncode, "is that of another Edge Connector" in done.stderr) == (1, True)
     config.write_text("not TOML")
     done = other.script("--no-service")
     assert (done.returncode, "edge.toml cannot be read" in done.stderr) == (1, True)
     assert {one.name for one in edge.folder.iterdir()} == before
+
+
+def test_a_folder_that_is_used_for_something_else_is_left_alone(tmp_path: Path, plan: Plan) -> None:
+    edge = Installed(download(plan, tmp_path), tmp_path / "srv", NAME)
+    (edge.folder / "state").mkdir(parents=True)
+    done = edge.script("--no-service")
+    assert (done.returncode, "srv has other files in it" in done.stderr) == (1, True)
+    assert [one.name for one in edge.folder.iterdir()] == ["state"]
 
 
 def test_what_is_tampered_with_is_not_installed(tmp_path: Path, plan: Plan) -> None:
@@ -213,6 +223,7 @@ def test_as_root_it_is_a_service_until_it_is_removed_but_for_its_files(edge: Ins
         assert done.returncode == 0, done.stderr
         return done.stderr
 
+    (edge.folder / "app.backup").mkdir()
     name = "gatehouse-edge-hall-1.service"
     assert "runs as the service gatehouse-edge-hall-1" in run()
     assert f"ExecStart={edge.folder}/start.sh" in (tmp_path / name).read_text()
@@ -221,7 +232,8 @@ def test_as_root_it_is_a_service_until_it_is_removed_but_for_its_files(edge: Ins
     assert "still has files" in run("uninstall")
     assert not (tmp_path / name).exists()
     assert (tmp_path / "told").read_text().splitlines()[3:] == [f"disable --quiet --now {name}", "daemon-reload"]
-    assert [str(one.relative_to(edge.folder)) for one in edge.folder.rglob("*")] == ["files", "files/a.txt"]
+    found = sorted(str(one.relative_to(edge.folder)) for one in edge.folder.rglob("*"))
+    assert found == ["app.backup", "files", "files/a.txt"]
     again = edge.script("uninstall")
     assert (again.returncode, "no Edge Connector in" in again.stderr) == (1, True)
 

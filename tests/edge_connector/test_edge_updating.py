@@ -101,6 +101,7 @@ def test_what_does_not_come_from_the_portal_is_refused(arguments: tuple[str, str
         (packed(("edge_connector/__init__.py", b'"""x"""\n\nVERSION = "8.0.0"\n')), "9.0.0", "not that of 9.0.0"),
         (packed(("edge_connector/__init__.py", b""), ("../../run.py", b"")), VERSION, "no plain file"),
         (packed(("edge_connector/__init__.py", b'\nVERSION = "9.0.0"\n')), "9.0.0", "no connector of the kind agent"),
+        (packed(("edge_connector/__init__.py", b"\xff")), "9.0.0", "can't decode byte 0xff"),
     ],
 )
 def test_what_cannot_be_installed_changes_nothing_and_is_said(
