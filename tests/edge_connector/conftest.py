@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.edge_connector.cut import Way
 from tests.edge_connector.edge import DOMAIN, Edge
 from tests.support.stack import Stack
 from tests.support.vrpc import Client, Clients
@@ -17,6 +18,14 @@ from tests.support.vrpc import Client, Clients
 def hall(stack: Stack) -> dict[str, Any]:
     """An integration that agents and clients use."""
     return stack.add("mqtt")
+
+
+@pytest.fixture
+def way(stack: Stack) -> Iterator[Way]:
+    """A way to the server that can be cut."""
+    found = Way(stack.mqtt_port)
+    yield found
+    found.close()
 
 
 @pytest.fixture
