@@ -12,7 +12,11 @@ from portal.credentials import Sealer, generate_password, generate_username
 from portal.models import Integration, Revision
 
 ROWS = 500  # in one INSERT
-ROLES = {"vrpc": "both", "http": "client"}  # in the domain that the integrations of these types are given
+ROLES = {
+    "vrpc": "both",
+    "http": "client",
+    "edge": "agent",
+}  # in the domain that the integrations of these types are given
 OTHER_TYPES = ("opcua", "http", "vrpc", "edge")
 
 

@@ -11,9 +11,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from edge_connector import VERSION, config
+from edge_connector import VERSION, config, launched
 from edge_connector.errors import EdgeError
 from edge_connector.logtail import Tail
+from edge_connector.releases import AGAIN
 from edge_connector.runtime import Runtime
 
 log = logging.getLogger("edge_connector")
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="read the configuration, say whether it can be used, and end"
     )
+    parser.add_argument("--installed", type=Path, metavar="FOLDER", help="what run.py says when it starts an agent")
     parser.add_argument("--version", action="version", version=VERSION)
     asked = parser.parse_args()
     tail = Tail()
@@ -36,20 +38,22 @@ def main() -> int:
         _log_to(tail, found.log_level)
         if os.name == "posix" and asked.config.stat().st_mode & 0o077:
             log.warning("%s holds a password, and others than its owner may use it (chmod 600)", asked.config)
-        runtime = Runtime(found, tail)
+        runtime = Runtime(found, tail, asked.installed)
     except EdgeError as error:
         sys.stderr.write(f"edge_connector: {error}\n")
         return UNUSABLE
     if asked.check:
         runtime.discard()
         return 0
-    again = _run(runtime)
+    again = _run(runtime, has_launcher=asked.installed is not None)
+    if again and asked.installed is not None:
+        return AGAIN
     if again:
         os.execv(sys.executable, [sys.executable, "-m", "edge_connector", *sys.argv[1:]])  # noqa: S606 - the same again
     return 0
 
 
-def _run(runtime: Runtime) -> bool:
+def _run(runtime: Runtime, *, has_launcher: bool) -> bool:
     """Serve until told to end; say whether to start anew."""
     over = threading.Event()
     restart = threading.Event()
@@ -63,7 +67,10 @@ def _run(runtime: Runtime) -> bool:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    runtime.management.restart_requested = start_anew
+    runtime.management.restart_requested = runtime.updater.restart_requested = start_anew
+    if has_launcher:
+        runtime.on_connected = launched.tell_up
+        launched.end_with_launcher(end)
     runtime.start()
     while not over.wait(3600):
         pass

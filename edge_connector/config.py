@@ -15,6 +15,8 @@ from edge_connector.settings import Table
 
 TRANSPORTS = {"tcp": 1883, "tls": 8883, "ws": 8083, "wss": 8084}
 NAME = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
 MIB = 1024 * 1024
 
 
@@ -37,6 +39,14 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Fleet:
+    """Agents of one configuration, each of which becomes an integration of its own."""
+
+    prefix: str
+    token: str  # lets new members in, as long as the fleet is open
+
+
+@dataclass(frozen=True)
 class Limits:
     """What callers and readings may use."""
 
@@ -54,8 +64,10 @@ class Config:
 
     server: Server
     domain: str
-    name: str
+    name: str  # of a member of a fleet, "" until it knows it, as its username and password
+    fleet: Fleet | None
     state: Path
+    updates: bool  # may new releases come over the connection?
     log_level: str
     limits: Limits
     connectors: dict[str, Table]
@@ -67,13 +79,18 @@ def load(path: Path) -> Config:
         values = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigFault(f"cannot read {path}: {error}") from None
-    top = Table("", values)
+    top = Table("", values, path.absolute().parent)
     agent = top.table("agent")
+    fleet = _fleet(top.table("fleet")) if "fleet" in top else None
+    if fleet is not None and "name" in agent:
+        raise agent.fault("name", "cannot be given beside fleet, whose members make theirs")
     found = Config(
-        server=_server(top.table("server"), path.parent),
+        server=_server(top.table("server"), path.parent, fleet),
         domain=_level(agent, "domain", re.compile(r"[^/+#*\x00-\x1f]{1,128}")),
-        name=_level(agent, "name", NAME),
-        state=path.parent / agent.text("state", "state"),
+        name="" if fleet else _level(agent, "name", NAME),
+        fleet=fleet,
+        state=path.absolute().parent / agent.text("state", "state"),
+        updates=agent.flag("updates", True),
         log_level=agent.choice("log_level", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
         limits=_limits(top.table("limits", {})),
         connectors=_connectors(top),
@@ -83,7 +100,17 @@ def load(path: Path) -> Config:
     return found
 
 
-def _server(table: Table, folder: Path) -> Server:
+def _fleet(table: Table) -> Fleet:
+    found = Fleet(_level(table, "prefix", PREFIX), table.text("token"))
+    if not TOKEN.fullmatch(found.token):
+        raise table.fault("token", "has letters, digits, _ and - only")
+    table.done()
+    return found
+
+
+def _server(table: Table, folder: Path, fleet: Fleet | None) -> Server:
+    if fleet is not None and ("username" in table or "password" in table):
+        raise table.fault("username", "and password cannot be given beside fleet, whose members make theirs")
     transport = table.choice("transport", tuple(TRANSPORTS), "tls")
     ca = table.text("ca", "")
     found = Server(
@@ -91,10 +118,10 @@ def _server(table: Table, folder: Path) -> Server:
         port=table.integer("port", TRANSPORTS[transport], low=1, high=65_535),
         transport=transport,
         path=table.text("path", "/mqtt"),
-        fingerprint=_fingerprint(table),
+        fingerprint=table.fingerprint(),
         ca=str(folder / ca) if ca else "",
-        username=table.text("username"),
-        password=table.text("password"),
+        username="" if fleet else table.text("username"),
+        password="" if fleet else table.text("password"),
     )
     if not found.is_encrypted and (found.fingerprint or ca):
         raise table.fault("transport", f"{transport!r} is not encrypted: fingerprint and ca need tls or wss")
@@ -102,14 +129,6 @@ def _server(table: Table, folder: Path) -> Server:
         raise table.fault("ca", "cannot be given beside fingerprint")
     table.done()
     return found
-
-
-def _fingerprint(table: Table) -> str:
-    text = table.text("fingerprint", "")
-    digits = text.replace(":", "").replace(" ", "").lower()
-    if text and not re.fullmatch(r"[0-9a-f]{64}", digits):
-        raise table.fault("fingerprint", "has to be the SHA-256 of a certificate: 64 hexadecimal digits")
-    return digits
 
 
 def _limits(table: Table) -> Limits:

@@ -65,14 +65,14 @@ class Function:
         return bool(self.params) and self.params[-1].type == "function"
 
     def meta(self) -> dict[str, Any]:
-        """Return its documentation as VRPC has it."""
+        """Return its documentation as VRPC has it, and whether it only reads."""
         params = [
             {"name": one.name, "type": _said(one), "description": one.description, "optional": one.optional}
             | ({"default": one.default} if one.optional else {})
             for one in self.params
         ]
         ret = {"type": self.ret, "description": self.returns}
-        return {"description": self.description, "params": params, "ret": ret}
+        return {"description": self.description, "params": params, "ret": ret} | ({"reads": True} if self.reads else {})
 
     def check(self, arguments: list[Any]) -> list[Any]:
         """Return arguments that fit the parameters.  Raises `Refused`, which names the one that does not."""

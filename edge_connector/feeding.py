@@ -83,6 +83,10 @@ class Feeding:
                 found[name] = {"definition": definition, "running": running is not None, **outcome}
             return found
 
+    def definition(self, name: str) -> dict[str, Any] | None:
+        """Return how a feed is defined, if there is one."""
+        return self._definitions.get(name)
+
     def close(self) -> None:
         """End all feeds."""
         for running in self._running.values():

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_connector import keeping
 from edge_connector.described import Function
 from edge_connector.errors import EdgeError, Refused
 
@@ -144,13 +144,8 @@ class Store:
 
     def save(self, definitions: Mapping[str, Mapping[str, Any]]) -> None:
         """Keep definitions.  Raises `Refused`: whoever changed one is told that it is not kept."""
-        new = self._path.with_suffix(".new")
         try:
-            with new.open("wb") as file:
-                file.write(json.dumps(definitions, indent=1).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            keeping.write(self._path, json.dumps(definitions, indent=1).encode())
         except (OSError, ValueError) as error:
             raise Refused(f"the feeds cannot be kept: {error}") from None
 

@@ -25,6 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_connector import tls
 from edge_connector.config import Config
+from edge_connector.identity import Identity
 from edge_connector.leaving import Leaving
 from edge_connector.outbox import Message
 from edge_connector.pauses import Pauses
@@ -44,12 +45,13 @@ _SESSION_TAKEN_OVER = 0x8E
 class Link:
     """Connects, stays connected, and tells of it: `on_up(window)`, `on_down()`, `on_message`, `on_acknowledged`."""
 
-    def __init__(self, config: Config, will_topic: str, will: bytes) -> None:
+    def __init__(self, config: Config, identity: Identity, will_topic: str, will: bytes) -> None:
         self.on_up: Callable[[int], None] = lambda window: None
         self.on_down: Callable[[], None] = lambda: None
         self.on_message: Callable[[str, bytes], None] = lambda topic, payload: None
         self.on_acknowledged: Callable[[int, int], None] = lambda packet, reason: None
         self._config = config
+        self._identity = identity
         self._stopping = threading.Event()
         self._pauses = Pauses(random.random)
         self._up_since: float | None = None
@@ -125,7 +127,8 @@ class Link:
 
     def _made(self, will_topic: str, will: bytes) -> paho.Client:
         config, server = self._config, self._config.server
-        digest = hashlib.sha256(f"{config.domain}/{config.name}".encode()).hexdigest()[:20]
+        who = f"{config.domain}/{config.name}/{self._identity.instance}"
+        digest = hashlib.sha256(who.encode()).hexdigest()[:20]
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"ve3{digest}",
@@ -135,7 +138,6 @@ class Link:
         )
         client.max_inflight_messages_set(65_000)  # the sender has a window of its own
         client.connect_timeout = CONNECT_TIMEOUT
-        client.username_pw_set(server.username, server.password)
         client.will_set(will_topic, will, qos=1, retain=True)
         client.ws_set_options(path=server.path)
         if server.is_encrypted:
@@ -173,6 +175,8 @@ class Link:
     def _attempt(self) -> None:
         """Connect, and stay for as long as the connection lasts."""
         self._told, self._accepted = False, None
+        server = self._config.server
+        self._client.username_pw_set(server.username, self._identity.password(server.password))
         try:
             self._client.reconnect()
         except (OSError, ValueError) as error:
@@ -218,6 +222,10 @@ class Link:
         self._largest = getattr(about, "MaximumPacketSize", 2**28)
         self._up_since = time.monotonic()
         log.info("connected to %s:%d", self._config.server.host, self._config.server.port)
+        try:
+            self._identity.accepted()
+        except OSError as error:
+            log.error("that this agent has joined its fleet cannot be kept: %s", error)
         self.on_up(getattr(about, "ReceiveMaximum", 65_535))
 
     def _wake(self, *_: Any) -> None:
@@ -235,7 +243,8 @@ class Link:
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: ReasonCode, about: Properties | None) -> None:
         if reason.is_failure:
-            self._troubled(f"the server refuses the connection: {reason}")
+            said = getattr(about, "ReasonString", "")
+            self._troubled(f"the server refuses the connection: {reason}{said and f' ({said})'}")
             return
         # Only after this callback paho sends again what is under way, which has to be before anything new.
         self._accepted = about

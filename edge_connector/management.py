@@ -17,13 +17,22 @@ from edge_connector.feeding import Feeding
 from edge_connector.logtail import LINES, Tail
 from edge_connector.sender import Sender
 from edge_connector.settings import Table
+from edge_connector.updating import Updater
+
+_FAULT = 300  # characters of a fault in a list
 
 
 class EdgeConnector(Connector):
     """Static functions, which change nothing of what the configuration file says."""
 
     def __init__(
-        self, config: Config, connectors: dict[str, Connector], feeding: Feeding, sender: Sender, tail: Tail
+        self,
+        config: Config,
+        connectors: dict[str, Connector],
+        feeding: Feeding,
+        sender: Sender,
+        tail: Tail,
+        updater: Updater,
     ) -> None:
         super().__init__(config.name, Table("", {}))
         self._config = config
@@ -31,6 +40,7 @@ class EdgeConnector(Connector):
         self._feeding = feeding
         self._sender = sender
         self._tail = tail
+        self._updater = updater
         self._started = time.monotonic()
         self.restart_requested: Callable[[], None] = lambda: None
         self.link_status: Callable[[], dict[str, Any]] = dict
@@ -39,7 +49,7 @@ class EdgeConnector(Connector):
     def status(self) -> dict[str, Any]:
         """Tells how the agent is: versions, host, connectors, the connection, and what is buffered and sent
 
-        :returns: An object with name, version, python, host, system, uptime, connectors, feeds, connection and values
+        :returns: name, version, python, host, system, uptime, connectors, feeds, connection, values, update
         """
         return {
             "name": self._config.name,
@@ -52,6 +62,7 @@ class EdgeConnector(Connector):
             "feeds": len(self._feeding.names()),
             "connection": self.link_status(),
             "values": self._sender.status(),
+            "update": self._updater.status(),
         }
 
     @offered(reads=True)
@@ -72,6 +83,30 @@ class EdgeConnector(Connector):
         :returns: By name: definition, running, readings, sent, faults, fault, late
         """
         return self._feeding.status()
+
+    @offered(reads=True)
+    def some_feeds(self, search: str = "", first: int = 0, most: int = 50) -> dict[str, Any]:
+        """Returns a page of the polls and watches by name, with what came of each, and without their arguments
+
+        :param search: What their name, connector or topic contains
+        :param first: How many of those to leave out
+        :param most: How many to return
+        :returns: An object with count, matching and feeds
+        """
+        known = self._feeding.status()
+        wanted = search.casefold()
+        found = [_brief(name, one) for name, one in sorted(known.items()) if _contains(name, one, wanted)]
+        first, most = max(0, first), max(0, most)
+        return {"count": len(known), "matching": len(found), "feeds": found[first : first + most]}
+
+    @offered(reads=True)
+    def feed(self, name: str) -> dict[str, Any] | None:
+        """Returns how a poll or a watch is defined
+
+        :param name: Name of the feed
+        :returns: Its definition, or null if there is none of this name
+        """
+        return self._feeding.definition(name)
 
     @offered()
     def set_feed(self, name: str, definition: dict[str, Any]) -> bool:
@@ -113,5 +148,32 @@ class EdgeConnector(Connector):
 
         :returns: Always true
         """
+        if self._updater.is_installing:
+            raise Refused("an update is being installed")
         self.restart_requested()
         return True
+
+    @offered()
+    def update(self, version: str, archive_base64: str, mac: str) -> bool:
+        """Installs another release, and tries it: if it does not connect within a minute, this one comes back
+
+        :param version: Version of the release
+        :param archive_base64: Its archive
+        :param mac: HMAC-SHA256 of version, a zero byte and archive, with the integration's password, in hexadecimal
+        :returns: Always true; what becomes of it is told by status
+        """
+        self._updater.begin(version, archive_base64, mac)
+        return True
+
+
+def _contains(name: str, feed: dict[str, Any], wanted: str) -> bool:
+    definition = feed["definition"]
+    return any(wanted in str(one).casefold() for one in (name, definition.get("connector"), definition.get("topic")))
+
+
+def _brief(name: str, feed: dict[str, Any]) -> dict[str, Any]:
+    """Return what a list shows of a feed."""
+    definition = feed["definition"]
+    shown = {key: definition.get(key) for key in ("connector", "function", "topic", "interval", "send")}
+    came = {key: feed[key] for key in feed if key != "definition"}
+    return {"name": name, **shown, **came, "fault": feed["fault"][:_FAULT]}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from edge_connector.agent import Agent
 from edge_connector.config import Config
 from edge_connector.connectors import make
-from edge_connector.connectors.base import Connector
+from edge_connector.connectors.base import Connector, Home
 from edge_connector.errors import ConfigFault
 from edge_connector.feeding import Feeding
 from edge_connector.feeds import Store
+from edge_connector.identity import Identity
 from edge_connector.link import Link
 from edge_connector.logtail import Tail
 from edge_connector.management import EdgeConnector
@@ -19,6 +22,7 @@ from edge_connector.outbox import Message, Outbox
 from edge_connector.running import Surroundings
 from edge_connector.sender import Sender
 from edge_connector.timetable import Timetable
+from edge_connector.updating import Updater
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +30,7 @@ log = logging.getLogger(__name__)
 class Runtime:
     """A whole agent, from `start` to `stop`."""
 
-    def __init__(self, config: Config, tail: Tail) -> None:
+    def __init__(self, config: Config, tail: Tail, installed: Path | None = None) -> None:
         self._connectors: dict[str, Connector] = {}
         for name, table in config.connectors.items():
             self._connectors[name] = make(name, table)
@@ -35,18 +39,29 @@ class Runtime:
         except OSError as error:
             raise ConfigFault(f"agent.state cannot be made: {error}") from None
         self._timetable = Timetable()
-        self._outbox = Outbox(config.state / "outbox.db", config.limits.buffer_bytes)
+        self._outbox = Outbox(config.state / "outbox.db", config.limits.buffer_bytes)  # keeps out a second agent
+        try:
+            identity = Identity(config.state / "identity.json", config.fleet)
+        except BaseException:
+            self._outbox.close()
+            raise
+        config = identity.completed(config)
         self._sender = Sender(self._outbox, self._send)
         around = Surroundings(self._timetable, self._sender.add, _wall, config.limits.result_bytes)
         self._feeding = Feeding(Store(config.state / "feeds.json"), self._connectors, around, config.limits.feeds)
-        self.management = EdgeConnector(config, self._connectors, self._feeding, self._sender, tail)
+        self.updater = Updater(config, installed)
+        self.management = EdgeConnector(config, self._connectors, self._feeding, self._sender, tail, self.updater)
         self._agent = Agent(config, self._connectors, self.management, self._timetable, self._publish, self._subscribe)
-        self._link = Link(config, self._agent.info_topic, self._agent.info("offline"))
+        self._link = Link(config, identity, self._agent.info_topic, self._agent.info("offline"))
         self._link.on_up = self._up
         self._link.on_down = self._sender.disconnected
         self._link.on_message = self._agent.received
         self._link.on_acknowledged = self._sender.acknowledged
         self.management.link_status = self._link.status
+        self.on_connected: Callable[[], None] = lambda: None
+        for name, connector in self._connectors.items():
+            place = f"{config.domain}/{config.name}/{name}"
+            connector.begin(Home(config.state / "connectors" / name, config.domain, place))
 
     def start(self) -> None:
         self._feeding.start()
@@ -82,6 +97,7 @@ class Runtime:
             self._link.subscribe(topic)
         self._agent.connected()
         self._sender.connected(window)
+        self.on_connected()
 
     def _send(self, message: Message, number: int | None) -> int | None:
         return self._link.send(message, number)

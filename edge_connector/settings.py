@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from edge_connector.errors import ConfigFault
 
 _REQUIRED: Any = object()
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Table:
     """A table; whoever has read all that they know calls `done`, so that a misspelt key is no silent default."""
 
-    def __init__(self, place: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, place: str, values: Mapping[str, Any], folder: Path = Path()) -> None:
         self.place = place
+        self._folder = folder  # that paths in it begin from
         self._values = values
         self._read: set[str] = set()
 
@@ -23,6 +27,10 @@ class Table:
 
     def text(self, key: str, default: str = _REQUIRED) -> str:
         return str(self._get(key, default, str, "text"))
+
+    def path(self, key: str) -> Path:
+        """Return a path, which the file gives from the root or from the folder that it is in."""
+        return self._folder / self.text(key)
 
     def flag(self, key: str, default: bool = _REQUIRED) -> bool:
         return bool(self._get(key, default, bool, "true or false"))
@@ -56,7 +64,7 @@ class Table:
         return list(found)
 
     def table(self, key: str, default: Mapping[str, Any] = _REQUIRED) -> Table:
-        return Table(f"{self.place}.{key}", self._get(key, default, dict, "a table"))
+        return Table(f"{self.place}.{key}", self._get(key, default, dict, "a table"), self._folder)
 
     def tables(self, key: str, default: Mapping[str, Any] = _REQUIRED) -> dict[str, Table]:
         """Return the tables in a table, by name."""
@@ -68,12 +76,20 @@ class Table:
         found = self._get(key, default, list, "a list of tables")
         if not all(isinstance(one, dict) for one in found):
             raise self.fault(key, "has to be a list of tables")
-        return [Table(f"{self.place}.{key}[{index}]", one) for index, one in enumerate(found)]
+        return [Table(f"{self.place}.{key}[{index}]", one, self._folder) for index, one in enumerate(found)]
 
     def strings(self, key: str, default: Mapping[str, str] = _REQUIRED) -> dict[str, str]:
         """Return a table whose values are texts."""
         inside = self.table(key, default)
         return {name: inside.text(name) for name in inside._values}
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of a certificate as 64 lower-case digits, or nothing."""
+        text = self.text("fingerprint", "")
+        digits = text.replace(":", "").replace(" ", "").lower()
+        if text and not _SHA256.fullmatch(digits):
+            raise self.fault("fingerprint", "has to be the SHA-256 of a certificate: 64 hexadecimal digits")
+        return digits
 
     def done(self) -> None:
         """Refuse what nobody has read."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response, abort, request, url_for
 from markupsafe import Markup
 
+from portal.edge.choices import CONNECTORS, TARGETS
 from portal.kinds import KINDS
 from portal.wording import UNKNOWN, WORDINGS
 
@@ -52,6 +53,8 @@ ICONS = frozenset(
 ) | {
     *(kind.icon for kind in KINDS.values()),
     *(wording.icon for wording in (*WORDINGS.values(), UNKNOWN)),
+    *(choice.icon for choice in CONNECTORS.values()),
+    *(target.icon for target in TARGETS.values()),
 }
 
 

@@ -21,7 +21,7 @@ from portal.config import SettingError
 from portal.credentials import SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
-from portal.kinds import KINDS, not_served
+from portal.kinds import KINDS
 from portal.models import Account, Integration
 from vrpc_topics import ROLES
 
@@ -75,17 +75,17 @@ def command(group: click.Group, name: str) -> Callable[[Callable[P, None]], clic
 @click.option("--username", help="Generated when left out.")
 @click.option("--password", callback=read_dash, help="Generated when left out; - reads it from standard input.")
 @click.option("--note", default="", help="A line of free text.")
-@click.option("--domain", default="", help="Of VRPC; of an HTTP integration, whose functions it may call.")
+@click.option(
+    "--domain", default="", help="Of VRPC and Edge Connectors; of an HTTP integration, whose functions it may call."
+)
 @click.option("--role", type=click.Choice(ROLES), help="Of VRPC in its domain; both when left out.")
 def add_integration(type: str, domain: str, role: str | None, as_json: bool, **given: Any) -> None:
     """Add an active integration, and print its credentials."""
-    if type == "vrpc":
+    if KINDS[type].is_placed:
         domain = domain or domains.default(current_app.extensions["gatehouse_settings"])
     made = integrations.create(ACTOR, _sealer(), type, domain=domain, role=role or "", **given)
     secret = _sealer().open(made.sealed_password)
     show(_row(made) | {"password": secret}, as_json, f"{made.username}\t{secret}")
-    if KINDS[type].door is None:
-        click.echo(not_served(KINDS[type]), err=True)
 
 
 @command(integrations_group, "list")
@@ -138,7 +138,7 @@ def place(username: str, domain: str | None, role: str | None, as_json: bool) ->
         integration.id,
         ACTOR,
         domain=integration.domain if domain is None else domain,
-        role=role or (integration.role if integration.type == "vrpc" else ""),
+        role=role or integration.role,
     )
     part = integrations.told_place(integration.domain, integration.role)
     show(_row(integration), as_json, f"{integration.username} is {part}")

@@ -28,6 +28,7 @@ class Trust:
 
     signs_itself: bool
     names: Collection[str]
+    fingerprint: str  # its SHA-256
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterable
 
 from portal.config import PASSWORD_LENGTH
-from vrpc_topics import CLIENT, ROLES, domain_fault
+from portal.kinds import KINDS
+from vrpc_topics import ROLES, domain_fault
 
 USERNAME_LENGTH = 128
 SECRET_MAX_LENGTH = 256
 NOTE_LENGTH = 500
 FILTERS = 100
 FILTER_LENGTH = 1000
+EDGE_NAME_LENGTH = 64
+PREFIX_LENGTH = 32
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -89,25 +92,36 @@ def _filter_fault(text: str, *, publish: bool) -> str | None:
 def place_in_domain(type: str, domain: str, role: str) -> tuple[str, str]:
     """Return the domain and the role that an integration of this type has: both "" where it has none.
 
-    One of VRPC always has both, and is "both" where nothing is stated; one of HTTP may call functions as a client.
+    Which roles a type may have, and whether it is always in a domain, is said by its `Kind`.
     """
-    domain = domain.strip()
-    if type not in {"vrpc", "http"}:
+    domain, kind = domain.strip(), KINDS[type]
+    if not kind.roles:
         if domain or role:
-            raise FieldError(
-                "domain" if domain else "role", "Only VRPC and HTTP integrations have a domain and a role."
-            )
+            raise FieldError("domain" if domain else "role", f"An {kind.label} integration has no domain and no role.")
         return "", ""
-    if type == "http" and not domain:
+    if not domain and not kind.is_placed:
         return "", ""
     if fault := domain_fault(domain):
         raise FieldError("domain", fault)
-    role = role or (CLIENT if type == "http" else "both")
+    role = role or kind.roles[0]
     if role not in ROLES:
         raise FieldError("role", f"A role is one of {', '.join(ROLES)}.")
-    if type == "http" and role != CLIENT:
-        raise FieldError("role", "An HTTP integration can only be a client of a domain.")
+    if role not in kind.roles:
+        raise FieldError("role", f"An {kind.label} integration is always {kind.roles[0]} of its domain.")
     return domain, role
+
+
+def edge_name(field: str, text: str, longest: int = EDGE_NAME_LENGTH) -> str:
+    """Return a legal name of an Edge Connector, or prefix of a fleet's: what is the same in topics and usernames."""
+    more = "@" if field == "name" else ""
+    if not text:
+        raise FieldError(field, f"A {field} is required.")
+    if len(text) > longest:
+        raise FieldError(field, f"A {field} has at most {longest} characters.")
+    if not re.fullmatch(f"[A-Za-z0-9_.{more}-]+", text) or text.startswith("__"):
+        others = ", ".join(["_", ".", *more])
+        raise FieldError(field, f"A {field} has letters of A to Z, digits, {others} and - only, and no __ in front.")
+    return text
 
 
 def email(text: str) -> str:

@@ -157,10 +157,10 @@ def set_permissions(
         if lines is not None
     }
     with _changing(integration_id) as integration:
-        if integration.type == "vrpc" and wanted:
-            raise FieldError(
-                next(iter(wanted)), "The topics of a VRPC integration follow from its domain and its role."
-            )
+        kind = KINDS[integration.type]
+        if wanted and not kind.has_filters:
+            follow = f"The topics of a {kind.label} integration follow from its domain and its role."
+            raise FieldError(next(iter(wanted)), follow)
         changes = []
         for name, filters in wanted.items():
             if getattr(integration, f"{name}_filters") != filters:

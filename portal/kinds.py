@@ -1,21 +1,27 @@
-"""The five types of integration: what each is called, and whether its server is part of this release."""
+"""The five types of integration: what each is called, which door lets it in, and what it may have."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vrpc_topics import AGENT, CLIENT
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of integration.  `door` is the protocol whose server lets it in, None while there is no such server."""
+    """A type of integration.  `door` is the protocol whose server lets it in."""
 
     type: str
     label: str
     icon: str
     summary: str
-    door: str | None
+    door: str
     topics: tuple[str, ...] = ("#",)  # that a new one may publish and subscribe to
     own: str = ""  # what it may use without a permission
+    roles: tuple[str, ...] = ()  # that it may have in a domain of VRPC; the first one where none is stated
+    is_placed: bool = False  # it is always in a domain
+    has_filters: bool = True  # an operator says which topics it may use
+    is_single: bool = False  # it lets in one client identifier at a time
 
 
 KINDS = {
@@ -29,14 +35,35 @@ KINDS = {
             "mqtt",
         ),
         Kind("opcua", "OPC UA", "hdd-rack", "PLCs, SCADA and historians", "opcua", (), "its own folder"),
-        Kind("http", "HTTP", "braces", "Scripts and services that call the REST API", "http"),
-        Kind("vrpc", "VRPC", "code-square", "Custom code and libraries, callable from outside", "mqtt", ()),
+        Kind(
+            "http",
+            "HTTP",
+            "braces",
+            "Scripts and services that call the REST API",
+            "http",
+            roles=(CLIENT,),
+        ),
+        Kind(
+            "vrpc",
+            "VRPC",
+            "code-square",
+            "Custom code and libraries, callable from outside",
+            "mqtt",
+            (),
+            roles=("both", AGENT, CLIENT),
+            is_placed=True,
+            has_filters=False,
+        ),
         Kind(
             "edge",
             "Edge Connector",
             "router",
             "Files, machines and databases of a private network",
-            None,
+            "mqtt",
+            own="its part as an agent in its domain",
+            roles=(AGENT,),
+            is_placed=True,
+            is_single=True,
         ),
     )
 }
@@ -48,8 +75,3 @@ NAMES = {"hub": "Topics"}  # of what is no door
 def protocol(name: str) -> str:
     """Return what the protocol of a door is called."""
     return KINDS[name].label if name in KINDS else NAMES.get(name, name.upper())
-
-
-def not_served(kind: Kind) -> str:
-    """Say plainly that clients of this type cannot connect yet."""
-    return f"This release has no {kind.label} server yet: clients cannot connect with this type."

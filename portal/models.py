@@ -62,6 +62,16 @@ def _filters(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
+class NamesField(pw.TextField):
+    """A list of names, stored as JSON."""
+
+    def db_value(self, value: Sequence[str] | None) -> str | None:
+        return None if value is None else json.dumps(list(value), ensure_ascii=False)
+
+    def python_value(self, value: str | None) -> list[str] | None:
+        return None if value is None else json.loads(value)
+
+
 EVERYTHING = ("#",)  # but the topics that start with $, which a wildcard does not match
 
 
@@ -192,8 +202,8 @@ class KnownLogin(Table):
 class Revision(Table):
     """Counters that tell other processes that something changed.
 
-    "integrations", "presence", "accounts", "bans", "known logins", "switches", "onboarding"; "kicks": a connection is
-    to be closed.
+    "integrations", "presence", "accounts", "bans", "known logins", "switches", "onboarding", "fleets"; "kicks": a
+    connection is to be closed.
     """
 
     name = pw.TextField(primary_key=True)
@@ -266,6 +276,29 @@ class OnboardingShare(Table):
     document = pw.TextField()  # JSON
 
 
+class EdgeFleet(Table):
+    """Edge Connectors of one download, each of which becomes an integration `<prefix>-<id>` when it first connects."""
+
+    id = pw.AutoField()
+    prefix = pw.TextField(unique=True)
+    sealed_token = pw.BlobField()  # what a new member shows
+    is_open = pw.BooleanField(default=True)  # to new members
+    domain = pw.TextField()
+    connectors = NamesField()
+    target = pw.TextField()
+    created_at = UtcField()
+    created_by = pw.TextField()
+
+
+class EdgeConnector(Table):
+    """What an integration of an Edge Connector was downloaded with, if it was made for a download."""
+
+    integration = pw.ForeignKeyField(Integration, primary_key=True, on_delete="CASCADE")
+    fleet = pw.ForeignKeyField(EdgeFleet, null=True, backref="members", on_delete="SET NULL")
+    connectors = NamesField()
+    target = pw.TextField()
+
+
 TABLES = (
     Account,
     Integration,
@@ -281,4 +314,6 @@ TABLES = (
     IgnoredClient,
     OnboardingDecision,
     OnboardingShare,
+    EdgeFleet,
+    EdgeConnector,
 )

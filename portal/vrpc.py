@@ -80,6 +80,7 @@ class Function:
     description: str
     params: tuple[Param, ...]
     returns: Returns | None
+    reads: bool = False  # the agent says that it changes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +166,20 @@ def opened(domain: str, agent: str, class_name: str | None) -> Opened | None:
     return None if found is None else Opened(_agent(found), tuple(_class(row) for row in found["info"]))
 
 
-def call(actor: Actor, callee: Callee, arguments: str, timeout: float | None) -> str:
-    """Call a function with a JSON array of arguments; return the id by which to ask for the outcome."""
+def ask(callee: Callee, arguments: str, timeout: float | None = None) -> str:
+    """Call a function with a JSON array of arguments; return the id by which to ask for the outcome.
+
+    It is not put on record: this is for what pages look at by themselves, and for what is recorded as something else.
+    """
     target = (callee.domain, callee.agent, callee.class_name, callee.instance, callee.function)
-    found = worker_client.have(MQTT, "vrpc_call", *target, arguments, timeout)
+    return str(worker_client.have(MQTT, "vrpc_call", *target, arguments, timeout)["call"])
+
+
+def call(actor: Actor, callee: Callee, arguments: str, timeout: float | None) -> str:
+    """Call a function on behalf of an account, and put that on record; return the id as `ask` does."""
+    begun = ask(callee, arguments, timeout)
     _record("agent.called", actor, callee)
-    return str(found["call"])
+    return begun
 
 
 def create(actor: Actor, callee: Callee, arguments: str, timeout: float | None) -> str:
@@ -249,7 +258,7 @@ def _function(row: dict[str, Any]) -> Function:
     params = tuple(Param(*(param[name] for name in names)) for param in row["params"])
     ret = row["ret"]
     returns = None if ret is None else Returns(ret["type"], ret["description"])
-    return Function(row["name"], row["is_static"], row["description"], params, returns)
+    return Function(row["name"], row["is_static"], row["description"], params, returns, row["reads"])
 
 
 def _moment(seconds: float) -> datetime:

@@ -48,7 +48,7 @@ class Silent(Exception):
     """Nobody answered; what was asked for may have been done all the same."""
 
 
-def part_of(door: str | None) -> str:
+def part_of(door: str) -> str:
     """Return the part that has the server of a door."""
     return OPCUA if door == OPCUA else MQTT
 

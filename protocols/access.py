@@ -20,9 +20,26 @@ class Access:
         self._subscribe = _expand(grant.subscribe, grant.username, client_id)
 
     @property
+    def lasts(self) -> bool:
+        """Say whether a session may outlive its connection."""
+        return True
+
+    @property
     def filters(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the filters of what may be written to, and of what may be read."""
         return self._publish, self._subscribe
+
+    def is_ruled(self, topic: str) -> bool:
+        """Say whether not filters, but the rules of VRPC decide on a topic name or a topic filter."""
+        return False
+
+    def may_share(self, topic_filter: str) -> bool:
+        """Say whether a permitted filter may be shared: a group hands on what any member may receive."""
+        return True
+
+    def may_retain(self, name: str) -> bool:
+        """Say whether a permitted message may be retained."""
+        return True
 
     def may_publish(self, name: str) -> bool:
         """Say whether this topic may be written to; `$`-topics are the server's own."""

@@ -39,6 +39,7 @@ class Grant(NamedTuple):
     subscribe: tuple[str, ...] = ("#",)
     domain: str = ""  # of VRPC: where its agents and clients are; for an HTTP one, whose functions it may call
     role: str = ""  # in that domain: "agent", "client" or "both"
+    is_single: bool = False  # it lets in one client identifier at a time
 
 
 class Refusal(StrEnum):
@@ -54,6 +55,9 @@ class Refusal(StrEnum):
     OTHER_DOMAIN = "its Will is in another VRPC domain than its integration"
     OTHER_ROLE = "its integration does not have this role in its VRPC domain"
     NAME_TAKEN = "another integration is online as this VRPC agent or client"
+    ANOTHER_INSTANCE = "another instance of this Edge Connector is online"
+    FLEET_CLOSED = "fleet is closed to new members"
+    NO_FLEET = "no fleet has this prefix and token"
 
 
 @dataclass(frozen=True, slots=True)

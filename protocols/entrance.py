@@ -16,15 +16,17 @@ from portal.gate import Gate
 from portal.guard import FIRST_WAIT, Guard
 from portal.kinds import KINDS
 from portal.renewal import Renewed
+from protocols import joining
 from protocols.contract import Given, Grant, Login, Refusal, Wait
 from protocols.doorman import Doorman
+from protocols.joining import AGAIN, Join, Joining
 from protocols.ledger import OnlineTimes
 from protocols.recorder import Recorder
 
 STOP = 2.0  # seconds that the presence thread has to write what is queued
 PATIENCE = 2.0  # seconds after which a login is decided on credentials that could not be read anew
 
-GUESSES = frozenset({Refusal.UNKNOWN_USERNAME, Refusal.WRONG_PASSWORD})
+GUESSES = frozenset({Refusal.UNKNOWN_USERNAME, Refusal.WRONG_PASSWORD, Refusal.NO_FLEET})
 
 DISCONNECTED = "disconnected in the portal"
 CUT_REASONS = frozenset(
@@ -128,37 +130,57 @@ class Book:
 
 def grant(entry: Entry) -> Grant:
     """Return what an integration is granted."""
-    return Grant(entry.id, entry.username, entry.publish, entry.subscribe, entry.domain, entry.role)
+    kind = KINDS[entry.type]
+    filters = (entry.publish, entry.subscribe) if kind.has_filters else ((), ())
+    return Grant(entry.id, entry.username, *filters, entry.domain, entry.role, kind.is_single)
 
 
 class Entrance:
     """`contract.Authenticate` and `Give`: asks guard, gate and doorman, and records who was refused."""
 
-    def __init__(self, gate: Gate, guard: Guard, book: Book, doorman: Doorman) -> None:
+    def __init__(self, gate: Gate, guard: Guard, book: Book, doorman: Doorman, joining: Joining) -> None:
         self._gate = gate
         self._guard = guard
         self._book = book
         self._doorman = doorman
+        self._joining = joining
 
     def __call__(self, login: Login, waited: float = 0.0) -> Grant | Refusal | Wait:
         """Return what the login is granted, why it is refused, or that it has to wait to be told."""
         if not login.username or login.password is None:
             return self._refuse(login, Refusal.NO_CREDENTIALS, None)
+        join = joining.read(login)
+        if join is None or self._gate.named(join.username) is None:
+            return self._decide(login, login.username, login.password, join, waited)
+        own = join.password.encode()  # it has joined, and did not hear of it
+        return self._decide(login._replace(password=own), join.username, own, None, waited)
+
+    def _decide(
+        self, login: Login, username: str, password: bytes, join: Join | None, waited: float
+    ) -> Grant | Refusal | Wait:
         now = clock.now().timestamp()
-        username, address = activity.printable(login.username), activity.printable(login.address)
-        attempt = Attempt(login.protocol, username, login.password, address)
+        attempt = Attempt(login.protocol, activity.printable(username), password, activity.printable(login.address))
         if not waited:
             pause = self._guard.approach(attempt, now)
             if pause is None:
-                return self._turn_away(login, login.username)
+                return self._turn_away(login, username)
             if pause:
                 return Wait(pause)
-        entry, reason = self._gate.decide(login.protocol, login.username, login.password)
-        if entry is not None and reason is None:
-            self._guard.passed(attempt, now, guessed=waited > 0)
-            self._doorman.let_in(entry.id)
-            return grant(entry)
-        refusal = Refusal(str(reason))
+        if join is not None:
+            refusal = self._joining.judge(join)
+            return self._join(join, login, waited) if refusal is None else self._deny(login, attempt, refusal, waited)
+        entry, reason = self._gate.decide(login.protocol, username, password)
+        if entry is None or reason is not None:
+            return self._deny(login, attempt, Refusal(str(reason)), waited, entry)
+        self._guard.passed(attempt, now, guessed=waited > 0)
+        self._doorman.let_in(entry.id)
+        return grant(entry)
+
+    def _deny(
+        self, login: Login, attempt: Attempt, refusal: Refusal, waited: float, entry: Entry | None = None
+    ) -> Refusal | Wait:
+        """Refuse a login once it has waited, and could not have been right meanwhile."""
+        now = clock.now().timestamp()
         if not waited:
             return Wait(self._first_wait(login, attempt, refusal, now))
         if not self._is_up_to_date(waited):
@@ -169,6 +191,13 @@ class Entrance:
                 return Wait(held, knocks=True) if held else self._refuse(login, refusal, None)
         self._count(login, attempt, refusal, entry, now)
         return self._refuse(login, refusal, entry)
+
+    def _join(self, join: Join, login: Login, waited: float) -> Wait:
+        """Have the integration of a new member of a fleet made, and the login decided on it."""
+        if not waited or not self._is_up_to_date(waited):
+            return Wait(FIRST_WAIT)
+        self._joining.want(join, login.address)
+        return Wait(AGAIN)
 
     def give(self, login: Login) -> Given | None:
         """Make up credentials for a client without a username, and have an operator asked about it."""

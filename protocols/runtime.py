@@ -25,11 +25,13 @@ from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
 from portal.gate import Gate, Withdrawn
 from portal.guard import Guard, Rules
+from portal.models import Revision
 from protocols import parts, process, renewals
 from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
 from protocols.doorman import Doorman
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
+from protocols.joining import Joining
 from protocols.ledger import Ledger
 from protocols.looper import Looper
 from protocols.onboarding import Bounds
@@ -72,12 +74,13 @@ class Runtime:
         self._book = Book(self._node_id)
         bounds = Bounds(hold=settings.onboarding_hold, **parts.BOUNDS[part])
         self._doorman = Doorman(part, self._node_id, bounds, sealer, self._guard.knows)
+        self._jobs = _scheduler()
+        self._joining = Joining(sealer, self._jobs.add_job)
         self._servers = Servers()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._kicks = presence.Kicks(self._node_id)
         self._ledger = Ledger()
-        self._jobs = _scheduler()
         self._is_main = part == parts.MAIN
         follows_certificate = self._is_main and settings.needs_certificate
         self._certificate = certificate.Keeper(settings) if follows_certificate else None
@@ -127,6 +130,7 @@ class Runtime:
     def _prepare(self) -> None:
         """Read the credentials, and sign off an earlier run that could not."""
         self._gate.refresh()
+        self._joining.look(Revision.values_now())
         self._warden.read()
         presence.stop_node(self._node_id)
 
@@ -152,7 +156,7 @@ class Runtime:
 
     def _start_server(self) -> Looper:
         """Start the server, also one without listeners: it answers pages and other parts."""
-        entrance = Entrance(self._gate, self._guard, self._book, self._doorman)
+        entrance = Entrance(self._gate, self._guard, self._book, self._doorman, self._joining)
         with db.connected():
             stand = switches.read(self._settings)
         gate = self._gate
@@ -227,6 +231,7 @@ class Runtime:
         if (stand := self._switches.look(revisions)) is not None:
             self._servers.tell(lambda server: server.switch(stand))
         self._doorman.look(revisions)
+        self._joining.look(revisions)
         if kicked := self._kicks.look(revisions):
             self._servers.tell(lambda server: server.kick(kicked, DISCONNECTED))
 

@@ -16,6 +16,7 @@ from portal.integrations import Actor
 from protocols.opcua import nodes_cache
 from tests.support import databases
 from tests.support.databases import Database
+from tests.support.mariadb import Server
 from tests.support.opcua import Program
 from tests.support.postgresql import Cluster
 from tests.support.stack import Stack
@@ -31,6 +32,17 @@ def postgresql() -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    """A running MariaDB."""
+    server = Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ KINDS = {
     "files": "Files",
     "http": "HTTP",
     "modbus": "Modbus",
+    "opcua": "OPCUA",
+    "s7": "S7",
     "serial": "Serial",
     "sql": "SQL",
     "system": "System",

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edge_connector.described import Function, functions
 from edge_connector.errors import Refused
 from edge_connector.settings import Table
+
+
+@dataclass(frozen=True)
+class Home:
+    """What a connector has of the agent that it belongs to."""
+
+    folder: Path  # for what it keeps, which survives restarts; not made yet
+    domain: str
+    place: str  # <domain>/<agent>/<connector>, which no other connector anywhere has
 
 
 class Connector:
@@ -29,6 +40,9 @@ class Connector:
         if found is None:
             raise Refused(f"{self.name} has no function {function[:60]!r}")
         return getattr(self, function)(*found.check(arguments))
+
+    def begin(self, home: Home) -> None:
+        """Start what goes on by itself, when the agent is put together.  Raises `ConfigFault`."""
 
     def close(self) -> None:
         """Let go of what is open."""

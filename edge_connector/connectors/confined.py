@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from edge_connector.errors import Refused
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)  # Windows has neither
 _PART_LENGTH = 255
 
 

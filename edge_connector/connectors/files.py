@@ -202,10 +202,10 @@ class Files(Connector):
 
 
 def _folder(table: Table) -> Folder:
-    path = table.text("path")
-    if not os.path.isabs(path) or not os.path.isdir(path):
-        raise table.fault("path", f"is no folder, or not from the root: {path}")
-    found = Folder(path, table.flag("write", False))
+    path = table.path("path")
+    if not path.is_dir():
+        raise table.fault("path", f"is no folder: {path}")
+    found = Folder(str(path), table.flag("write", False))
     table.done()
     return found
 

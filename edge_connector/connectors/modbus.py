@@ -12,7 +12,8 @@ from pymodbus.pdu import ExceptionResponse, ModbusPDU
 
 from edge_connector.connectors.base import Connector
 from edge_connector.connectors.loop import Loop
-from edge_connector.connectors.modbus_tags import BITS, TABLES, WRITABLE, Allowed, Span, Tag, WordOrder, blocks, tag
+from edge_connector.connectors.modbus_tags import BITS, TABLES, WRITABLE, Tag, WordOrder, most, tag
+from edge_connector.connectors.tags import Allowed, Readings, Span, blocks, named
 from edge_connector.described import offered
 from edge_connector.errors import Refused, TimedOut
 from edge_connector.settings import Table
@@ -27,7 +28,7 @@ FAULTS = {
     11: "the device does not answer the gateway",
 }
 
-_MANY = 1000  # tags of one call
+Values = list[int] | list[bool]
 
 
 class Modbus(Connector):
@@ -42,8 +43,8 @@ class Modbus(Connector):
         self._retries = table.integer("retries", 1, high=10)
         self._units = table.integers("units", [1], high=255)
         self._order = cast(WordOrder, table.choice("word_order", ("big", "little"), "big"))
-        self._readable = Allowed(table, "read", list(TABLES), TABLES)
-        self._writable = Allowed(table, "write", [], WRITABLE)
+        self._readable = Allowed(table, "read", list(TABLES), TABLES.__contains__, ", ".join(TABLES))
+        self._writable = Allowed(table, "write", [], WRITABLE.__contains__, ", ".join(WRITABLE))
         self._make = self._serial(table) if "serial" in table else self._tcp(table)
         self._client: AsyncModbusTcpClient | AsyncModbusSerialClient | None = None
         self._loop = Loop(name)
@@ -81,13 +82,13 @@ class Modbus(Connector):
         :param tags: By name: an object with address, and table, type, count, scale, offset, unit as read has them
         :returns: Values by name; null for what the device does not have
         """
-        if len(tags) > _MANY:
-            raise Refused(f"there are {_MANY} tags at most")
-        wanted = {name: self._named(name, one) for name, one in tags.items()}
-        known: dict[Span, list[int] | list[bool]] = {}
-        for block in blocks(one.span for one in wanted.values()):
-            self._take_block(block, [one.span for one in wanted.values()], known)
-        return {name: self._value(one, known) for name, one in wanted.items()}
+        wanted = named(tags, lambda definition: self._tag(definition, None))
+        spans = [one.span for one in wanted.values()]
+        known: Readings[Values] = Readings()
+        for block in blocks(spans, most):
+            self._take_block(block, spans, known)
+        found = {name: (one, known.of(one.span)) for name, one in wanted.items()}
+        return {name: None if data is None else one.value(data, self._order) for name, (one, data) in found.items()}
 
     @offered()
     def write(
@@ -117,7 +118,7 @@ class Modbus(Connector):
             self._units,
         )
         data = _coils(value) if found.table in BITS else found.registers(value, self._order)
-        self._writable.check(Span(found.unit, found.table, address, address + len(data)))
+        self._writable.check(Span((found.unit, found.table), address, address + len(data)), found.table)
         self._ask(self._put(found, data))
         return len(data)
 
@@ -128,46 +129,27 @@ class Modbus(Connector):
 
     # --- tags
 
-    def _named(self, name: str, definition: Any) -> Tag:
-        if not isinstance(definition, dict):
-            raise Refused(f"{name[:60]}: a tag is an object")
-        try:
-            return self._tag(definition, None)
-        except Refused as error:
-            raise Refused(f"{name[:60]}: {error}") from None
-
     def _tag(self, definition: dict[str, Any], unit: int | None) -> Tag:
         found = tag(definition if unit is None else {**definition, "unit": unit}, self._units)
-        self._readable.check(found.span)
+        self._readable.check(found.span, found.table)
         return found
 
-    def _value(self, wanted: Tag, known: dict[Span, list[int] | list[bool]]) -> Any:
-        span = wanted.span
-        for block, found in known.items():
-            if (block.unit, block.table) == (
-                span.unit,
-                span.table,
-            ) and block.start <= span.start <= span.end <= block.end:
-                return wanted.value(found[span.start - block.start : span.end - block.start], self._order)
-        return None
-
-    def _take_block(self, block: Span, wanted: list[Span], known: dict[Span, list[int] | list[bool]]) -> None:
+    def _take_block(self, block: Span, wanted: list[Span], known: Readings[Values]) -> None:
         """Read a block; one by one, where the device does not have all of it."""
         try:
-            known[block] = self._take(block)
+            known.add(block, self._take(block))
         except TimedOut:
             raise
         except Refused:
             for span in set(wanted):
-                inside = block.start <= span.start and span.end <= block.end
-                if span != block and inside and (span.unit, span.table) == (block.unit, block.table):
+                if span != block and block.holds(span):
                     self._take_block(span, [], known)
 
-    def _take(self, span: Span) -> list[int] | list[bool]:
+    def _take(self, span: Span) -> Values:
         """Return coils or registers.  Raises `Refused`."""
         count = span.end - span.start
         answer = self._ask(self._get(span, count))
-        found = list(answer.bits if span.table in BITS else answer.registers)
+        found = list(answer.bits if span.place[1] in BITS else answer.registers)
         if len(found) < count:
             raise Refused(f"the device answered with {len(found)} values instead of {count}")
         return found[:count]
@@ -186,13 +168,14 @@ class Modbus(Connector):
 
     async def _get(self, span: Span, count: int) -> ModbusPDU:
         client = await self._connected()
+        unit, table = span.place
         call = {
             "coil": client.read_coils,
             "discrete": client.read_discrete_inputs,
             "holding": client.read_holding_registers,
             "input": client.read_input_registers,
-        }[span.table]
-        return await self._done(call(span.start, count=count, device_id=span.unit))
+        }[str(table)]
+        return await self._done(call(span.start, count=count, device_id=int(unit)))
 
     async def _put(self, found: Tag, data: list[Any]) -> ModbusPDU:
         client = await self._connected()

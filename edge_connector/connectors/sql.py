@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, time
@@ -22,7 +23,17 @@ from edge_connector.settings import Table
 
 READING = re.compile(r"\s*(select|with|values|table)\b", re.IGNORECASE)
 
-_TIMED_OUT = ("interrupted", "statement timeout", "timed out", "timeout expired", "database is locked")
+_TIMED_OUT = (
+    "interrupted",
+    "statement timeout",
+    "timed out",
+    "timeout expired",
+    "timeout exceeded",
+    "time out period exceeded",
+    "database is locked",
+)
+
+_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)  # of a driver, about garbage
 
 
 class SQL(Connector):
@@ -39,7 +50,9 @@ class SQL(Connector):
         self._changes = _named(table, "changes", reading=False)
         self._free_queries = table.flag("free_queries", False)
         self._free_changes = table.flag("free_changes", False)
-        self._database = opened(table, self._seconds)
+        self._database = opened(table, self._seconds, self._rows)
+        if self._free_queries and not self._database.reads_only:
+            raise table.fault("free_queries", "cannot be used with a database that has no read-only transactions")
 
     @offered(reads=True)
     def statements(self) -> dict[str, Any]:
@@ -85,6 +98,9 @@ class SQL(Connector):
         """
         if not self._free_queries:
             raise Refused("only the queries of the agent's configuration may be run here")
+        writes = self._database.writes.search(statement) if self._database.writes else None
+        if writes:
+            raise Refused(f"a query of one's own cannot have the word {writes[0]}, which writes")
         return self._read(_statement(statement, reading=True), parameters)
 
     @offered()
@@ -137,7 +153,14 @@ class SQL(Connector):
         """Give a connection; what is not committed at the end did not happen."""
         try:
             with ExitStack() as stack:
-                yield self._begun(stack, writing)
+                connection = self._begun(stack, writing)
+                try:
+                    yield connection
+                except _ODD:
+                    connection.invalidate()
+                    raise
+        except _ODD as error:
+            raise Refused(f"the database does not answer as it should: {error}") from None
         except DBAPIError as error:
             raise _refused(error.orig or error, self._seconds) from None
         except StatementError as error:
@@ -222,7 +245,8 @@ def _plain(value: Any) -> Any:
 
 def _refused(error: BaseException, seconds: float) -> Refused:
     """Return what a caller is told: the database's own words, without the statement or its address."""
-    said = str(error).strip().splitlines()
+    text = next((one for one in error.args if isinstance(one, str)), str(error))  # some begin with a number
+    said = text.strip().splitlines()
     first = said[0] if said else type(error).__name__
     if any(one in str(error).lower() for one in _TIMED_OUT):
         return TimedOut(f"the database took longer than {seconds:g} s: {first}")

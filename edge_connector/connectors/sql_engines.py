@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -29,31 +30,41 @@ class Database(Protocol):
     """A database, and how its connections are begun."""
 
     engine: Engine
+    reads_only: bool  # it can hold a query to reading
+    writes: re.Pattern[str] | None  # words by which a query writes, whatever its transaction may do
 
     def begun(self, connection: Connection, *, writing: bool) -> contextlib.AbstractContextManager[None]:
         """Hold a transaction that has just begun to what it may do, and to its time."""
 
 
-def opened(table: Table, seconds: float) -> Database:
+def opened(table: Table, seconds: float, rows: int) -> Database:
     """Return the database that a table names.  Raises `ConfigFault`; does not connect yet."""
     try:
         url = make_url(table.text("url"))
     except ArgumentError:
         raise table.fault("url", "is no address of a database") from None
-    if url.get_backend_name() == "sqlite":
-        if not url.database or not Path(url.database).is_absolute():
-            raise table.fault("url", "has to be sqlite:/// and a path from the root")
-        return Sqlite(url.database, seconds)
-    if url.get_backend_name() == "postgresql":
-        return Postgresql(url, seconds)
-    raise table.fault("url", "has to begin with sqlite: or postgresql:")
+    kind = url.get_backend_name()
+    if kind not in ENGINES:
+        raise table.fault("url", f"has to begin with one of {', '.join(f'{one}:' for one in ENGINES)}")
+    if kind == "sqlite" and not (url.database and Path(url.database).is_absolute()):
+        raise table.fault("url", "has to be sqlite:/// and a path from the root")
+    make, needed = ENGINES[kind]
+    try:
+        return make(url, seconds, rows)
+    except ModuleNotFoundError as error:
+        raise table.fault("url", f"needs a package that is not installed ({error.name}); see {needed}") from None
+    except (ArgumentError, TypeError) as error:
+        raise table.fault("url", f"cannot be used: {error}") from None
 
 
 class Sqlite:
     """A file of SQLite, which is never made."""
 
-    def __init__(self, path: str, seconds: float) -> None:
-        self._uri = f"file:{quote(path)}?mode=rw"
+    reads_only = True
+    writes: re.Pattern[str] | None = None
+
+    def __init__(self, url: URL, seconds: float, rows: int) -> None:
+        self._uri = f"file:{quote(str(url.database))}?mode=rw"
         self._seconds = seconds
         self.engine = create_engine(
             "sqlite://", creator=self._connect, poolclass=QueuePool, pool_size=CONNECTIONS, max_overflow=0
@@ -77,36 +88,102 @@ class Sqlite:
 class Postgresql:
     """A server of PostgreSQL."""
 
-    def __init__(self, url: URL, seconds: float) -> None:
+    reads_only = True
+    writes: re.Pattern[str] | None = None
+
+    def __init__(self, url: URL, seconds: float, rows: int) -> None:
         self._seconds = seconds
-        self.engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=seconds,
-            pool_recycle=3600,
-            connect_args={
-                "connect_timeout": max(2, min(round(seconds), CONNECT_SECONDS)),
-                "application_name": "edge_connector",
-            },
-        )
+        within = max(2, min(round(seconds), CONNECT_SECONDS))
+        options = {"connect_timeout": within, "application_name": "edge_connector"}
+        self.engine = pooled(url.set(drivername="postgresql+psycopg"), seconds, options)
 
     @contextlib.contextmanager
     def begun(self, connection: Connection, *, writing: bool) -> Iterator[None]:
         raw: Any = connection.connection.driver_connection
-        timer = threading.Timer(self._seconds + GRACE, _cut, [raw.fileno()])
-        timer.daemon = True
-        timer.start()
-        try:
+        with held_to(self._seconds + GRACE, raw.fileno()):
             if not writing:
                 connection.execute(text("SET TRANSACTION READ ONLY"))
             connection.execute(text(f"SET LOCAL statement_timeout = {round(self._seconds * 1000)}"))
             yield
-        finally:
-            timer.cancel()
+
+
+class Mysql:
+    """A server of MySQL or MariaDB."""
+
+    reads_only = True
+    writes: re.Pattern[str] | None = re.compile(
+        r"\b(?:outfile|dumpfile)\b", re.IGNORECASE
+    )  # files of the server's, read-only or not
+
+    def __init__(self, url: URL, seconds: float, rows: int) -> None:
+        self._seconds = seconds
+        self._rows = rows
+        options = {
+            "connect_timeout": min(seconds, CONNECT_SECONDS),
+            "read_timeout": seconds + GRACE,
+            "write_timeout": seconds + GRACE,
+            "charset": "utf8mb4",
+            "program_name": "edge_connector",
+        }
+        self.engine = pooled(url.set(drivername="mysql+pymysql"), seconds, options)
+
+    @contextlib.contextmanager
+    def begun(self, connection: Connection, *, writing: bool) -> Iterator[None]:
+        raw: Any = connection.connection.driver_connection
+        is_mariadb = bool(getattr(self.engine.dialect, "is_mariadb", False))
+        with held_to(self._seconds + GRACE, raw._sock.fileno()):
+            connection.execute(text(self._limits(writing=writing, is_mariadb=is_mariadb)))
+            if not writing:
+                connection.execute(text("START TRANSACTION READ ONLY"))
+            yield
+
+    def _limits(self, *, writing: bool, is_mariadb: bool) -> str:
+        """Return what sets the limits of a session, anew for each transaction."""
+        limits = {
+            "innodb_lock_wait_timeout": max(1, round(self._seconds)),
+            "sql_select_limit": "DEFAULT" if writing else self._rows + 1,
+        }
+        if is_mariadb:
+            limits["max_statement_time"] = f"{self._seconds:g}"
+        else:  # it holds for what only reads; a change waits for locks no longer than that, and is cut off
+            limits["max_execution_time"] = round(self._seconds * 1000)
+        return f"SET SESSION {', '.join(f'{name} = {one}' for name, one in limits.items())}"
+
+
+def pooled(url: URL, seconds: float, options: dict[str, Any]) -> Engine:
+    """Return an engine whose connections are few, and waited for as long as for a statement."""
+    return create_engine(
+        url, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=seconds, pool_recycle=3600, connect_args=options
+    )
+
+
+@contextlib.contextmanager
+def held_to(seconds: float, handle: int) -> Iterator[None]:
+    """Cut a connection off whose server does not keep to a time, so that the thread that waits for it goes on."""
+    timer = threading.Timer(seconds, _cut, [handle])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _cut(handle: int) -> None:
-    """End a connection whose server does not answer, so that the thread that waits for it goes on."""
     with contextlib.suppress(OSError), socket.fromfd(handle, socket.AF_INET, socket.SOCK_STREAM) as found:
         found.shutdown(socket.SHUT_RDWR)
+
+
+def _sqlserver(url: URL, seconds: float, rows: int) -> Database:
+    from edge_connector.connectors.sql_sqlserver import Sqlserver
+
+    return Sqlserver(url, seconds, rows)
+
+
+ENGINES: dict[str, tuple[Callable[[URL, float, int], Database], str]] = {
+    "sqlite": (Sqlite, ""),
+    "postgresql": (Postgresql, "edge_connector/requirements/sql-postgresql.txt"),
+    "mysql": (Mysql, "edge_connector/requirements/sql-mysql.txt"),
+    "mariadb": (Mysql, "edge_connector/requirements/sql-mysql.txt"),
+    "mssql": (_sqlserver, "edge_connector/requirements/sql-sqlserver.txt"),
+}

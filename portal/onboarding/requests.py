@@ -20,13 +20,13 @@ from portal.credentials import Sealer
 from portal.db import writing
 from portal.fields import FieldError
 from portal.integrations import Actor
-from portal.kinds import KINDS, protocol
+from portal.kinds import protocol
 from portal.models import Integration, Revision
 from portal.onboarding import asking, decisions, ignored, offers, window
 from portal.onboarding.offers import Offer
 from portal.onboarding.window import NotOpen
 from portal.worker_client import MQTT, Refused, Silent
-from vrpc_topics import guess, identity, is_edge_connector
+from vrpc_topics import AGENT, guess, identity, is_edge_connector
 
 APPROVED, DISMISSED = "onboarding.approved", "onboarding.ignored"
 ACCEPTED = "onboarding.password-accepted"
@@ -65,11 +65,12 @@ class Request:
         return protocol, username, origin
 
     @property
-    def detected(self) -> str:
-        """Return the type of client that this seems to be."""
+    def type(self) -> str:
+        """Return the type of client that this seems to be, and of the integration to make."""
         if self.comes_for is None:
             return self.protocol
-        return "edge" if is_edge_connector(self.client_id) else "vrpc"
+        _, role = self.comes_for
+        return "edge" if role == AGENT and is_edge_connector(self.client_id) else "vrpc"
 
     @property
     def comes_for(self) -> tuple[str, str] | None:
@@ -81,13 +82,6 @@ class Request:
             return (known.domain, known.kind) if known is not None else None
         guessed = guess(self.client_id, self.username)
         return guessed and (guessed[1], guessed[0])
-
-    @property
-    def type(self) -> str:
-        """Return the type of the integration to make: the detected one, if its server lets it in by this door."""
-        if KINDS[self.detected].door == self.protocol:
-            return self.detected
-        return "vrpc" if self.comes_for is not None else self.protocol  # an Edge Connector is an agent of VRPC
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +280,6 @@ def as_json(request: Request) -> dict[str, object]:
     return {
         "id": request.id,
         "type": request.type,
-        "detected": request.detected,
         "protocol": request.protocol,
         "username": request.username,
         "client_id": request.client_id,

@@ -53,7 +53,6 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         KINDS=kinds.KINDS,
-        not_served=kinds.not_served,
         protocol=kinds.protocol,
         sentence=wording.sentence,
         wording_of=wording.of,

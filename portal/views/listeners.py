@@ -64,7 +64,7 @@ def ways(protocol: str | None = None) -> list[Listener]:
 def trust() -> Trust | None:
     """Return what clients have to know of the certificate."""
     found, _ = _certificate()
-    return Trust(found.signs_itself, found.names) if found is not None else None
+    return Trust(found.signs_itself, found.names, found.fingerprint) if found is not None else None
 
 
 def _certificate() -> tuple[Certificate | None, str]:

@@ -13,7 +13,7 @@ from flask import Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from htmx_flask import make_response
 
-from portal import clock, connect, connect_opcua, connect_vrpc, listing, opcua, switches
+from portal import clock, connect, connect_edge, connect_opcua, connect_vrpc, listing, opcua, switches
 from portal.kinds import KINDS
 from portal.listeners import Listener
 from portal.listing import Query
@@ -131,8 +131,6 @@ def _panel_context(integration: Integration, password: str | None) -> dict[str, 
 def ways_of(integration: Integration, password: str | None) -> list[Way]:
     """Return how a client of this integration can connect."""
     door = KINDS[integration.type].door
-    if door is None:
-        return []
     login, trust = connect.Login(integration.username, password), listeners.trust()
     if door == "opcua":
         allows_none = _switches()["OPCUA_ALLOW_NONE"]
@@ -145,6 +143,8 @@ def ways_of(integration: Integration, password: str | None) -> list[Way]:
     if integration.type == "vrpc":
         place = integration.domain, integration.role
         made = [connect_vrpc.lines(listener, trust, login, *place) for listener in ways]
+    elif integration.type == "edge":
+        made = [connect_edge.lines(listener, trust, login, integration.domain) for listener in ways]
     else:
         made = [connect.lines(listener, trust, login) for listener in ways]
     return [Way(one.transport, one.label, one, lines) for one, lines in zip(ways, made, strict=True)]

@@ -130,7 +130,7 @@ class Broker:
         message = will.message
         if not session.access.may_publish(message.topic):
             return
-        if not session.is_narrow and self.live.tells(message.topic):
+        if not session.access.is_ruled(message.topic) and self.live.tells(message.topic):
             return
         if will.expiry is not None:
             message.expires_at = self.common.now + will.expiry

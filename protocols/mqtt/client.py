@@ -120,7 +120,7 @@ class Client:
     def _disconnect(self, packet: Disconnect) -> None:
         session = self.session
         expiry = packet.properties.get(SESSION_EXPIRY_INTERVAL)
-        if expiry is not None and not session.is_narrow:  # whose end CONNACK has told it already
+        if expiry is not None and session.access.lasts:  # whose end CONNACK has told it already
             if expiry and not session.expiry:  # [MQTT5-3.1.2-23]
                 raise ProtocolViolation("DISCONNECT asks to keep a session that CONNECT did not")
             self._broker.sessions.change_expiry(session, expiry)

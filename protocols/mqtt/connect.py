@@ -5,6 +5,8 @@ Nothing of any session, subscription or Will is touched before the credentials a
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from protocols.access import Access
 from protocols.contract import Grant, Login, Refusal, Wait
 from protocols.mqtt import encode, properties, welcome
@@ -45,6 +47,9 @@ _CODES = {
     Refusal.OTHER_DOMAIN: NOT_AUTHORIZED,
     Refusal.OTHER_ROLE: NOT_AUTHORIZED,
     Refusal.NAME_TAKEN: NOT_AUTHORIZED,
+    Refusal.ANOTHER_INSTANCE: QUOTA_EXCEEDED,
+    Refusal.FLEET_CLOSED: NOT_AUTHORIZED,
+    Refusal.NO_FLEET: BAD_USER_NAME_OR_PASSWORD,
 }
 
 _ADVICE = "onboarding is open: connect with a username and a password of your own making, and an operator is asked"
@@ -100,6 +105,7 @@ class Admission:
         connect, broker = self._connect, self._broker
         client_id = connect.client_id or _new_client_id(broker, connect.level)
         self._check_place(grant)
+        self._check_single(grant, client_id)
         access = access_of(grant, client_id, self._identity)
         _check_will(connect, access)
         told = welcome.properties_for(connect, client_id, access, broker.limits)
@@ -112,7 +118,9 @@ class Admission:
             grant, client_id, connect.level, _expiry(connect, access), self._identity, clean=connect.clean_start
         )
         if connect.will is not None:
-            session.will = Will(connect.will, connect.will_delay, connect.will_expiry)
+            # Who has left its domain is offline there at once.
+            delay = 0 if access.is_narrow else connect.will_delay
+            session.will = Will(connect.will, delay, connect.will_expiry)
         if session.expiry:
             broker.keeper.session(session)
         # [MQTT-3.2.0-1] [MQTT5-3.2.0-1]
@@ -128,8 +136,16 @@ class Admission:
             live.refused(known, owner, self._login.address)
             refusal = Refusal.NAME_TAKEN
         if refusal is not None:
-            self._broker.presence.refused(self._login, refusal, grant.integration_id)
-            raise ConnectRefused(_CODES[refusal], refusal.value)
+            self._refuse(refusal, grant)
+
+    def _check_single(self, grant: Grant, client_id: str) -> None:
+        """Refuse a second instance of what may run once; the same one takes over."""
+        if grant.is_single and self._broker.sessions.has_other(grant.integration_id, client_id):
+            self._refuse(Refusal.ANOTHER_INSTANCE, grant)
+
+    def _refuse(self, refusal: Refusal, grant: Grant) -> NoReturn:
+        self._broker.presence.refused(self._login, refusal, grant.integration_id)
+        raise ConnectRefused(_CODES[refusal], refusal.value)
 
     def _take_over_agent(self) -> None:
         """Close the connection that is this agent now, whatever client identifier it has."""
@@ -170,11 +186,16 @@ class Admission:
                 raise LoginRefused(NOT_AUTHORIZED, "no username, so it was given one", _GIVEN, given)
         answer = self._broker.authenticate(self._login, waited)
         if isinstance(answer, Refusal):
-            advised = answer is Refusal.NO_CREDENTIALS and self._broker.invites()
-            raise LoginRefused(_CODES[answer], answer.value, _ADVICE if advised else "")
+            raise LoginRefused(_CODES[answer], answer.value, self._advice(answer))
         if isinstance(answer, Wait):
             self._check_wait(waited)
         return answer
+
+    def _advice(self, refusal: Refusal) -> str:
+        """Return what a client whose login is refused may be told of it."""
+        if refusal is Refusal.FLEET_CLOSED:  # which only who knows its token gets
+            return refusal.value
+        return _ADVICE if refusal is Refusal.NO_CREDENTIALS and self._broker.invites() else ""
 
     def _check_wait(self, waited: float) -> None:
         """Refuse who would have to wait for too long, or among too many."""
@@ -207,7 +228,7 @@ def _expiry(connect: Connect, access: Access) -> int:
 
     Those of VRPC do not: meanwhile their name may be another's, whose requests are nothing for them.
     """
-    if access.is_narrow:
+    if not access.lasts:
         return 0
     if connect.level == LEVEL_3_1_1:
         return 0 if connect.clean_start else EXPIRES_NEVER

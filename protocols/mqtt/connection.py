@@ -195,8 +195,9 @@ class Connection:
                 text = text if client.publisher.explains else ""
                 self.outbox.send(encode.disconnect(code, text, limit=client.line.max_packet))
             client.report(self.bytes_in)
+            known = client.session.identity
             self._broker.sessions.leave(client.session)
-            if (known := client.session.identity) is not None:
+            if known is not None:
                 self._broker.live.leave(known, client.presence_id)
             self._broker.presence.disconnected(client.presence_id, reason)
         self.outbox.relax()

@@ -1,4 +1,4 @@
-"""What the PUBLISH packets of an agent or client of VRPC do: held to more than others, so that others stay as quick."""
+"""What the PUBLISH packets of who is in a domain of VRPC do: held to more than others, so that others stay as quick."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from protocols.mqtt.publishing import Publisher
 from protocols.mqtt.routes import Route
 from protocols.mqtt.session import Session
 from protocols.vrpc.access import Client
-from protocols.vrpc.names import is_info
 from protocols.vrpc.requests import Replies
 
 RETAIN = 1  # the flag in a first byte
@@ -21,7 +20,7 @@ class GuardedPublisher(Publisher):
     """Routes what may go, and counts what may not.
 
     That is a topic that is not permitted, a request whose reply or events are to go to somebody else, and anything
-    retained that is not told of oneself.
+    retained in the domain that is not told of oneself.
     """
 
     __slots__ = ("_replies",)
@@ -41,7 +40,7 @@ class GuardedPublisher(Publisher):
         at += self._level != LEVEL_3_1_1
         name, size = data[body + 2 : name_end], (end - start) // count
         route = self._route_to(name)
-        if route.forbidden or (head & RETAIN and not _is_told(route.topic)):
+        if route.forbidden or (head & RETAIN and not self._session.access.may_retain(route.topic)):
             good: list[int] = []
         elif self._is_request(name):
             good = [one for one in range(start, end, size) if self._is_own(data[one + at - start : one + size])]
@@ -81,13 +80,8 @@ class GuardedPublisher(Publisher):
 
     def _examine(self, message: Message, route: Route) -> Route:
         """Hold a message of 5.0 with properties to the same."""
-        may_go = not route.forbidden and (not message.retain or _is_told(route.topic))
+        may_go = not route.forbidden and (not message.retain or self._session.access.may_retain(route.topic))
         if may_go and (not self._is_request(route.topic.encode()) or self._is_own(message.payload)):
             return route
         self._session.denied += 1
         return self._broker.forbidden
-
-
-def _is_told(topic: str) -> bool:
-    """Say whether this is where somebody tells of themselves: nothing else is retained, and no request done again."""
-    return is_info(topic.rpartition("/")[2])

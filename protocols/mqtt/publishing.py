@@ -247,9 +247,8 @@ class Publisher:
         topic = check_name(decode_utf8(name))
         broker = self._broker
         route = broker.subscriptions.route(topic) if self._session.access.may_publish(topic) else broker.forbidden
-        if (
-            topic.endswith(ENDING) and not self._session.is_narrow
-        ):  # looked at each time: it depends on who is connected
+        # Looked at each time: it depends on who is connected.
+        if topic.endswith(ENDING) and not self._session.access.is_ruled(topic):
             return broker.forbidden if broker.live.tells(topic) else route
         if not route.stale:
             if len(self._routes) >= _CACHED_ROUTES:

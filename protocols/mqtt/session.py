@@ -75,9 +75,9 @@ class Session(Outgoing):
         self.is_narrow = self.access.is_narrow
 
     def may_subscribe(self, whole: str) -> bool:
-        """Say whether a filter is permitted, shared or not; a group would hand on what one member may not receive."""
+        """Say whether a filter is permitted, shared or not."""
         _, inner = parse_shared(whole)
-        return self.access.may_subscribe(inner) and not (self.is_narrow and inner is not whole)
+        return self.access.may_subscribe(inner) and (inner is whole or self.access.may_share(inner))
 
     def may_receive(self, topic: str) -> bool:
         """Say whether what a permitted subscription matches may be received, too."""

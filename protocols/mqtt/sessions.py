@@ -77,6 +77,11 @@ class Sessions:
         if session is not None and session.line is not None:
             session.line.link.close(TAKEN_OVER, code=SESSION_TAKEN_OVER)
 
+    def has_other(self, integration_id: int, client_id: str) -> bool:
+        """Say whether an integration has a connection with another client identifier."""
+        found = self._all.get(integration_id, {}).values()
+        return any(session.line is not None and session.client_id != client_id for session in found)
+
     def resume(
         self, grant: Grant, client_id: str, level: int, expiry: int, identity: Identity | None = None, *, clean: bool
     ) -> tuple[Session, bool]:
@@ -130,6 +135,10 @@ class Sessions:
         self._schedule(session)
         if will is not None and not will.delay:  # [MQTT-3.1.2-8] [MQTT5-3.1.2-8]
             self._publish_will(session, will)
+        if session.identity is not None and session.is_narrow:
+            # Of its domain nothing waits for it: meanwhile its name may be another's, whose requests are not for it.
+            session.identity = None
+            self.permit(session, session.grant)
 
     def drop(self, session: Session) -> None:
         """End a session; its Will is published now at the latest [MQTT5-3.1.3-9]."""

@@ -48,7 +48,7 @@ def properties_for(connect: Connect, client_id: str, access: Access, limits: Lim
     }
     if properties.SESSION_EXPIRY_INTERVAL in connect.properties:
         stated = connect.properties[properties.SESSION_EXPIRY_INTERVAL]
-        told[properties.SESSION_EXPIRY_INTERVAL] = 0 if access.is_narrow else stated
+        told[properties.SESSION_EXPIRY_INTERVAL] = stated if access.lasts else 0
     if not connect.client_id:  # [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
         told[properties.ASSIGNED_CLIENT_IDENTIFIER] = client_id
     if limits.topic_aliases:

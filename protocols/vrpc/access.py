@@ -1,4 +1,7 @@
-"""Which topics an integration of VRPC opens to one session: those of the agent or client that it is, and no others.
+"""Which topics of its domain an integration opens to one session: those of the agent or client that it is.
+
+Outside its domain the integration's filters decide: one of VRPC has none, an Edge Connector those of its feeds.  Inside
+they widen nothing.
 
 A session gets what it may receive, even where it subscribes to more: below a client's own topic `D/host/id/#` there may
 also be the requests to an agent that is called like its host, and the events of it.
@@ -28,10 +31,10 @@ def access_of(grant: Grant, client_id: str, identity: Identity | None) -> Access
     if not grant.role:
         return Access(grant, client_id)
     if identity is None:
-        return Reader(grant) if grant.role != AGENT else Outsider(grant)
+        return Reader(grant, client_id) if grant.role != AGENT else Outsider(grant, client_id)
     if misplaced(grant, identity) is not None:
-        return Outsider(grant)
-    return Agent(grant, identity) if identity.kind == AGENT else Client(grant, identity)
+        return Outsider(grant, client_id)
+    return (Agent if identity.kind == AGENT else Client)(grant, client_id, identity)
 
 
 def misplaced(grant: Grant, identity: Identity | None) -> Refusal | None:
@@ -46,15 +49,50 @@ def misplaced(grant: Grant, identity: Identity | None) -> Refusal | None:
 
 
 class Outsider(Access):
-    """Nothing: an agent that does not say by its Will who it is."""
+    """Nothing in its domain: an agent that does not say by its Will who it is."""
 
     __slots__ = ("_domain",)
 
     is_narrow = True
 
-    def __init__(self, grant: Grant) -> None:
-        super().__init__(grant._replace(publish=(), subscribe=()), "")
+    def __init__(self, grant: Grant, client_id: str) -> None:
+        super().__init__(grant, client_id)
         self._domain = grant.domain
+
+    @property
+    def lasts(self) -> bool:
+        """Say whether there is anything that a session could wait for, outside its domain."""
+        return bool(self._publish or self._subscribe)
+
+    def is_ruled(self, topic: str) -> bool:
+        return topic.partition("/")[0] == self._domain
+
+    def may_share(self, topic_filter: str) -> bool:
+        return topic_filter.partition("/")[0] not in ("+", "#", self._domain)
+
+    def may_retain(self, name: str) -> bool:
+        """Say whether a message may be retained: in its domain what somebody tells of themselves, and no request."""
+        return not self.is_ruled(name) or is_info(name.rpartition("/")[2])
+
+    def may_publish(self, name: str) -> bool:
+        return self._publishes(name) if self.is_ruled(name) else super().may_publish(name)
+
+    def may_subscribe(self, topic_filter: str) -> bool:
+        return self._subscribes(topic_filter) if self.is_ruled(topic_filter) else super().may_subscribe(topic_filter)
+
+    def may_receive(self, name: str) -> bool:
+        return self._receives(name) if self.is_ruled(name) else super().may_receive(name)
+
+    # --- in its domain
+
+    def _publishes(self, name: str) -> bool:
+        return False
+
+    def _subscribes(self, topic_filter: str) -> bool:
+        return False
+
+    def _receives(self, name: str) -> bool:
+        return False
 
     def _within(self, name: str) -> list[str]:
         """Return the levels of a topic behind the domain; none of one in another domain."""
@@ -67,10 +105,10 @@ class Reader(Outsider):
 
     __slots__ = ()
 
-    def may_subscribe(self, topic_filter: str) -> bool:
+    def _subscribes(self, topic_filter: str) -> bool:
         return self._tells_of_agents(topic_filter)
 
-    def may_receive(self, name: str) -> bool:
+    def _receives(self, name: str) -> bool:
         return self._tells_of_agents(name)
 
     def _tells_of_agents(self, name: str) -> bool:
@@ -79,17 +117,17 @@ class Reader(Outsider):
 
 
 class Agent(Outsider):
-    """What an agent may use."""
+    """What an agent may use of its domain."""
 
     __slots__ = ("_callers", "_name", "_own")
 
-    def __init__(self, grant: Grant, identity: Identity) -> None:
-        super().__init__(grant)
+    def __init__(self, grant: Grant, client_id: str, identity: Identity) -> None:
+        super().__init__(grant, client_id)
         self._name = identity.name
         self._own = f"{identity.place}/#"
         self._callers = f"{identity.domain}/+/+/{CLIENT_INFO}"
 
-    def may_publish(self, name: str) -> bool:
+    def _publishes(self, name: str) -> bool:
         levels = self._within(name)
         if len(levels) == 2:  # a reply, or what it says of itself
             return levels == [self._name, AGENT_INFO] or not is_info(levels[1])
@@ -100,14 +138,14 @@ class Agent(Outsider):
         # What a client has asked to be called back on
         return not is_info(levels[1]) and not is_info(levels[2]) and not _is_event(levels[2])
 
-    def may_subscribe(self, topic_filter: str) -> bool:
+    def _subscribes(self, topic_filter: str) -> bool:
         levels = topic_filter.split("/")
         if "+" in levels[:_FUNCTION] or "#" in levels[:_FUNCTION]:
             # Requests alone: nobody learns of a client that has not called it, and so cannot answer in another's name.
             return len(levels) >= _FUNCTION and "#" not in levels[:_FUNCTION] and covers(self._own, topic_filter)
         return covers(self._own, topic_filter) or covers(self._callers, topic_filter)
 
-    def may_receive(self, name: str) -> bool:
+    def _receives(self, name: str) -> bool:
         levels = self._within(name)
         if len(levels) == 3 and levels[2] == CLIENT_INFO:
             return True
@@ -115,12 +153,12 @@ class Agent(Outsider):
 
 
 class Client(Reader):
-    """What a client may use."""
+    """What a client may use of its domain."""
 
     __slots__ = ("_below", "_own", "place")
 
-    def __init__(self, grant: Grant, identity: Identity) -> None:
-        super().__init__(grant)
+    def __init__(self, grant: Grant, client_id: str, identity: Identity) -> None:
+        super().__init__(grant, client_id)
         self.place = identity.place
         self._own = f"{identity.place}/{CLIENT_INFO}"
         self._below = f"{identity.place}/#"
@@ -130,16 +168,16 @@ class Client(Reader):
         levels = self._within(name)
         return len(levels) == 4 and not is_info(levels[3])
 
-    def may_publish(self, name: str) -> bool:
+    def _publishes(self, name: str) -> bool:
         return self.is_request(name) or name == self._own
 
-    def may_subscribe(self, topic_filter: str) -> bool:
-        if super().may_subscribe(topic_filter) or covers(self._below, topic_filter):
+    def _subscribes(self, topic_filter: str) -> bool:
+        if super()._subscribes(topic_filter) or covers(self._below, topic_filter):
             return True
         return "+" not in topic_filter and "#" not in topic_filter and self._is_event(topic_filter)
 
-    def may_receive(self, name: str) -> bool:
-        if name == self.place or name == self._own or super().may_receive(name):
+    def _receives(self, name: str) -> bool:
+        if name == self.place or name == self._own or super()._receives(name):
             return True
         levels = self._within(name)
         if len(levels) != 3 or is_info(levels[2]):
@@ -150,7 +188,7 @@ class Client(Reader):
 
     def may_hear(self, name: str) -> bool:
         """Say whether an agent may be asked to call this client back on a topic."""
-        return self.may_receive(name) and not is_info(name.rpartition("/")[2])
+        return self._receives(name) and not is_info(name.rpartition("/")[2])
 
     def _is_event(self, name: str) -> bool:
         levels = self._within(name)

@@ -58,6 +58,7 @@ class Function(TypedDict):
     description: str
     params: list[Param]
     ret: Returned | None
+    reads: bool  # the agent says that it changes nothing
 
 
 class ClassInfo(NamedTuple):
@@ -187,6 +188,7 @@ def _function(whole: str, is_static: bool, room: _Room) -> Function:
             description=plain(said.get("description"), limits.text),
             params=params[: limits.params],
             ret=_returned(said.get("ret"), limits),
+            reads=said.get("reads") is True,
         )
     )
 

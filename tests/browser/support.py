@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 from portal import clock, config, db, integrations, traffic
 from portal.credentials import Sealer
 from portal.integrations import Actor
+from portal.kinds import KINDS
 from portal.models import Activity, Integration, Revision, Switch
 from tests.support.stack import EMAIL, PASSWORD, Stack
 
@@ -88,7 +89,7 @@ class Records:
     def add(self, username: str | None = None, type: str = "mqtt", **more: Any) -> dict[str, Any]:
         """Add an integration; return it with its password."""
         with db.connected():
-            if type == "vrpc":
+            if KINDS[type].is_placed:
                 more.setdefault("domain", "acme.default")
             made = integrations.create(ACTOR, self._sealer, type, username=username, **more)
             password = self._sealer.open(made.sealed_password)

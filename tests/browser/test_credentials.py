@@ -47,17 +47,14 @@ def test_each_type_is_added_with_generated_credentials_and_opened(page, records)
         expect(panel.get_by_role("link", name=username)).to_be_visible()
         expect(panel).to_contain_text(DOTS)
         assert username in names(page)
-        if kind.door:
-            lines = {
-                "mqtt": "mosquitto_sub -h 127.0.0.1 -p ",
-                "opcua": "from asyncua import Client",
-                "http": "curl -u ",
-            }
-            line = lines[kind.door] if not is_asked else "from vrpc import VrpcAdapter"
-            expect(panel.locator(".line-box code").first).to_contain_text(line)
-        else:
-            expect(panel).to_contain_text(f"This release has no {kind.label} server yet")
-            expect(panel.locator(".line-box")).to_have_count(0)
+        lines = {
+            "mqtt": "mosquitto_sub -h 127.0.0.1 -p ",
+            "opcua": "from asyncua import Client",
+            "http": "curl -u ",
+            "vrpc": "from vrpc import VrpcAdapter",
+            "edge": "[server]",
+        }
+        expect(panel.locator(".line-box code").first).to_contain_text(lines[kind.type])
 
 
 def test_enter_saves_a_username(page, records, turing):

@@ -94,10 +94,11 @@ class Line:
 
 
 class Babbler:
-    """A device that answers whatever it is asked with the same bytes."""
+    """A device that answers whatever it is asked with the same bytes, and some begin with them."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, *, at_once: bool = False) -> None:
         self._answer = answer
+        self._at_once = at_once
 
     def __enter__(self) -> int:
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -117,5 +118,7 @@ class Babbler:
                 with taken:
                     taken.settimeout(2)
                     with contextlib.suppress(OSError):
+                        if self._at_once:
+                            taken.sendall(self._answer)
                         while taken.recv(1000):
                             taken.sendall(self._answer)

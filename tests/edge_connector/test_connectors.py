@@ -68,6 +68,14 @@ def test_readings_of_a_device_are_values_of_the_hub(
         with pytest.raises(Fault, match="does more than read"):
             client.call(edge.name, "EdgeConnector", "set_feed", "bad", {**feed, "function": "write"})
         assert client.call(edge.name, "EdgeConnector", "feeds")["press"]["sent"] == 4
+        page = client.call(edge.name, "EdgeConnector", "some_feeds", "PLANT/", 0, 10)
+        (brief,) = page["feeds"]
+        assert (page["count"], page["matching"], brief["name"], brief["sent"]) == (1, 1, "press", 4)
+        assert "arguments" not in brief and (brief["connector"], brief["interval"]) == ("press", 0.1)
+        for search, first in (("absent", 0), ("", 1)):
+            assert client.call(edge.name, "EdgeConnector", "some_feeds", search, first)["feeds"] == []
+        assert client.call(edge.name, "EdgeConnector", "feed", "press")["arguments"] == [tags]
+        assert client.call(edge.name, "EdgeConnector", "feed", "absent") is None
     with Ear(stack.mqtt_port, hall, "plant/#") as later:  # it was retained
         wait_until(lambda: ("plant/press/pressure", b"77") in [one[:2] for one in later.heard], 5)
         assert client.call(edge.name, "EdgeConnector", "remove_feed", "press") is True

@@ -36,6 +36,11 @@ def feed(**changes: Any) -> Feed:
     return parse("seven", POLL | changes, OFFERS)
 
 
+def test_what_only_reads_is_documented_as_such() -> None:
+    reads = {name: one.meta().get("reads") for name, one in functions(Device).items()}
+    assert reads == {"value": True, "change": None, "follow": True}
+
+
 def test_a_feed_comes_back_as_it_was_defined() -> None:
     assert parse("seven", feed(deadband=2).definition(), OFFERS) == feed(deadband=2)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from edge_connector.connectors.modbus import Modbus
-from edge_connector.connectors.modbus_tags import Span, blocks
+from edge_connector.connectors.modbus_tags import most
+from edge_connector.connectors.tags import Span, blocks
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
 from tests.edge_connector.plc import Babbler, Line, Plc
@@ -65,13 +66,14 @@ def test_what_lies_side_by_side_is_read_by_one_request(make: Make, plc: Plc) -> 
 
 
 def test_blocks_hold_nothing_that_was_not_asked_for() -> None:
-    spans = [Span(1, "holding", *one) for one in ((0, 2), (2, 4), (1, 3), (6, 7), (100, 224), (224, 226))]
-    assert blocks([*spans, Span(2, "holding", 4, 5)]) == [
-        Span(1, "holding", 0, 4),
-        Span(1, "holding", 6, 7),
-        Span(1, "holding", 100, 224),
-        Span(1, "holding", 224, 226),
-        Span(2, "holding", 4, 5),
+    place = (1, "holding")
+    spans = [Span(place, *one) for one in ((0, 2), (2, 4), (1, 3), (6, 7), (100, 224), (224, 226))]
+    assert blocks([*spans, Span((2, "holding"), 4, 5)], most) == [
+        Span(place, 0, 4),
+        Span(place, 6, 7),
+        Span(place, 100, 224),
+        Span(place, 224, 226),
+        Span((2, "holding"), 4, 5),
     ]
 
 

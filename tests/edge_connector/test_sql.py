@@ -1,4 +1,4 @@
-"""Databases: PostgreSQL and SQLite, each of them real."""
+"""Databases: PostgreSQL, MariaDB and SQLite, each of them real."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ import pytest
 from edge_connector.connectors.sql import SQL
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
+from tests.edge_connector.holes import BlackHole
+from tests.edge_connector.plc import Babbler
+from tests.support.mariadb import Server
 from tests.support.postgresql import Cluster
+from tests.support.processes import free_port
 
 SCHEMA = "CREATE TABLE part (id INTEGER PRIMARY KEY, name TEXT, price NUMERIC(10, 2), note TEXT)"
 ROWS = "INSERT INTO part (id, name, price) VALUES (1, 'bolt', 0.25), (2, 'nut', 0.1), (3, '50% off', 7)"
@@ -27,7 +31,13 @@ CHANGES = {"rename": "UPDATE part SET name = :name WHERE id = :id"}
 Make = Callable[..., SQL]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.postgres),
+        pytest.param("mariadb", marks=pytest.mark.mariadb),
+    ]
+)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a database with a table."""
     if request.param == "sqlite":
@@ -37,6 +47,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             db.execute(ROWS)
         db.close()
         yield f"sqlite:///{tmp_path}/parts.db"
+        return
+    if request.param == "mariadb":
+        server: Server = request.getfixturevalue("mariadb")
+        server.execute("CREATE DATABASE IF NOT EXISTS parts CHARACTER SET utf8mb4")
+        server.execute(SCHEMA.replace("TABLE", "TABLE IF NOT EXISTS"), "DELETE FROM part", ROWS, database="parts")
+        yield server.url("parts")
         return
     cluster: Cluster = request.getfixturevalue("postgresql")
     name = cluster.create()
@@ -128,7 +144,7 @@ def test_a_query_of_ones_own_is_one_statement_with_parameters(make: Make) -> Non
         ["50% off"]
     ]
     assert db.change_text("INSERT INTO part (id, name) VALUES (:id, :name)", {"id": 4, "name": "x"}) == 1
-    with pytest.raises(Refused, match="the database says: .*part"):
+    with pytest.raises(Refused, match="the database says: .*(part|PRIMARY)"):
         db.change_text("INSERT INTO part (id, name) VALUES (1, 'twice')")
     assert db.query_text("SELECT count(*) FROM part")["rows"] == [[4]]
 
@@ -141,10 +157,11 @@ def test_rows_are_bounded(make: Make) -> None:
 
 def test_a_statement_that_takes_too_long_is_ended(make: Make) -> None:
     db = free(make, seconds=0.3)
-    if db._database.engine.dialect.name == "sqlite":
-        slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-    else:
-        slow = "SELECT pg_sleep(30)"
+    slow = {
+        "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
+        "postgresql": "SELECT pg_sleep(30)",
+        "mysql": "SELECT sleep(30)",
+    }[db._database.engine.dialect.name]
     begun = time.monotonic()
     with pytest.raises(TimedOut, match="longer than 0.3 s"):
         db.query_text(slow)
@@ -187,13 +204,51 @@ def test_types_that_json_does_not_have_are_said_in_text(make: Make) -> None:
     assert row == [1.5, "12345678901234567890.5", "2026-11-26", "AP8=", [1, 2], {"a": [1.5]}, False, "1:00:00"]
 
 
-def test_a_server_that_accepts_and_never_answers_is_given_up() -> None:
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mssql"])
+def test_a_server_that_accepts_and_never_answers_is_given_up(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        url = f"postgresql://a:b@127.0.0.1:{deaf.getsockname()[1]}/x"
-        db = SQL("db", Table("db", {"url": url, "queries": {"one": "SELECT 1"}, "seconds": 1}))
-        with pytest.raises(Refused, match="timeout"):
+        url = f"{kind}://a:b@127.0.0.1:{deaf.getsockname()[1]}/x"
+        db = SQL("db", Table("db", {"url": url, "queries": {"one": "SELECT 1"}, "seconds": 0.5}))
+        begun = time.monotonic()
+        with pytest.raises(TimedOut, match="longer than 0.5 s"):
             db.query("one")
+        assert time.monotonic() - begun < 4
         db.close()
+
+
+@pytest.mark.parametrize("kind", ["mysql", "mssql"])
+def test_a_server_that_takes_no_connection_is_given_up(kind: str) -> None:
+    with BlackHole() as port:
+        url = f"{kind}://a:b@127.0.0.1:{port}/x"
+        db = SQL("db", Table("db", {"url": url, "queries": {"one": "SELECT 1"}, "seconds": 0.5}))
+        begun = time.monotonic()
+        with pytest.raises(TimedOut, match="longer than 0.5 s"):
+            db.query("one")
+        assert time.monotonic() - begun < 4
+        db.close()
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mssql"])
+def test_what_is_no_database_is_said_not_to_be_and_is_asked_again(kind: str) -> None:
+    for answer in (b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(64), b"\xff" * 64):
+        with Babbler(answer, at_once=True) as port:
+            url = f"{kind}://a:b@127.0.0.1:{port}/x"
+            db = SQL("db", Table("db", {"url": url, "queries": {"one": "SELECT 1"}, "seconds": 0.3}))
+            for _ in range(2):
+                with pytest.raises(Refused, match="the database"):
+                    db.query("one")
+            db.close()
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql", "mssql"])
+def test_a_server_that_is_away_is_said_to_be(kind: str) -> None:
+    url = f"{kind}://a:b@127.0.0.1:{free_port()}/x"
+    db = SQL("db", Table("db", {"url": url, "queries": {"one": "SELECT 1"}, "seconds": 5}))
+    begun = time.monotonic()
+    with pytest.raises(Refused, match="refused"):
+        db.query("one")
+    assert time.monotonic() - begun < 2
+    db.close()
 
 
 def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
@@ -206,7 +261,7 @@ def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({"url": "mysql://x/y"}, "db.url has to begin with sqlite: or postgresql:"),
+        ({"url": "oracle://x/y"}, "db.url has to begin with one of sqlite:, postgresql:, mysql:, mariadb:, mssql:"),
         ({"url": "sqlite:///relative.db"}, "a path from the root"),
         ({"url": "nothing"}, "db.url is no address"),
         ({"url": "sqlite:////x.db", "queries": {"a": "DELETE FROM x"}}, "db.queries.a cannot be run: a query begins"),

@@ -20,8 +20,22 @@ def param(name: str, type: str = "", description: str = "", optional: bool = Fal
     return {"name": name, "type": type, "description": description, "optional": optional, "default": default}
 
 
-def function(name: str, *params: dict, is_static: bool = False, description: str = "", ret: dict | None = None) -> dict:
-    return {"name": name, "is_static": is_static, "description": description, "params": list(params), "ret": ret}
+def function(
+    name: str,
+    *params: dict,
+    is_static: bool = False,
+    reads: bool = False,
+    description: str = "",
+    ret: dict | None = None,
+) -> dict:
+    return {
+        "name": name,
+        "is_static": is_static,
+        "description": description,
+        "params": list(params),
+        "ret": ret,
+        "reads": reads,
+    }
 
 
 class LiveAgents:

@@ -8,12 +8,13 @@ import shlex
 
 import pytest
 
-from portal import config, connect, connect_opcua, connect_vrpc, listeners
+from edge_connector import config as edge_config
+from portal import config, connect, connect_edge, connect_opcua, connect_vrpc, listeners
 from portal.connect import Login, Trust
 from portal.listeners import Listener
 
-OWN = Trust(signs_itself=False, names=())
-SELF = Trust(signs_itself=True, names=("broker.example.com",))
+OWN = Trust(signs_itself=False, names=(), fingerprint="AB:CD")
+SELF = Trust(signs_itself=True, names=("broker.example.com",), fingerprint="AB:CD")
 NASTY = Login("it's $HOME/`x`", 'pass "word" \\ \N{SNOWMAN}')
 
 
@@ -179,3 +180,18 @@ def test_what_a_certificate_that_signs_itself_asks_for_is_said(tmp_path):
     assert "SSL_CERT_FILE=gatehouse.pem" in found["tls-python-agent"].title
     assert "does not check" in found["tls-node-client"].title
     assert all(";" not in line.title for line in vrpc(ways(tmp_path)["tls"], trust=OWN).values())
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls", "ws", "wss", "web"])
+def test_the_configuration_of_an_edge_connector_is_one_that_it_reads(tmp_path, transport):
+    listener = ways(tmp_path)[transport]
+    login = Login("press@hall.1", "secret")
+    (line,) = connect_edge.lines(listener, SELF, login, 'acme "x".default')
+    (tmp_path / "edge.toml").write_text(line.text.replace("AB:CD", "AB:" * 31 + "AB"))
+    found = edge_config.load(tmp_path / "edge.toml")
+    server = found.server
+    assert (server.host, server.port, server.path) == (listener.host, listener.port, "/mqtt")
+    assert (server.username, server.password) == (login.username, login.password)
+    assert server.transport == ("ws" if transport == "web" else transport)
+    assert bool(server.fingerprint) is (transport in {"tls", "wss"})
+    assert (found.domain, found.name) == ('acme "x".default', "press@hall.1")

@@ -69,12 +69,22 @@ def test_migrations_make_exactly_the_columns_of_the_models(database):
             assert columns[name].null == field.null, f"{table}.{name}"
         indexed = {tuple(index.columns) for index in db.database.get_indexes(table)}
         for field in model._meta.sorted_fields:
-            if field.index or field.unique:
+            if (field.index or field.unique) and not field.primary_key:
                 assert (field.column_name,) in indexed, f"{table}.{field.column_name}"
 
 
 def test_the_counters_start_at_zero_and_count_up(database):
-    names = ("accounts", "integrations", "presence", "kicks", "bans", "known logins", "switches", "onboarding")
+    names = (
+        "accounts",
+        "integrations",
+        "presence",
+        "kicks",
+        "bans",
+        "known logins",
+        "switches",
+        "onboarding",
+        "fleets",
+    )
     assert Revision.values_now() == dict.fromkeys(names, 0)
     assert [Revision.bump("presence"), Revision.bump("presence")] == [1, 2]
     assert Revision.values_now()["presence"] == 2
@@ -168,7 +178,9 @@ def test_a_database_of_the_first_release_keeps_what_it_holds(request, tmp_path, 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 @pytest.mark.parametrize(("setting", "domain"), [("", "ada.default"), ("plant", "plant")])
-def test_integrations_of_vrpc_that_exist_join_the_default_domain(request, tmp_path, monkeypatch, kind, setting, domain):
+def test_integrations_of_vrpc_and_edge_connectors_that_exist_join_the_default_domain(
+    request, tmp_path, monkeypatch, kind, setting, domain
+):
     cluster = request.getfixturevalue("postgresql") if kind == "postgresql" else None
     settings = settings_of(tmp_path, **({"DATABASE_URL": cluster.url(cluster.create())} if cluster else {}))
     monkeypatch.setenv("VRPC_DOMAIN", setting)
@@ -181,12 +193,12 @@ def test_integrations_of_vrpc_that_exist_join_the_default_domain(request, tmp_pa
                 db.database.execute_sql(
                     f"INSERT INTO account (email, password_hash, created_at) VALUES ('{email}', 'x', 0)"  # noqa: S608
                 )
-            for number, type in enumerate(("vrpc", "mqtt", "http"), 1):
+            for number, type in enumerate(("vrpc", "mqtt", "http", "edge"), 1):
                 db.database.execute_sql(ROW.format(number, type))
         db.migrate(settings)
         with db.connected():
             found = [(row.domain, row.role, row.revision) for row in Integration.select().order_by(Integration.id)]
-            assert found == [(domain, "both", 8), ("", "", 1), ("", "", 1)]
+            assert found == [(domain, "both", 8), ("", "", 1), ("", "", 1), (domain, "agent", 9)]
     finally:
         db.database.close_all()
 

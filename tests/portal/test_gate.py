@@ -72,15 +72,6 @@ def test_an_mqtt_credential_opens_no_other_door(gate):
     assert reason(gate, door="opcua") == "integration is of another type"
 
 
-def test_a_type_without_a_server_opens_no_door_at_all(gate, actor, sealer):
-    closed = [type for type, kind in KINDS.items() if kind.door is None]
-    for type in closed:
-        integrations.create(actor, sealer, type, username=type, password="secret")
-    gate.refresh()
-    doors = {kind.door for kind in KINDS.values()} - {None}
-    assert all(reason(gate, type, door=door) for type in closed for door in doors)
-
-
 def test_a_password_sealed_with_another_key_lets_nobody_in_and_is_said(turing, caplog):
     gate = Gate(Sealer("another key for tests"))
     gate.refresh()

@@ -45,7 +45,7 @@ def test_what_is_permitted_at_first_depends_on_the_type(database, actor, sealer,
 
 @pytest.mark.parametrize("type", list(KINDS))
 def test_every_type_can_be_created_with_generated_credentials(database, actor, sealer, type):
-    made = integrations.create(actor, sealer, type, domain="acme.default" if type == "vrpc" else "")
+    made = integrations.create(actor, sealer, type, domain="acme.default" if KINDS[type].is_placed else "")
     assert made.type == type
     assert "_" in made.username
     assert len(sealer.open(made.sealed_password)) == 24
@@ -276,6 +276,9 @@ def test_an_integration_of_vrpc_has_a_domain_and_a_role_from_the_first(database,
         ("http", "a+b", "", "domain"),
         ("mqtt", "acme.default", "", "domain"),
         ("opcua", "", "client", "role"),
+        ("edge", "", "", "domain"),
+        ("edge", "acme.default", "client", "role"),
+        ("edge", "acme.default", "both", "role"),
     ],
 )
 def test_a_domain_or_a_role_that_does_not_fit_the_type_is_refused(database, actor, sealer, type, domain, role, field):

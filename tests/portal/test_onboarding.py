@@ -148,15 +148,22 @@ def test_a_part_that_does_not_answer_is_told(opened, settings):
 @pytest.mark.parametrize("will", ["acme.default/press/__agentInfo__", "acme.default/host/ab12cd34/__clientInfo__"])
 def test_a_vrpc_client_is_known_by_its_will(opened, settings, will):
     opened.knock(will_topic=will, client_id="va3ab12")
-    assert (only(settings).detected, only(settings).type) == ("vrpc", "vrpc")
+    assert only(settings).type == "vrpc"
 
 
 @pytest.mark.parametrize("will", ["acme.default/hall1/__agentInfo__", ""])
-def test_an_edge_connector_is_known_by_its_client_id_and_let_in_as_an_agent(opened, settings, actor, sealer, will):
+def test_an_edge_connector_is_known_by_its_client_id_and_let_in_as_one(opened, settings, actor, sealer, will):
     opened.knock(will_topic=will, client_id="ve3" + "0" * 20)
-    assert (only(settings).detected, only(settings).type) == ("edge", "vrpc")
+    assert only(settings).type == "edge"
     (outcome,) = requests.approve([only(settings).id], actor, sealer, settings)
-    assert (outcome.integration.type, outcome.integration.role) == ("vrpc", "agent")
+    assert (outcome.integration.type, outcome.integration.role) == ("edge", "agent")
+
+
+def test_a_client_of_vrpc_with_the_client_id_of_an_edge_connector_is_none(opened, settings, actor, sealer):
+    opened.knock(will_topic="acme.default/host/ab12cd34/__clientInfo__", client_id="ve3" + "0" * 20)
+    assert only(settings).type == "vrpc"
+    (outcome,) = requests.approve([only(settings).id], actor, sealer, settings)
+    assert (outcome.integration.type, outcome.integration.role) == ("vrpc", "client")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +195,7 @@ def test_a_vrpc_client_is_let_in_as_what_it_comes_for_and_no_more(opened, settin
 )
 def test_a_client_that_only_looks_like_vrpc_is_what_its_door_is_for(opened, settings, knock):
     opened.knock(**knock)
-    assert only(settings).type == only(settings).detected == knock.get("protocol", "mqtt")
+    assert only(settings).type == knock.get("protocol", "mqtt")
 
 
 def test_rivals_for_a_username_are_told_whatever_door_they_came_by(opened, settings):

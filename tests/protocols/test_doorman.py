@@ -15,6 +15,7 @@ from protocols import doorman
 from protocols.contract import Given, Grant, Login, Refusal, Wait
 from protocols.doorman import Doorman
 from protocols.entrance import Entrance
+from protocols.joining import Joining
 from protocols.onboarding import LOOK, Bounds
 
 SECRET = b"correct-horse-7431"
@@ -41,7 +42,7 @@ class House:
         self.book = Book()
         bounds = Bounds(requests=10, held=4, hold=20.0, per_address=PER_ADDRESS)
         self.doorman = Doorman("mqtt", "here", bounds, sealer, self.guard.knows)
-        self.entrance = Entrance(self.gate, self.guard, self.book, self.doorman)
+        self.entrance = Entrance(self.gate, self.guard, self.book, self.doorman, Joining(sealer, lambda act: act()))
         self.follow()
 
     def follow(self) -> None:

@@ -13,7 +13,7 @@ MQTT = ROOT / "protocols" / "mqtt"
 # Only these know the portal.
 ADAPTERS = {
     f"protocols.{name}"
-    for name in ("doorman", "entrance", "runtime", "parts", "renewals", "warden", "worker", "__main__")
+    for name in ("doorman", "entrance", "joining", "runtime", "parts", "renewals", "warden", "worker", "__main__")
 }
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.

@@ -16,6 +16,7 @@ from protocols import recorder
 from protocols.contract import Authenticate, Grant, Login, Presence, Refusal, Wait
 from protocols.doorman import Doorman
 from protocols.entrance import CUT_REASONS, DISCONNECTED, Book, Entrance
+from protocols.joining import Joining
 from protocols.onboarding import Bounds
 from protocols.runtime import Runtime
 from tests.support import databases
@@ -53,7 +54,8 @@ def guard() -> Guard:
 
 @pytest.fixture
 def entrance(gate, guard, book, sealer) -> Entrance:
-    return Entrance(gate, guard, book, Doorman("mqtt", NODE, Bounds(requests=10, held=4, hold=20.0), sealer))
+    doorman = Doorman("mqtt", NODE, Bounds(requests=10, held=4, hold=20.0), sealer)
+    return Entrance(gate, guard, book, doorman, Joining(sealer, lambda act: act()))
 
 
 def answer(entrance: Entrance, attempt: Login) -> Grant | Refusal:
@@ -119,7 +121,7 @@ def test_an_inactive_integration_is_refused(entrance, gate, turing, actor):
 
 def test_every_reason_of_the_gate_is_one_of_the_contract(gate, actor, sealer, entrance):
     """A reason that the contract does not know would raise where nothing may."""
-    integrations.create(actor, sealer, "edge", username="other", password="secret")
+    integrations.create(actor, sealer, "opcua", username="other", password="secret")
     gate.refresh()
     assert answer(entrance, login(username="other")) is Refusal.WRONG_TYPE
 

@@ -126,15 +126,15 @@ def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_i
         agent.kill()
 
 
-def test_an_edge_connector_is_known_as_one_and_let_in_as_the_agent_of_vrpc_that_it_is(stack, operator, tmp_path):
+def test_an_edge_connector_is_known_and_let_in_as_one(stack, operator, tmp_path):
     edge = Edge(tmp_path, {"port": stack.mqtt_port, **credentials("hall-1")}, "hall1").start()
     try:
         operator.sees("hall-1")
-        assert "Edge Connector over VRPC" in operator.session.get("/onboarding/box").text
+        assert "<span>Edge Connector</span>" in operator.session.get("/onboarding/box").text
         operator.approve("hall-1")
         edge.ready()
         shown = stack.shown("hall-1")
-        assert (shown["type"], shown["domain"], shown["role"]) == ("vrpc", DOMAIN, "agent")
+        assert (shown["type"], shown["domain"], shown["role"]) == ("edge", DOMAIN, "agent")
     finally:
         edge.kill()
 

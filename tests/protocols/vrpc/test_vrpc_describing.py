@@ -42,10 +42,22 @@ def test_a_class_of_npm():
         "description": "Makes strokes",
         "params": [param("force", "number", optional=True, default="1", description="in kN")],
         "ret": {"type": "number", "description": "How many"},
+        "reads": False,
     }
     (constructor,) = found["constructors"]
     assert constructor["params"] == [param("pressure", "number")], "its first parameter is the instance's name"
     assert (constructor["description"], found["instances"]) == ("A press", ["p1"])
+
+
+def test_what_an_agent_says_only_reads():
+    meta = {"read": {"reads": True}, "write": {"reads": False}, "odd": {"reads": "yes"}, "plain": {}}
+    found = opened(class_info(staticFunctions=[], memberFunctions=list(meta), meta=meta))
+    assert [(one["name"], one["reads"]) for one in found["functions"]] == [
+        ("read", True),
+        ("write", False),
+        ("odd", False),
+        ("plain", False),
+    ]
 
 
 def test_a_class_of_python():

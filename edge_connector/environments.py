@@ -1,0 +1,58 @@
+"""Python environments for releases: made whole, or made again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from edge_connector import keeping
+
+SECONDS = 1800  # for packages that have to be compiled on a small machine
+_DONE = "complete"  # a file in it that is written last
+
+
+class EnvironmentFault(Exception):
+    """An environment cannot be made; says why."""
+
+
+def python(folder: Path) -> Path:
+    """Return the interpreter of an environment."""
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def is_whole(folder: Path) -> bool:
+    return (folder / _DONE).is_file() and python(folder).exists()
+
+
+def make(folder: Path, requirements: str) -> None:
+    """Make an environment with packages, if it is not there yet.  Raises `EnvironmentFault` or `OSError`."""
+    if is_whole(folder):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _run([sys.executable, "-m", "venv", str(folder)], "venv")
+        wanted = folder / "requirements.txt"
+        wanted.write_text(requirements, "utf-8")
+        words = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
+        _run([str(python(folder)), "-m", "pip", "install", *words, "-r", str(wanted)], "pip")
+        if hasattr(os, "sync"):
+            os.sync()  # what says that it is whole must not be on the disk before the rest
+        keeping.write(folder / _DONE, b"")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _run(command: list[str], name: str) -> None:
+    try:
+        done = subprocess.run(  # noqa: S603 - programs of this Python
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise EnvironmentFault(f"{name} took longer than {SECONDS} s") from None
+    if done.returncode:
+        raise EnvironmentFault(f"{name} failed: {(done.stderr or done.stdout).strip()[-1000:]}")

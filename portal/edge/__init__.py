@@ -1,0 +1,1 @@
+"""Edge Connectors: the integrations, fleets and archives that they are made of."""

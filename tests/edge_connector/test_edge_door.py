@@ -1,0 +1,67 @@
+"""An agent that logs in as an integration of its own type: calls, topics outside its domain, one instance at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.edge_connector.conftest import connect
+from tests.edge_connector.ear import Ear
+from tests.edge_connector.edge import DOMAIN, Edge
+from tests.support.processes import wait_until
+from tests.support.stack import Session, Stack
+from tests.support.vrpc import Clients
+
+pytestmark = pytest.mark.stack
+
+AGAIN = "another instance of this Edge Connector is online"
+
+
+@pytest.fixture(scope="module")
+def press(stack: Stack) -> dict[str, Any]:
+    return stack.add("edge", domain=DOMAIN)
+
+
+@pytest.fixture
+def edge(make_edge: Callable[..., Edge], press: dict[str, Any]) -> Edge:
+    credentials = {"username": press["username"], "password": press["password"]}
+    return make_edge("press", credentials, connectors={"box": {"kind": "system"}}).start().ready()
+
+
+def test_one_integration_serves_calls_and_publishes_and_retains_outside_its_domain(
+    edge: Edge, stack: Stack, hall: dict[str, Any], programs: Callable[[str], Clients]
+) -> None:
+    caller = connect(programs("npm"), stack, stack.add("vrpc", domain=DOMAIN, role="client"))
+    feed = {"connector": "box", "function": "uptime", "interval": 0.1, "topic": "plant/press/uptime", "retain": True}
+    with Ear(stack.mqtt_port, hall, "plant/press/#") as ear:
+        assert caller.get("press", "System", "box").call("versions")["system"]
+        caller.call("press", "EdgeConnector", "set_feed", "uptime", feed)
+        wait_until(lambda: len(ear.payloads) > 2, 5, "values outside the domain")
+    with Ear(stack.mqtt_port, hall, "plant/press/#") as late:
+        wait_until(lambda: late.payloads, 5, "the retained one")
+    caller.call("press", "EdgeConnector", "remove_feed", "uptime")
+    caller.end()
+    assert "refuses" not in edge.log()
+
+
+@pytest.mark.parametrize(("protocol", "code"), [(paho.MQTTv311, "Server unavailable"), (paho.MQTTv5, "Quota exceeded")])
+def test_a_second_instance_is_refused_with_its_reason_and_shown(
+    edge: Edge, stack: Stack, press: dict[str, Any], protocol: Any, code: str
+) -> None:
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="ve3" + "f" * 20, protocol=protocol)
+    client.username_pw_set(press["username"], press["password"])
+    answers: list[tuple[str, Any]] = []
+    client.on_connect = lambda client, data, flags, reason, properties: answers.append((str(reason), properties))
+    client.connect("127.0.0.1", stack.mqtt_port)
+    wait_until(lambda: client.loop(0.1) or answers, 5, "an answer")
+    assert answers[0][0] == code
+    if protocol == paho.MQTTv5:
+        assert answers[0][1].ReasonString == AGAIN
+    wait_until(lambda: stack.activity(f"detail = '{AGAIN}' AND username = '{press['username']}'"), 5, "a record")
+    page = Session(stack).log_in().get(f"/integrations/{press['id']}").text
+    assert f"Last refused login: <strong>{AGAIN}</strong>, from 127.0.0.1" in page
+    assert stack.is_online(press["username"]) and edge.log().count("connected to") == 1
