@@ -21,7 +21,7 @@ class Content:
 
 
 def recover(file: RecordFile) -> None:
-    """Leave a file whose rows are all whole and that can be written; raise sqlite3.Error or OSError if there is none."""
+    """Leave a file whose rows are all whole and that can be written; raise sqlite3.Error or OSError without one."""
     _finish_replacing(file)
     if not file.path.exists():
         file.put_aside()  # a log without its file is no use, and harms a new one

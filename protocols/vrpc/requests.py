@@ -14,27 +14,30 @@ from collections.abc import Callable
 LONGEST = 64 * 1024  # bytes of a request that is parsed
 LISTENER = "__e__"
 
-_KEY = re.compile(rb'"s"[ \t\r\n]*:[ \t\r\n]*')
+_KEY = rb'"s"[ \t\r\n]*+:[ \t\r\n]*+'
 _QUOTED_LISTENER = f'"{LISTENER}'.encode()
+_ESCAPE = b"\\u00"
 _ESCAPED = re.compile(rb"\\u00(?:73|5[fF]|65)")  # how JSON may spell an s, a _ and an e
 
 
 class Replies:
     """Checks the requests of one client; `may_hear` says which topics it may be called back on."""
 
-    __slots__ = ("_may_hear", "_spelled", "_topic")
+    __slots__ = ("_find_other", "_find_own", "_may_hear", "_topic")
 
     def __init__(self, topic: str, may_hear: Callable[[str], bool]) -> None:
         self._topic = topic
         self._may_hear = may_hear
-        self._spelled = tuple({json.dumps(topic, ensure_ascii=escaped).encode() for escaped in (True, False)})
+        spelled = {json.dumps(topic, ensure_ascii=escaped).encode() for escaped in (True, False)}
+        own = b"(?:%b)" % b"|".join(map(re.escape, spelled))
+        self._find_own = re.compile(_KEY + own).search
+        self._find_other = re.compile(_KEY + b"(?!%b)" % own).search
 
     def are_own(self, request: bytes) -> bool:
         """Say whether what this request brings about comes to the client itself."""
-        if _QUOTED_LISTENER not in request and not (b"\\u00" in request and _ESCAPED.search(request)):
-            places = [found.end() for found in _KEY.finditer(request)]
-            if places and all(request.startswith(self._spelled, place) for place in places):
-                return True
+        is_plain = _QUOTED_LISTENER not in request and not (_ESCAPE in request and _ESCAPED.search(request))
+        if is_plain and not self._find_other(request) and self._find_own(request):
+            return True
         return len(request) <= LONGEST and self._is_own_when_parsed(request)
 
     def _is_own_when_parsed(self, request: bytes) -> bool:
