@@ -36,14 +36,15 @@ class GuardedPublisher(Publisher):
         good = count
         if route.forbidden or (head & RETAIN and not self._session.access.may_retain(route.topic)):
             good = 0
-        elif self._replies is not None and _is_function(route.topic):
-            payload, size = at - start, (end - start) // count
-            own = [one for one in range(start, end, size) if self._replies.are_own(data[one + payload : one + size])]
-            if 0 < len(own) < count:
-                name_end, body, at = name_end - start, body - start, payload
+        elif (replies := self._replies) is not None and _is_function(route.topic):
+            if count == 1:
+                good = int(replies.are_own(data[at:end]))
+            else:
+                payload, size = at - start, (end - start) // count
+                own = [one for one in range(start, end, size) if replies.are_own(data[one + payload : one + size])]
                 data = b"".join(data[one : one + size] for one in own)
+                name_end, body, at, good = name_end - start, body - start, payload, len(own)
                 start, end = 0, len(data)
-            good = len(own)
         self._session.denied += count - good
         if good:
             super()._pass_on(route, head, data, start, body, name_end, at, end, good)
