@@ -45,7 +45,11 @@ def main() -> int:
     if asked.check:
         runtime.discard()
         return 0
-    again = _run(runtime, has_launcher=asked.installed is not None)
+    try:
+        again = _run(runtime, has_launcher=asked.installed is not None)
+    except EdgeError as error:
+        sys.stderr.write(f"edge_connector: {error}\n")
+        return UNUSABLE
     if again and asked.installed is not None:
         return AGAIN
     if again:

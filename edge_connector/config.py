@@ -85,7 +85,7 @@ def load(path: Path) -> Config:
     if fleet is not None and "name" in agent:
         raise agent.fault("name", "cannot be given beside fleet, whose members make theirs")
     found = Config(
-        server=_server(top.table("server"), path.parent, fleet),
+        server=_server(top.table("server"), fleet),
         domain=_level(agent, "domain", re.compile(r"[^/+#*\x00-\x1f]{1,128}")),
         name="" if fleet else _level(agent, "name", NAME),
         fleet=fleet,
@@ -108,26 +108,31 @@ def _fleet(table: Table) -> Fleet:
     return found
 
 
-def _server(table: Table, folder: Path, fleet: Fleet | None) -> Server:
+def _server(table: Table, fleet: Fleet | None) -> Server:
     if fleet is not None and ("username" in table or "password" in table):
         raise table.fault("username", "and password cannot be given beside fleet, whose members make theirs")
+    found = broker(table, "" if fleet else table.text("username"), "" if fleet else table.text("password"))
+    table.done()
+    return found
+
+
+def broker(table: Table, username: str, password: str) -> Server:
+    """Return the server of MQTT that a table names.  Raises `ConfigFault`."""
     transport = table.choice("transport", tuple(TRANSPORTS), "tls")
-    ca = table.text("ca", "")
     found = Server(
         host=table.text("host"),
         port=table.integer("port", TRANSPORTS[transport], low=1, high=65_535),
         transport=transport,
         path=table.text("path", "/mqtt"),
         fingerprint=table.fingerprint(),
-        ca=str(folder / ca) if ca else "",
-        username="" if fleet else table.text("username"),
-        password="" if fleet else table.text("password"),
+        ca=str(table.path("ca")) if "ca" in table else "",
+        username=username,
+        password=password,
     )
-    if not found.is_encrypted and (found.fingerprint or ca):
+    if not found.is_encrypted and (found.fingerprint or found.ca):
         raise table.fault("transport", f"{transport!r} is not encrypted: fingerprint and ca need tls or wss")
-    if found.fingerprint and ca:
+    if found.fingerprint and found.ca:
         raise table.fault("ca", "cannot be given beside fingerprint")
-    table.done()
     return found
 
 

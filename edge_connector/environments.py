@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -21,6 +22,17 @@ class EnvironmentFault(Exception):
 def python(folder: Path) -> Path:
     """Return the interpreter of an environment."""
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def digest(requirements: str) -> str:
+    """Return what tells environments apart: the packages, and the version of Python that they are for."""
+    lines = [f"{sys.version_info.major}.{sys.version_info.minor}", *sorted(packages(requirements))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def packages(requirements: str) -> set[str]:
+    """Return what a file of requirements names."""
+    return {line for line in map(str.strip, requirements.splitlines()) if line and not line.startswith("#")}
 
 
 def is_whole(folder: Path) -> bool:

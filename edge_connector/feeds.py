@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_connector import keeping
+from edge_connector import keeping, topics
 from edge_connector.described import Function
 from edge_connector.errors import EdgeError, Refused
 
@@ -21,7 +21,6 @@ SHORTEST, LONGEST = 0.05, 7 * 86_400  # seconds of an interval
 ALWAYS, CHANGE = "always", "change"
 
 _NAME_LENGTH = 200
-_TOPIC_LENGTH = 1000
 _NOTHING: Any = object()
 
 Offers = Mapping[str, Mapping[str, Function]]  # what each connector offers
@@ -151,11 +150,9 @@ class Store:
 
 
 def _topic(topic: str) -> str:
-    wrong = any(one in topic for one in "+#") or not topic.isprintable()
-    if not topic or len(topic) > _TOPIC_LENGTH or wrong or topic.startswith("$"):
-        raise Refused("topic has to be one that can be published to: no + and #, and no $ at its beginning")
-    if any(level.startswith("__") and level.endswith("__") for level in topic.split("/")):
-        raise Refused("topic cannot be one on which agents tell of themselves")
+    why = topics.fault(topic)
+    if why:
+        raise Refused(f"topic {why}")
     return topic
 
 

@@ -1,7 +1,8 @@
 """Installs the Edge Connector of an unpacked download: `install.sh` and `install.ps1` have checked it, and run this.
 
-Each release that is installed has a folder of its own, `app.<digest>`, with its environment.  `start.sh` names the one
-that runs and is replaced at once, so that whatever goes wrong before leaves everything as it was.
+Each release that is installed has a folder of its own, `app.<digest>`, and an environment, `env.<digest>`, which those
+with the same packages share.  `start.sh` names those that run, and is replaced at once: whatever goes wrong before
+leaves everything as it was.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Installation:
         sums = (SOURCE / "SHA256SUMS").read_bytes()
         self._names = [line.split("  ", 1)[1] for line in sums.decode().splitlines()]
         self._app = folder / f"app.{hashlib.sha256(sums).hexdigest()[:12]}"
+        self._requirements = (SOURCE / "requirements.txt").read_text("utf-8")
+        self._environment = folder / f"env.{environments.digest(self._requirements)}"
 
     def install(self, *, as_service: bool) -> None:
         """Install it, or put another release in its place.  Raises `InstallFault` and others, and all is as it was."""
@@ -48,15 +50,14 @@ class Installation:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.folder.samefile(SOURCE):
             raise InstallFault("the folder to install it in has to be another one than that of the download")
-        with self._alone():
+        with keeping.locked(self.folder / ".lock"):
             self._configure()
             self._copy()
             _say("installing packages")
-            environments.make(self._app / "venv", (SOURCE / "requirements.txt").read_text("utf-8"))
+            environments.make(self._environment, self._requirements)
             self._activate(as_service=as_service)
-            for one in self.folder.glob("app.*"):
-                if one != self._app:
-                    shutil.rmtree(one, ignore_errors=True)
+            for one in self._programs() - {self._app, self._environment}:
+                shutil.rmtree(one, ignore_errors=True)
 
     def uninstall(self) -> None:
         """Remove it, but for the files that it was given.  Raises `InstallFault`."""
@@ -64,7 +65,7 @@ class Installation:
             raise InstallFault(f"there is no Edge Connector in {self.folder}")
         if not IS_WINDOWS and _service().is_possible():
             _service().end(self.label)
-        for one in [*self.folder.glob("app.*"), self.folder / "state"]:
+        for one in self._programs() | {self.folder / "state"}:
             shutil.rmtree(one, ignore_errors=True)
         for name in (START, "edge.toml", ".lock"):
             (self.folder / name).unlink(missing_ok=True)
@@ -73,18 +74,8 @@ class Installation:
                 one.rmdir()
         _say(f"removed{f'; {self.folder} still has files' if self.folder.exists() else ''}")
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep out a second one that installs into this folder."""
-        with (self.folder / ".lock").open("wb") as lock:
-            if not IS_WINDOWS:
-                import fcntl
-
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InstallFault(f"something is being installed in {self.folder} already") from None
-            yield
+    def _programs(self) -> set[Path]:
+        return {*self.folder.glob("app.*"), *self.folder.glob("env.*")}
 
     def _configure(self) -> None:
         """Put the configuration in place; one that is there stays, if it is that of this Edge Connector."""
@@ -111,7 +102,11 @@ class Installation:
         service = _service() if as_service else None
         text = service.unit(self.folder, self.label) if service else ""
         if service:
-            self._give(*service.user())
+            uid, gid = service.user()
+            if not service.may_run(environments.python(self._environment), uid, gid):
+                python = Path(sys.executable).resolve()
+                raise InstallFault(f"{service.USER} may not run {python}; install with a Python for all users")
+            self._give(uid, gid)
         keeping.write(self.folder / START, self._start().encode())
         (self.folder / START).chmod(0o755)
         if service:
@@ -121,7 +116,7 @@ class Installation:
             _say(f"installed; start it with: {self.folder / START}")
 
     def _start(self) -> str:
-        words = [environments.python(self._app / "venv"), self._app / "run.py", "--config", self.folder / "edge.toml"]
+        words = [environments.python(self._environment), self._app / "run.py", "--config", self.folder / "edge.toml"]
         if IS_WINDOWS:
             return "@" + " ".join(f'"{word}"' for word in words).replace("%", "%%") + " %*\r\n"
         return "#!/bin/sh\nexec " + " ".join(shlex.quote(str(word)) for word in words) + ' "$@"\n'
@@ -174,12 +169,15 @@ def main() -> int:
     parser.add_argument("--label", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--here", type=Path, default=Path(), help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    found = Installation(_folder(asked), asked.label)
     try:
-        found = Installation(_folder(asked), asked.label)
         if asked.what == "uninstall":
             found.uninstall()
         else:
             found.install(as_service=not asked.no_service and not IS_WINDOWS and _service().is_possible())
+    except keeping.Locked:
+        _say(f"{asked.label}: something is being installed in {found.folder} already")
+        return 1
     except (InstallFault, EnvironmentFault, OSError, ValueError, subprocess.CalledProcessError) as error:
         _say(f"{asked.label}: {error}")
         return 1

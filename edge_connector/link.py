@@ -22,10 +22,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_connector import tls
-from edge_connector.config import Config
-from edge_connector.identity import Identity
+from edge_connector.config import Server
+from edge_connector.following import REQUESTS, VIA, Following, Hear, numbered, properties
 from edge_connector.leaving import Leaving
 from edge_connector.outbox import Message
 from edge_connector.pauses import Pauses
@@ -45,13 +46,20 @@ _SESSION_TAKEN_OVER = 0x8E
 class Link:
     """Connects, stays connected, and tells of it: `on_up(window)`, `on_down()`, `on_message`, `on_acknowledged`."""
 
-    def __init__(self, config: Config, identity: Identity, will_topic: str, will: bytes) -> None:
+    def __init__(
+        self, server: Server, place: str, largest: int, will: tuple[str, bytes] | None = None, name: str = ""
+    ) -> None:
+        """Prepare to connect as who is at a place, and take packets up to a size; `name` is said where it logs."""
         self.on_up: Callable[[int], None] = lambda window: None
         self.on_down: Callable[[], None] = lambda: None
         self.on_message: Callable[[str, bytes], None] = lambda topic, payload: None
         self.on_acknowledged: Callable[[int, int], None] = lambda packet, reason: None
-        self._config = config
-        self._identity = identity
+        self.password: Callable[[], str] = lambda: server.password
+        self._server = server
+        self._wanted = largest
+        self._name = f"{name}: " if name else ""
+        self._following = Following()
+        self._asked: dict[int, str] = {}  # filters by the packets that asked for them
         self._stopping = threading.Event()
         self._pauses = Pauses(random.random)
         self._up_since: float | None = None
@@ -65,7 +73,7 @@ class Link:
         self._near, self._far = socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
-        self._client = self._made(will_topic, will)
+        self._client = self._made(place, will)
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     def start(self) -> None:
@@ -73,16 +81,17 @@ class Link:
 
     def stop(self, goodbye: Callable[[], None]) -> None:
         """Say goodbye, disconnect, and end."""
-        self._stopping.set()
+        with self._order:
+            self._stopping.set()
         if self._up_since is not None:
             goodbye()
-            about = _properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0)
+            about = properties(PacketTypes.DISCONNECT, SessionExpiryInterval=0)
             self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Normal disconnection"), about)
         self._thread.join(CONNECT_TIMEOUT)
 
     def status(self) -> dict[str, Any]:
         """Return how the connection is."""
-        server = self._config.server
+        server = self._server
         return {
             "server": f"{server.host}:{server.port}",
             "transport": server.transport,
@@ -90,7 +99,17 @@ class Link:
             "trouble": self._trouble,
         }
 
-    # --- what is sent
+    # --- what is heard and sent
+
+    def follow(self, topics: str, hear: Hear) -> None:
+        """Hear all that comes on a filter; said before the connection is made for the first time."""
+        self._following.add(topics, hear)
+
+    def deliver(self, topic: str, payload: bytes, retain: bool) -> paho.MQTTMessageInfo | None:
+        """Send something whose sender waits until it has arrived; None without a connection.  Raises `Unsendable`."""
+        self._check_size(topic, payload)
+        with self._order:
+            return None if self._up_since is None else self._client.publish(topic, payload, qos=1, retain=retain)
 
     def publish(self, topic: str, payload: bytes, retain: bool) -> None:
         """Send something that is of use now or never."""
@@ -102,17 +121,17 @@ class Link:
 
     def subscribe(self, topic: str) -> None:
         if self._up_since is not None:
-            self._client.subscribe(topic, qos=0)
+            self._client.subscribe(topic, options=SubscribeOptions(0), properties=numbered(REQUESTS))
 
     def send(self, message: Message, number: int | None) -> int | None:
         """Send a value so that it arrives once; return the packet's id, or None without a connection.
 
         Raises `Unsendable`.
         """
-        if len(message.topic) + len(message.payload) + PACKET_OVERHEAD > self._largest:
-            raise Unsendable(f"{len(message.payload)} bytes are more than the server takes")
-        marks = [("time", message.read_at), *([("number", str(number))] if number is not None else [])]
-        about = _properties(PacketTypes.PUBLISH, UserProperty=marks)
+        self._check_size(message.topic, message.payload)
+        marks = [("time", message.read_at), *((VIA, one) for one in message.via)]
+        marks += [("number", str(number))] if number is not None else []
+        about = properties(PacketTypes.PUBLISH, UserProperty=marks)
         with self._order:
             if self._up_since is None:
                 return None
@@ -123,12 +142,15 @@ class Link:
             except ValueError as error:
                 raise Unsendable(str(error)) from None
 
+    def _check_size(self, topic: str, payload: bytes) -> None:
+        if len(topic) + len(payload) + PACKET_OVERHEAD > self._largest:
+            raise Unsendable(f"{len(payload)} bytes are more than the server takes")
+
     # --- the connection
 
-    def _made(self, will_topic: str, will: bytes) -> paho.Client:
-        config, server = self._config, self._config.server
-        who = f"{config.domain}/{config.name}/{self._identity.instance}"
-        digest = hashlib.sha256(who.encode()).hexdigest()[:20]
+    def _made(self, place: str, will: tuple[str, bytes] | None) -> paho.Client:
+        server = self._server
+        digest = hashlib.sha256(place.encode()).hexdigest()[:20]
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"ve3{digest}",
@@ -138,7 +160,8 @@ class Link:
         )
         client.max_inflight_messages_set(65_000)  # the sender has a window of its own
         client.connect_timeout = CONNECT_TIMEOUT
-        client.will_set(will_topic, will, qos=1, retain=True)
+        if will is not None:
+            client.will_set(*will, qos=1, retain=True)
         client.ws_set_options(path=server.path)
         if server.is_encrypted:
             client.tls_set_context(tls.context(server))
@@ -155,9 +178,8 @@ class Link:
     # --- its thread, which is paho's as well
 
     def _run(self) -> None:
-        server = self._config.server
-        largest = self._config.limits.request_bytes * 4  # what is smaller, and too large, gets an answer that says so
-        about = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_SECONDS, MaximumPacketSize=largest)
+        server = self._server
+        about = properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_SECONDS, MaximumPacketSize=self._wanted)
         self._client.connect_async(
             server.host, server.port, KEEP_ALIVE, clean_start=paho.MQTT_CLEAN_START_FIRST_ONLY, properties=about
         )
@@ -175,8 +197,8 @@ class Link:
     def _attempt(self) -> None:
         """Connect, and stay for as long as the connection lasts."""
         self._told, self._accepted = False, None
-        server = self._config.server
-        self._client.username_pw_set(server.username, self._identity.password(server.password))
+        if self._server.username:
+            self._client.username_pw_set(self._server.username, self.password())
         try:
             self._client.reconnect()
         except (OSError, ValueError) as error:
@@ -184,13 +206,15 @@ class Link:
             return
         given_up = time.monotonic() + CONNECT_TIMEOUT
         while self._turn():
+            if self._up_since is None and self._stopping.is_set():
+                break
             if self._up_since is None and time.monotonic() > given_up:
                 self._troubled("the server does not answer")
                 break
         left = self._client.socket()
         if left is not None:
             left.close()
-        if not self._told:
+        if not self._told and not self._stopping.is_set():
             self._troubled("the server ended the connection, or talks something else than MQTT 5.0")
         self._ended()
 
@@ -216,16 +240,16 @@ class Link:
     def _up(self, about: Properties | None) -> None:
         """Begin with a connection that the server has accepted."""
         self._accepted = None
+        self._largest = getattr(about, "MaximumPacketSize", 2**28)
+        with self._order:
+            if self._stopping.is_set():
+                return
+            self._up_since = time.monotonic()
         self.connections += 1
         self._trouble = ""
         self._told = True
-        self._largest = getattr(about, "MaximumPacketSize", 2**28)
-        self._up_since = time.monotonic()
-        log.info("connected to %s:%d", self._config.server.host, self._config.server.port)
-        try:
-            self._identity.accepted()
-        except OSError as error:
-            log.error("that this agent has joined its fleet cannot be kept: %s", error)
+        log.info("%sconnected to %s:%d", self._name, self._server.host, self._server.port)
+        self._asked = self._following.subscribe(self._client)
         self.on_up(getattr(about, "ReceiveMaximum", 65_535))
 
     def _wake(self, *_: Any) -> None:
@@ -255,25 +279,20 @@ class Link:
             self._troubled(f"the connection ended: {why}")
 
     def _message(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
-        if not message.retain:  # no request is meant for whoever comes later
+        is_request = self._following.heard(message)
+        if is_request and not message.retain:  # no request is meant for whoever comes later
             self.on_message(message.topic, bytes(message.payload))
 
     def _published(self, client: Any, data: Any, packet: int, reason: ReasonCode, about: Any) -> None:
         self.on_acknowledged(packet, reason.value)
 
     def _subscribed(self, client: Any, data: Any, packet: int, reasons: list[ReasonCode], about: Any) -> None:
+        topics = self._asked.pop(packet, "the agent's domain")
         for reason in reasons:
             if reason.is_failure:
-                self._troubled(f"the server refuses a subscription: {reason}; may this integration use the domain?")
+                self._troubled(f"the server refuses a subscription: {reason}; may {topics} be subscribed to?")
 
     def _troubled(self, why: str) -> None:
         self._told = True
         self._trouble = why
-        log.warning("%s", why)
-
-
-def _properties(packet: int, **values: Any) -> Properties:
-    found = Properties(packet)  # type: ignore[no-untyped-call]
-    for name, value in values.items():
-        setattr(found, name, value)
-    return found
+        log.warning("%s%s", self._name, why)

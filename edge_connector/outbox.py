@@ -17,7 +17,7 @@ _OVERHEAD = 64  # bytes that a row takes beside its topic, time and payload
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS message (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
-        topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL, read_at TEXT NOT NULL
+        topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL, read_at TEXT NOT NULL, via TEXT NOT NULL
     )
 """
 
@@ -38,10 +38,11 @@ class Message:
     payload: bytes
     retain: bool
     read_at: str  # when it was read, ISO 8601 in UTC
+    via: tuple[str, ...] = ()  # the bridges over which it came
 
     @property
     def size(self) -> int:
-        return len(self.topic) + len(self.payload) + len(self.read_at) + _OVERHEAD
+        return len(self.topic) + len(self.payload) + len(self.read_at) + len(_said(self.via)) + _OVERHEAD
 
 
 class Outbox:
@@ -60,9 +61,10 @@ class Outbox:
 
     def add(self, messages: Sequence[Message]) -> None:
         """Keep messages for good, all or none; the oldest are dropped, and counted, for what is beyond the bound."""
-        rows = [(one.topic, one.payload, one.retain, one.read_at) for one in messages]
+        rows = [(one.topic, one.payload, one.retain, one.read_at, _said(one.via)) for one in messages]
+        sql = "INSERT INTO message (topic, payload, retain, read_at, via) VALUES (?, ?, ?, ?, ?)"
         with self._writing():
-            self._db.executemany("INSERT INTO message (topic, payload, retain, read_at) VALUES (?, ?, ?, ?)", rows)
+            self._db.executemany(sql, rows)
         self.count += len(messages)
         self.bytes += sum(one.size for one in messages)
         if self.bytes > self._bound:
@@ -70,12 +72,17 @@ class Outbox:
 
     def after(self, number: int, limit: int) -> list[tuple[int, Message]]:
         """Return messages that came after one, oldest first."""
-        sql = "SELECT number, topic, payload, retain, read_at FROM message WHERE number > ? ORDER BY number LIMIT ?"
+        sql = (
+            "SELECT number, topic, payload, retain, read_at, via FROM message WHERE number > ? ORDER BY number LIMIT ?"
+        )
         try:
             rows = self._db.execute(sql, (number, limit)).fetchall()
         except sqlite3.Error as error:
             raise OutboxFault(str(error)) from error
-        return [(row[0], Message(row[1], row[2], bool(row[3]), row[4])) for row in rows]
+        return [
+            (row[0], Message(row[1], row[2], bool(row[3]), row[4], tuple(filter(None, row[5].split("\n")))))
+            for row in rows
+        ]
 
     def remove(self, sent: Iterable[tuple[int, Message]]) -> None:
         """Forget messages that have arrived."""
@@ -137,10 +144,14 @@ class Outbox:
             db.execute("PRAGMA synchronous = NORMAL")
             with db:
                 db.execute(_SCHEMA)
-                sql = "SELECT count(*), total(length(topic) + length(payload) + length(read_at) + ?) FROM message"
-                self.count, total = db.execute(sql, (_OVERHEAD,)).fetchone()
-            self.bytes = int(total)
+                size = "length(topic) + length(payload) + length(read_at) + length(via)"
+                self.count, total = db.execute(f"SELECT count(*), total({size}) FROM message").fetchone()  # noqa: S608
+            self.bytes = int(total) + self.count * _OVERHEAD
         except BaseException:
             db.close()
             raise
         return db
+
+
+def _said(via: tuple[str, ...]) -> str:
+    return "\n".join(via)

@@ -23,7 +23,7 @@ AGAIN = 75  # the status of an agent that ends to be started again, in the relea
 class Outcome:
     """What became of the last update."""
 
-    state: str = ""  # trial, done or failed
+    state: str = ""  # installing, trial, done or failed
     version: str = ""
     error: str = ""
 
@@ -80,11 +80,10 @@ class Releases:
     def environment(self, requirements: str) -> Path | None:
         """Return the folder of the environment for requirements, None if what was installed has them all."""
         with contextlib.suppress(OSError):
-            if _lines(requirements) <= _lines((self._installed / "requirements.txt").read_text("utf-8")):
+            installed = (self._installed / "requirements.txt").read_text("utf-8")
+            if environments.packages(requirements) <= environments.packages(installed):
                 return None
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        wanted = "\n".join([version, *sorted(_lines(requirements))])
-        return self._environments / hashlib.sha256(wanted.encode()).hexdigest()[:16]
+        return self._environments / environments.digest(requirements)
 
     def prune(self) -> None:
         """Remove releases and environments that the record does not name."""
@@ -98,10 +97,6 @@ class Releases:
             for one in parent.iterdir() if parent.is_dir() else ():
                 if one not in kept:
                     shutil.rmtree(one, ignore_errors=True)
-
-
-def _lines(requirements: str) -> set[str]:
-    return {line.strip() for line in requirements.splitlines() if line.strip() and not line.startswith("#")}
 
 
 def _digest(installed: Path) -> str:

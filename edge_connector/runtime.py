@@ -52,18 +52,23 @@ class Runtime:
         self.updater = Updater(config, installed)
         self.management = EdgeConnector(config, self._connectors, self._feeding, self._sender, tail, self.updater)
         self._agent = Agent(config, self._connectors, self.management, self._timetable, self._publish, self._subscribe)
-        self._link = Link(config, identity, self._agent.info_topic, self._agent.info("offline"))
+        self._config = config
+        self._identity = identity
+        largest = config.limits.request_bytes * 4  # what is smaller, and too large, gets an answer that says so
+        will = (self._agent.info_topic, self._agent.info("offline"))
+        self._link = Link(config.server, f"{config.domain}/{config.name}/{identity.instance}", largest, will)
+        self._link.password = lambda: identity.password(config.server.password)
         self._link.on_up = self._up
         self._link.on_down = self._sender.disconnected
         self._link.on_message = self._agent.received
         self._link.on_acknowledged = self._sender.acknowledged
         self.management.link_status = self._link.status
         self.on_connected: Callable[[], None] = lambda: None
-        for name, connector in self._connectors.items():
-            place = f"{config.domain}/{config.name}/{name}"
-            connector.begin(Home(config.state / "connectors" / name, config.domain, place))
 
     def start(self) -> None:
+        """Start everything.  Raises `EdgeError` for what the configuration could not tell."""
+        for name, connector in self._connectors.items():
+            connector.begin(self._home(name))
         self._feeding.start()
         self._timetable.start()
         self._sender.start()
@@ -85,6 +90,11 @@ class Runtime:
         self._outbox.close()
         self._close_connectors()
 
+    def _home(self, name: str) -> Home:
+        config = self._config
+        place = f"{config.domain}/{config.name}/{name}"
+        return Home(config.state / "connectors" / name, place, self._sender.add, self._link.follow)
+
     def _close_connectors(self) -> None:
         for connector in self._connectors.values():
             connector.close()
@@ -93,6 +103,10 @@ class Runtime:
         self._link.publish(self._agent.info_topic, self._agent.info("offline"), True)
 
     def _up(self, window: int) -> None:
+        try:
+            self._identity.accepted()
+        except OSError as error:
+            log.error("that this agent has joined its fleet cannot be kept: %s", error)
         for topic in self._agent.subscriptions():
             self._link.subscribe(topic)
         self._agent.connected()

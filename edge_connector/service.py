@@ -82,6 +82,16 @@ def user() -> tuple[int, int]:
     return found.pw_uid, found.pw_gid
 
 
+def may_run(program: Path, uid: int, gid: int) -> bool:
+    """Tell whether a service's user can run a program: root's Python, or its folder, may be closed to others."""
+    try:
+        words = [str(program), "-c", ""]
+        subprocess.run(words, user=uid, group=gid, extra_groups=[], check=True, stdin=subprocess.DEVNULL)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
 def start(text: str, label: str) -> None:
     """Have systemd run it from now on."""
     path = UNITS / f"{label}.service"

@@ -32,6 +32,7 @@ def _pinned(fingerprint: str) -> type[ssl.SSLSocket]:
             super().do_handshake(block)
             found = hashlib.sha256(self.getpeercert(binary_form=True) or b"").hexdigest()
             if not hmac.compare_digest(found, fingerprint):
+                self.close()  # paho does not
                 raise ssl.SSLCertVerificationError(
                     f"the server's certificate has the fingerprint {found}, not {fingerprint}"
                 )

@@ -27,6 +27,8 @@ from edge_connector.releases import Outcome, Releases
 
 log = logging.getLogger(__name__)
 
+INSTALLING = "installing"
+
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}")
 
 
@@ -41,6 +43,8 @@ class Updater:
             self._why_not = "agent.updates is false in its configuration file"
         self._busy = threading.Lock()
         self._now = Outcome()  # of what is under way, or has failed here
+        if self._releases is not None and (last := self._releases.load().last).state == INSTALLING:
+            self._now = Outcome("failed", last.version, "it was interrupted while it was installed")
         self.restart_requested: Callable[[], None] = lambda: None
 
     def status(self) -> dict[str, Any]:
@@ -68,7 +72,7 @@ class Updater:
                 raise Refused("a release is on trial")
             if record.current == name:
                 raise Refused(f"this release of {version} is what runs")
-            self._now = Outcome("installing", version)
+            self._tell(self._releases, Outcome(INSTALLING, version))
             args = (self._releases, name, version, archive)
             threading.Thread(target=self._update, args=args, name="update", daemon=True).start()
         except BaseException:
@@ -96,13 +100,22 @@ class Updater:
             self._install(releases, name, version, archive)
         except (EdgeError, EnvironmentFault, OSError) as error:
             log.error("the update to %s failed: %s", version, error)
-            self._now = Outcome("failed", version, str(error))
             shutil.rmtree(releases.folder(f"{name}.new"), ignore_errors=True)
+            self._tell(releases, Outcome("failed", version, str(error)))
         else:
             log.info("%s is installed; it is started on trial", version)
+            self._now = Outcome()
             self.restart_requested()
         finally:
             self._busy.release()
+
+    def _tell(self, releases: Releases, outcome: Outcome) -> None:
+        """Say what becomes of an update, after a power cut as well if that can be written."""
+        self._now = outcome
+        try:
+            releases.save(replace(releases.load(), last=outcome))
+        except OSError as error:
+            log.error("what becomes of an update cannot be kept: %s", error)
 
     def _install(self, releases: Releases, name: str, version: str, archive: bytes) -> None:
         new, place = releases.folder(f"{name}.new"), releases.folder(name)
@@ -124,11 +137,11 @@ class Updater:
     def _requirements(self, folder: Path) -> str:
         """Return what the configured connectors need of a new release."""
         kinds = sorted({table.text("kind") for table in self._config.connectors.values()})
-        lines: dict[str, None] = {}
+        found: set[str] = set()
         for kind in ("agent", *kinds):
             try:
                 text = (folder / f"{kind}.txt").read_text("utf-8")
             except FileNotFoundError:
                 raise Refused(f"that release has no connector of the kind {kind}") from None
-            lines |= dict.fromkeys(line for line in text.splitlines() if line and not line.startswith("#"))
-        return "".join(f"{line}\n" for line in lines)
+            found |= environments.packages(text)
+        return "".join(f"{line}\n" for line in sorted(found))

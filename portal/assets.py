@@ -36,6 +36,7 @@ FILES: dict[str, Traversable] = {
     "gatehouse.css": STATIC / "gatehouse.css",
     "parts.css": STATIC / "parts.css",
     "live.css": STATIC / "live.css",
+    "edge.css": STATIC / "edge.css",
     "widths.css": STATIC / "widths.css",
     "morph.js": STATIC / "morph.js",
     "live.js": STATIC / "live.js",
@@ -46,10 +47,11 @@ FILES: dict[str, Traversable] = {
 
 SYMBOL = re.compile(r'<symbol [^>]*viewBox="([^"]+)" id="([^"]+)">(.*?)</symbol>', re.DOTALL)
 ICONS = frozenset(
-    """arrow-down-short arrow-up-short box-arrow-right broadcast calendar-event check-lg chevron-down chevron-right
-    circle-half clock-history copy diagram-3 download exclamation-triangle eye eye-slash hdd-network info-circle
-    hourglass-split layout-sidebar list lock-fill moon-stars pencil person-circle plug plus-lg search send
-    shield-lock-fill sun trash3 unlock x-lg""".split()
+    """arrow-clockwise arrow-down-short arrow-repeat arrow-up-circle arrow-up-short box-arrow-right broadcast
+    calendar-event check-lg chevron-down chevron-right circle-half clock-history copy diagram-3 door-closed
+    door-open download exclamation-triangle eye eye-slash hdd-network info-circle hourglass-split layout-sidebar
+    list lock-fill moon-stars pencil person-circle plug plus-lg search send shield-lock-fill sun trash3 unlock
+    x-lg""".split()
 ) | {
     *(kind.icon for kind in KINDS.values()),
     *(wording.icon for wording in (*WORDINGS.values(), UNKNOWN)),

@@ -12,6 +12,7 @@ KINDS = {
     "files": "Files",
     "http": "HTTP",
     "modbus": "Modbus",
+    "mqtt": "MQTT",
     "opcua": "OPCUA",
     "s7": "S7",
     "serial": "Serial",

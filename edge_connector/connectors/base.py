@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_connector.described import Function, functions
 from edge_connector.errors import Refused
+from edge_connector.following import Hear
+from edge_connector.outbox import Message
 from edge_connector.settings import Table
 
 
@@ -16,8 +19,9 @@ class Home:
     """What a connector has of the agent that it belongs to."""
 
     folder: Path  # for what it keeps, which survives restarts; not made yet
-    domain: str
     place: str  # <domain>/<agent>/<connector>, which no other connector anywhere has
+    send: Callable[[Message], None]  # to the hub, over the buffer on the disk
+    follow: Callable[[str, Hear], None]  # has topics of the hub heard; in `begin` only
 
 
 class Connector:
@@ -42,7 +46,7 @@ class Connector:
         return getattr(self, function)(*found.check(arguments))
 
     def begin(self, home: Home) -> None:
-        """Start what goes on by itself, when the agent is put together.  Raises `ConfigFault`."""
+        """Start what goes on by itself, when the agent starts.  Raises `ConfigFault`."""
 
     def close(self) -> None:
         """Let go of what is open."""

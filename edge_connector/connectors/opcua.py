@@ -21,6 +21,8 @@ from edge_connector.described import Listener, offered
 from edge_connector.errors import EdgeError, Refused
 from edge_connector.settings import Table
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 _MANY = 1000  # nodes of one call
@@ -47,6 +49,8 @@ class OPCUA(Connector):
     def begin(self, home: Home) -> None:
         if self._server.is_secure:
             self._identity = identity(home.folder, home.place)
+        elif self._server.username:
+            log.warning("%s: without security, the password goes to whoever answers at %s", self.name, self._server.url)
         self._session = Session(self.name, self._server, self._identity, self._watches.restore, self._watches.lost)
         self._loop.begin(self._session.run())
 
@@ -182,6 +186,14 @@ class OPCUA(Connector):
         return self._watch(item, lambda found: listener(reading(found)))
 
     @offered(reads=True)
+    def status(self) -> dict[str, Any]:
+        """Tells how the connection to the server is
+
+        :returns: server, connected, trouble, watches
+        """
+        return {**self._begun().status(), "watches": len(self._watches)}
+
+    @offered(reads=True)
     def identity(self) -> dict[str, str]:
         """Tells by which certificate the server knows this agent, which it may have to be told to trust
 
@@ -217,9 +229,7 @@ class OPCUA(Connector):
 
     def _do(self, work: Callable[[Any, Nodes], Awaitable[T]]) -> T:
         """Return what comes of some requests.  Raises `Refused`."""
-        session = self._session
-        if session is None:
-            raise Refused("the agent has not started yet")
+        session = self._begun()
 
         async def done() -> T:
             client, nodes = await session.current()
@@ -229,8 +239,13 @@ class OPCUA(Connector):
         try:
             return self._loop.run(asked, self._server.seconds)
         except Exception as error:  # whatever the server answered is told, and the agent goes on
-            logging.getLogger(__name__).debug("%s: a request failed", self.name, exc_info=True)
+            log.debug("%s: a request failed", self.name, exc_info=True)
             raise told(error) from None
+
+    def _begun(self) -> Session:
+        if self._session is None:
+            raise Refused("the agent has not started yet")
+        return self._session
 
 
 def _places(nodes: list[Any]) -> list[str]:

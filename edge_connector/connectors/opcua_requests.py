@@ -12,7 +12,7 @@ from edge_connector.connectors.opcua_nodes import batches
 from edge_connector.connectors.opcua_values import plain, typed
 from edge_connector.errors import Refused
 
-_PAGE = 500  # references of one answer
+_PAGE = 100  # references of one answer
 _CONCRETE = 25  # DataTypes up to this number are types of values, but for those that are abstract
 _ABSTRACT = 24  # BaseDataType: any type
 

@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from asyncua import Client, ua
@@ -98,6 +97,10 @@ class Session:
         bound()
         self._open: tuple[Any, Nodes] | None = None
         self.trouble = ""
+
+    def status(self) -> dict[str, Any]:
+        """Return how the connection is."""
+        return {"server": self._server.url, "connected": self._open is not None, "trouble": self.trouble}
 
     async def run(self) -> None:
         """Stay connected until this is cancelled."""
@@ -209,11 +212,10 @@ def told(error: Exception) -> Refused:
 
 
 def _certificate(table: Table) -> bytes:
-    path = table.text("certificate", "")
-    if not path:
+    if "certificate" not in table:
         return b""
     try:
-        data = Path(path).read_bytes()
+        data = table.path("certificate").read_bytes()
         found = x509.load_pem_x509_certificate(data) if b"-----" in data else x509.load_der_x509_certificate(data)
     except (OSError, ValueError) as error:
         raise table.fault("certificate", f"cannot be read: {error}") from None

@@ -49,6 +49,9 @@ class Watches:
         self._watches: dict[int, Watch] = {}
         self._subscriptions: dict[float, Any] = {}
 
+    def __len__(self) -> int:
+        return len(self._watches)
+
     async def add(self, client: Any, watch: Watch) -> None:
         """Tell of a node from now on.  Raises what the server says of it."""
         if len(self._watches) >= MOST:

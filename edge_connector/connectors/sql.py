@@ -33,7 +33,17 @@ _TIMED_OUT = (
     "database is locked",
 )
 
-_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)  # of a driver, about garbage
+# Of a driver, about an answer that is none.
+_ODD = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
 
 
 class SQL(Connector):
@@ -44,6 +54,7 @@ class SQL(Connector):
 
     def __init__(self, name: str, table: Table) -> None:
         super().__init__(name, table)
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # what goes wrong is said by calls and feeds
         self._seconds = table.number("seconds", 10, low=0.1, high=600)
         self._rows = table.integer("rows", 1000, low=1, high=100_000)
         self._queries = _named(table, "queries", reading=True)

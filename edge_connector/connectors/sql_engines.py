@@ -107,49 +107,6 @@ class Postgresql:
             yield
 
 
-class Mysql:
-    """A server of MySQL or MariaDB."""
-
-    reads_only = True
-    writes: re.Pattern[str] | None = re.compile(
-        r"\b(?:outfile|dumpfile)\b", re.IGNORECASE
-    )  # files of the server's, read-only or not
-
-    def __init__(self, url: URL, seconds: float, rows: int) -> None:
-        self._seconds = seconds
-        self._rows = rows
-        options = {
-            "connect_timeout": min(seconds, CONNECT_SECONDS),
-            "read_timeout": seconds + GRACE,
-            "write_timeout": seconds + GRACE,
-            "charset": "utf8mb4",
-            "program_name": "edge_connector",
-        }
-        self.engine = pooled(url.set(drivername="mysql+pymysql"), seconds, options)
-
-    @contextlib.contextmanager
-    def begun(self, connection: Connection, *, writing: bool) -> Iterator[None]:
-        raw: Any = connection.connection.driver_connection
-        is_mariadb = bool(getattr(self.engine.dialect, "is_mariadb", False))
-        with held_to(self._seconds + GRACE, raw._sock.fileno()):
-            connection.execute(text(self._limits(writing=writing, is_mariadb=is_mariadb)))
-            if not writing:
-                connection.execute(text("START TRANSACTION READ ONLY"))
-            yield
-
-    def _limits(self, *, writing: bool, is_mariadb: bool) -> str:
-        """Return what sets the limits of a session, anew for each transaction."""
-        limits = {
-            "innodb_lock_wait_timeout": max(1, round(self._seconds)),
-            "sql_select_limit": "DEFAULT" if writing else self._rows + 1,
-        }
-        if is_mariadb:
-            limits["max_statement_time"] = f"{self._seconds:g}"
-        else:  # it holds for what only reads; a change waits for locks no longer than that, and is cut off
-            limits["max_execution_time"] = round(self._seconds * 1000)
-        return f"SET SESSION {', '.join(f'{name} = {one}' for name, one in limits.items())}"
-
-
 def pooled(url: URL, seconds: float, options: dict[str, Any]) -> Engine:
     """Return an engine whose connections are few, and waited for as long as for a statement."""
     return create_engine(
@@ -174,6 +131,12 @@ def _cut(handle: int) -> None:
         found.shutdown(socket.SHUT_RDWR)
 
 
+def _mysql(url: URL, seconds: float, rows: int) -> Database:
+    from edge_connector.connectors.sql_mysql import Mysql
+
+    return Mysql(url, seconds, rows)
+
+
 def _sqlserver(url: URL, seconds: float, rows: int) -> Database:
     from edge_connector.connectors.sql_sqlserver import Sqlserver
 
@@ -183,7 +146,7 @@ def _sqlserver(url: URL, seconds: float, rows: int) -> Database:
 ENGINES: dict[str, tuple[Callable[[URL, float, int], Database], str]] = {
     "sqlite": (Sqlite, ""),
     "postgresql": (Postgresql, "edge_connector/requirements/sql-postgresql.txt"),
-    "mysql": (Mysql, "edge_connector/requirements/sql-mysql.txt"),
-    "mariadb": (Mysql, "edge_connector/requirements/sql-mysql.txt"),
+    "mysql": (_mysql, "edge_connector/requirements/sql-mysql.txt"),
+    "mariadb": (_mysql, "edge_connector/requirements/sql-mysql.txt"),
     "mssql": (_sqlserver, "edge_connector/requirements/sql-sqlserver.txt"),
 }

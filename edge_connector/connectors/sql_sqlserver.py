@@ -22,7 +22,7 @@ with contextlib.suppress(ModuleNotFoundError):  # it is there where connections 
 
     _TLS = (SSL.Error,)
 
-_ODD = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error)
+_ODD = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error)
 
 
 class Ended(pytds.OperationalError):  # type: ignore[misc]

@@ -16,6 +16,12 @@ from portal.views import (
     bans,
     calls,
     domains,
+    edge_deeds,
+    edge_feeds,
+    edge_fleets,
+    edge_list,
+    edge_making,
+    edge_one,
     errors,
     integrations,
     listeners,
@@ -42,6 +48,12 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(agent.blueprint)
     app.register_blueprint(calls.blueprint)
     app.register_blueprint(watches.blueprint)
+    app.register_blueprint(edge_list.blueprint)
+    app.register_blueprint(edge_making.blueprint)
+    app.register_blueprint(edge_fleets.blueprint)
+    app.register_blueprint(edge_one.blueprint)
+    app.register_blueprint(edge_deeds.blueprint)
+    app.register_blueprint(edge_feeds.blueprint)
     app.register_blueprint(activity.blueprint)
     app.register_blueprint(server.blueprint)
     app.register_blueprint(bans.blueprint)

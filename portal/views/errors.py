@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadHost, HTTPException, NotFound
 
 from portal import db, worker_client
 from portal.api import problems
+from portal.credentials import SealError
 from portal.integrations import NotFound as IntegrationNotFound
 from portal.security import API
 
@@ -37,6 +38,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(IntegrationNotFound, _gone)
     app.register_error_handler(worker_client.Refused, _refused)
     app.register_error_handler(worker_client.Silent, _silent)
+    app.register_error_handler(SealError, _sealed)
     for unavailable in db.Unavailable:
         app.register_error_handler(unavailable, _unavailable)
 
@@ -63,6 +65,10 @@ def _refused(error: worker_client.Refused) -> Response:
 
 def _silent(error: worker_client.Silent) -> Response:
     return _page(503, SILENT, "Try again in a moment; if it stays, see the log.")
+
+
+def _sealed(error: SealError) -> Response:
+    return _page(409, "This cannot be done", f"A password that it needs cannot be read: {error}.")
 
 
 def _unavailable(error: Exception) -> Response:

@@ -5,7 +5,7 @@ It is synchronous and deterministic, and knows neither sockets nor the clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from protocols.contract import Authenticate, Give, Grant, Presence, Refused, give_nobody
 from protocols.hub.hub import Hub
@@ -82,7 +82,7 @@ class Broker:
         """Take back what was recorded, before any client is let in."""
         self.common.now = now
         for message in stored.retained:
-            if self.retained.restore(message):
+            if self.retained.restore(message, stored.owners.get(message.topic, 0)):
                 self.retained.tell(message.topic, message.payload)
             if not is_class_info(message.topic):
                 self.hub.adopt(message.topic, message.payload, self._expires_in(message))
@@ -134,7 +134,8 @@ class Broker:
             return
         if will.expiry is not None:
             message.expires_at = self.common.now + will.expiry
-        self.publish(message, Source(session.integration_id, message.retain, will.expiry))
+        owner = session.integration_id if session.is_narrow else 0
+        self.publish(message, Source(session.integration_id, message.retain, will.expiry), owner)
 
     # --- messages
 
@@ -163,10 +164,18 @@ class Broker:
         """Publish what came in by another protocol, and was held to what can be kept."""
         self.publish(Message(topic, payload, qos, source.retain), source)
 
-    def publish(self, message: Message, source: Source) -> None:
-        """Keep a retained message, and send it to everybody who subscribes to its topic, and the hub."""
+    def forget(self, integration_ids: Collection[int]) -> None:
+        """Take back what agents and clients of these integrations have retained, for everybody."""
+        for topic in self.retained.owned_by(integration_ids):
+            self.publish(Message(topic, b"", 0, retain=True), Source(0, True))
+
+    def publish(self, message: Message, source: Source, owner: int = 0) -> None:
+        """Keep a retained message, and send it to everybody who subscribes to its topic, and the hub.
+
+        `owner` is the integration of VRPC, or the Edge Connector, that it goes with.
+        """
         if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
-            self.retained.keep(message)
+            self.retained.keep(message, owner)
             if source.expires_in is None:
                 source = source._replace(expires_in=self._expires_in(message))
         route = self.subscriptions.route(message.topic)

@@ -67,7 +67,9 @@ class Insider:
     def retain(self, topic: str, payload: bytes) -> None:
         """Publish a retained message as everybody does; an empty one deletes."""
         self.now()
-        self._broker.publish(Message(topic, payload, 0, retain=True), Source(0, True))
+        self._broker.publish(
+            Message(topic, payload, 0, retain=True), Source(0, True), self._broker.retained.owner(topic)
+        )
 
     def retained(self, topic_filter: str) -> list[str]:
         """Return the topics with a retained message that a filter matches."""

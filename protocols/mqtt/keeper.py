@@ -150,12 +150,12 @@ class StoreKeeper(Batches):
             self._drop(page.record)
         self._changed()
 
-    def retained(self, message: Message) -> None:
+    def retained(self, message: Message, owner: int = 0) -> None:
         """Record the retained message of its topic."""
         number = self._held.retained.get(message.topic)
         if number is None:
             number = self._held.retained[message.topic] = self._new()
-        self._others[number] = partial(self._encode_retained, message)
+        self._others[number] = partial(self._encode_retained, message, owner)
         self._changed()
 
     def drop_retained(self, topic: str) -> None:
@@ -184,5 +184,5 @@ class StoreKeeper(Batches):
         one = SessionRecord(session.grant, session.client_id, session.level, session.expiry, ends_at, will)
         return records.session(one)
 
-    def _encode_retained(self, message: Message) -> bytes:
-        return records.retained(message, self._stored(message.expires_at))
+    def _encode_retained(self, message: Message, owner: int) -> bytes:
+        return records.retained(message, self._stored(message.expires_at), owner)

@@ -53,10 +53,11 @@ class Stored:
 
     sessions: list[StoredSession] = field(default_factory=list)
     retained: list[Message] = field(default_factory=list)
+    owners: dict[str, int] = field(default_factory=dict)  # of retained messages, by topic
 
     def integration_ids(self) -> set[int]:
-        """Return whose sessions these are."""
-        return {session.grant.integration_id for session in self.sessions}
+        """Return whose sessions and retained messages these are."""
+        return {session.grant.integration_id for session in self.sessions} | set(self.owners.values())
 
 
 class Keeper(Protocol):
@@ -126,8 +127,8 @@ class Keeper(Protocol):
         """Forget a QoS 2 packet identifier: its PUBREL has arrived."""
         ...
 
-    def retained(self, message: Message) -> None:
-        """Record the retained message of its topic."""
+    def retained(self, message: Message, owner: int = 0) -> None:
+        """Record the retained message of its topic, and whose it is; 0 for nobody's in particular."""
         ...
 
     def drop_retained(self, topic: str) -> None:
@@ -178,7 +179,7 @@ class NoKeeper:
     def drop_received(self, session: Session, packet_id: int) -> None:
         """Forget nothing."""
 
-    def retained(self, message: Message) -> None:
+    def retained(self, message: Message, owner: int = 0) -> None:
         """Record nothing."""
 
     def drop_retained(self, topic: str) -> None:

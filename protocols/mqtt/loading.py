@@ -86,6 +86,7 @@ class _Loader:
         self._now, self._clocks = now, clocks
         self._sessions: dict[int, StoredSession] = {}
         self._retained: dict[str, Message] = {}
+        self._owners: dict[str, int] = {}
         self._bodies: dict[int, Message] = {}
         self._variants: dict[tuple[int, int, bool], Message] = {}
         self._topics: dict[str, str] = {}
@@ -117,7 +118,7 @@ class _Loader:
             for number, record in self._waiting.pop(kind):
                 self._note(number, add(self, number, record))
         self._orphans += self._bodies.keys() - self._held.references.keys()
-        stored = Stored(list(self._sessions.values()), list(self._retained.values()))
+        stored = Stored(list(self._sessions.values()), list(self._retained.values()), self._owners)
         return Loaded(stored, self._held, self._timeline, self._orphans, self._next)
 
     def _note(self, number: int, is_of_use: bool) -> None:
@@ -178,6 +179,8 @@ class _Loader:
             return False
         self._held.retained[topic] = number
         self._retained[topic] = self._timed(one.message)
+        if one.owner:
+            self._owners[topic] = one.owner
         return True
 
     def _variant(self, number: int, body: Message, like: Message) -> Message:

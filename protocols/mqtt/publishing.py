@@ -204,7 +204,7 @@ class Publisher:
 
     def _route(self, message: Message, route: Route) -> None:
         if message.retain:  # [MQTT-3.3.1-5] [MQTT5-3.3.1-5]
-            self._broker.retained.keep(message)
+            self._broker.retained.keep(message, self._session.integration_id if self._session.is_narrow else 0)
         self._broker.route(message, route, self._session)
 
     def _check_window(self, packet_id: int) -> None:

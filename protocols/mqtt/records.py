@@ -19,7 +19,7 @@ from protocols.mqtt.keeping import Will
 from protocols.mqtt.packets import Filter, Message
 from protocols.mqtt.timeline import Stamp
 
-STAMP, SESSION, SUBSCRIPTION, ENTRY, BODY, RECEIVED, RETAINED = range(1, 8)
+STAMP, SESSION, SUBSCRIPTION, ENTRY, BODY, RECEIVED, RETAINED, OWNED = range(1, 9)
 
 STAMP_RECORD = 1  # the number of the only stamp
 FIRST = 2  # of all others
@@ -35,6 +35,7 @@ _SUBSCRIPTION = Struct("<BQBI")  # session, flags, identifier
 _ENTRY = Struct("<BQBHHHQBdHI")  # session, state, packet id, identifiers, size of share, body; then as _MESSAGE
 _MESSAGE = Struct("<BdHI")  # flags, expires at, size of topic and of properties
 _BODY = Struct("<B")
+_OWNED = Struct("<Bq")  # integration
 _RECEIVED = Struct("<QB")
 _IDENTIFIER = Struct("<I")
 _TEXT = Struct("<I")
@@ -94,6 +95,7 @@ class ReceivedRecord:
 @dataclass(slots=True)
 class RetainedRecord:
     message: Message
+    owner: int = 0  # whose it is: an integration of VRPC or of an Edge Connector
 
 
 Record = Stamp | SessionRecord | SubscriptionRecord | EntryRecord | BodyRecord | ReceivedRecord | RetainedRecord
@@ -149,8 +151,9 @@ def body(message: Message, expires_at: float | None = None) -> bytes:
     return _BODY.pack(BODY) + _message(message, expires_at)
 
 
-def retained(message: Message, expires_at: float | None = None) -> bytes:
-    return _BODY.pack(RETAINED) + _message(message, expires_at)
+def retained(message: Message, expires_at: float | None = None, owner: int = 0) -> bytes:
+    head = _OWNED.pack(OWNED, owner) if owner else _BODY.pack(RETAINED)
+    return head + _message(message, expires_at)
 
 
 def received(one: ReceivedRecord) -> bytes:
@@ -247,6 +250,11 @@ def _decode_received(data: bytes) -> ReceivedRecord:
     return ReceivedRecord(session, page, int.from_bytes(data[1 + _RECEIVED.size :], "little"))
 
 
+def _decode_owned(data: bytes) -> RetainedRecord:
+    _, owner = _OWNED.unpack_from(data)
+    return RetainedRecord(_decode_message(data, _OWNED.size), owner)
+
+
 def _decode_message(data: bytes, at: int) -> Message:
     flags, expires_at, topic, properties = _MESSAGE.unpack_from(data, at)
     return _unpacked(data, at + _MESSAGE.size, flags, expires_at, topic, properties)
@@ -283,4 +291,5 @@ _DECODERS: dict[int, Callable[[bytes], Record]] = {
     BODY: lambda data: BodyRecord(_decode_message(data, 1)),
     RECEIVED: _decode_received,
     RETAINED: lambda data: RetainedRecord(_decode_message(data, 1)),
+    OWNED: _decode_owned,
 }

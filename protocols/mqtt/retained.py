@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from sys import intern
 from typing import Protocol
 
@@ -67,6 +67,7 @@ class Retained:
         self._keeper = keeper
         self._hits = hits
         self._expiring: dict[str, float] = {}  # when, by topic
+        self._owners: dict[str, int] = {}  # integrations of VRPC and Edge Connectors, by topic
         self._root = _Node()
         self._documents = Documents()
         self._follower: Follower | None = None
@@ -81,7 +82,15 @@ class Retained:
         if self._follower is not None and topic.endswith(self._follower.ending):
             self._follower.kept(topic, payload)
 
-    def keep(self, message: Message) -> None:
+    def owner(self, topic: str) -> int:
+        """Return which integration of VRPC, or Edge Connector, has retained what a topic has; 0 for none."""
+        return self._owners.get(topic, 0)
+
+    def owned_by(self, integration_ids: Collection[int]) -> list[str]:
+        """Return the topics of what these have retained."""
+        return [topic for topic, owner in self._owners.items() if owner in integration_ids]
+
+    def keep(self, message: Message, owner: int = 0) -> None:
         """Replace the topic's retained message, or delete it by an empty one.
 
         One that does not fit leaves the topic without any, since the old value would be a lie.
@@ -89,14 +98,14 @@ class Retained:
         path = self._path(message.topic)
         had = self._clear(path, message.topic)  # [MQTT-3.3.1-7] [MQTT-3.3.1-10]
         # An empty one deletes [MQTT-3.3.1-11] [MQTT5-3.3.1-7]
-        fits = bool(message.payload) and self.restore(message)
+        fits = bool(message.payload) and self.restore(message, owner)
         if had and not fits:
             _prune(path, message.topic)
         self.tell(message.topic, message.payload if fits else b"")
         if _is_own(message.topic):  # a start makes them anew
             return
         if fits:
-            self._keeper.retained(message)
+            self._keeper.retained(message, owner)
         elif had:
             self._keeper.drop_retained(message.topic)
 
@@ -122,7 +131,7 @@ class Retained:
             sizes[topic] = needs
         return None
 
-    def restore(self, message: Message) -> bool:
+    def restore(self, message: Message, owner: int = 0) -> bool:
         """Take a message of a topic that has none; False when there is no room for it."""
         levels = message.topic.split("/")
         size = _size(message)
@@ -139,6 +148,8 @@ class Retained:
         if is_class_info(message.topic):
             message.payload = self._documents.hold(message.payload)
         node.message = message
+        if owner:
+            self._owners[message.topic] = owner
         if not _is_own(message.topic):
             self.count += 1
             self.size += size
@@ -230,6 +241,7 @@ class Retained:
         if message is None:
             return False
         self._expiring.pop(name, None)
+        self._owners.pop(name, None)
         path[-1].message = None
         if is_class_info(name):
             self._documents.release(message.payload)

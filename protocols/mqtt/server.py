@@ -96,7 +96,9 @@ class MqttServer:
             follow(self._broker, self._follower, self.now, self._loop.call_soon)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
         self._broker.restore(stored, self.now())
-        self._broker.sessions.disconnect(stored.integration_ids() - grants.keys(), DELETED, forget=True)
+        gone = stored.integration_ids() - grants.keys()
+        self._broker.sessions.disconnect(gone, DELETED, forget=True)
+        self._broker.forget(gone)
         self._broker.permit(grants)
         if self._follower is not None:
             self._follower.restored()
@@ -111,6 +113,7 @@ class MqttServer:
         self.now()
         self._broker.sessions.disconnect(integration_ids, reason, forget=forget)
         if forget:
+            self._broker.forget(integration_ids)
             self._hub.forget(set(integration_ids))
 
     def kick(self, connection_ids: Collection[str], reason: str) -> None:

@@ -33,6 +33,8 @@ def edit_username(page, integration):
 def test_each_type_is_added_with_generated_credentials_and_opened(page, records):
     page.goto("/integrations")
     for kind in KINDS.values():
+        if kind.type == "edge":  # has pages of its own
+            continue
         known = records.usernames()
         page.locator(".menu summary").click()
         is_asked = kind.type == "vrpc"  # in which domain it is
@@ -52,7 +54,6 @@ def test_each_type_is_added_with_generated_credentials_and_opened(page, records)
             "opcua": "from asyncua import Client",
             "http": "curl -u ",
             "vrpc": "from vrpc import VrpcAdapter",
-            "edge": "[server]",
         }
         expect(panel.locator(".line-box code").first).to_contain_text(lines[kind.type])
 

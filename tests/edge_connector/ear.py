@@ -36,8 +36,8 @@ class Ear:
     def payloads(self) -> list[bytes]:
         return [payload for _, payload, _ in self.heard]
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        self._client.publish(topic, payload, qos=1).wait_for_publish(5)
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
 
     def _message(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
         about = dict(getattr(message.properties, "UserProperty", []))

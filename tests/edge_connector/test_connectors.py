@@ -113,6 +113,18 @@ def test_whatever_goes_wrong_is_told_and_the_agent_stays_up(
             },
             "web": {"kind": "http", "servers": [{"url": f"http://127.0.0.1:{free_port()}"}]},
             "press": modbus,
+            "cpu": {"kind": "s7", "host": "127.0.0.1", "port": port, "seconds": 0.2},
+            "store": {
+                "kind": "sql",
+                "url": f"mssql://a:b@127.0.0.1:{free_port()}/x",
+                "queries": {"one": "SELECT 1"},
+            },
+            "stock": {
+                "kind": "sql",
+                "url": f"mariadb://a:b@127.0.0.1:{port}/x",
+                "queries": {"one": "SELECT 1"},
+                "seconds": 0.3,
+            },
             "files": {"kind": "files", "folders": {"box": {"path": str(database.parent)}}},
         }
         edge = make_edge("wrongs", connectors=connectors).start().ready()
@@ -123,6 +135,10 @@ def test_whatever_goes_wrong_is_told_and_the_agent_stays_up(
             ("HTTP", "web", "get", ["http://example.com/"], "not among the servers"),
             ("HTTP", "web", "get", [connectors["web"]["servers"][0]["url"]], "a local address"),
             ("Modbus", "press", "read", ["holding", 0], "does not answer|no answer|answered"),
+            ("S7", "cpu", "read", ["DB1.DBD0"], "as it should|ended|cannot be reached"),
+            ("S7", "cpu", "write", ["DB1.DBD0", 1], "not allowed by the agent's configuration"),
+            ("SQL", "store", "query", ["one"], "refused"),
+            ("SQL", "stock", "query", ["one"], "longer than 0.3 s"),
             ("Files", "files", "read", ["box/../../etc/passwd"], "no path"),
             ("Files", "files", "read", [], "takes 1 to 4 arguments"),
         ]:

@@ -65,3 +65,17 @@ def test_a_second_instance_is_refused_with_its_reason_and_shown(
     page = Session(stack).log_in().get(f"/integrations/{press['id']}").text
     assert f"Last refused login: <strong>{AGAIN}</strong>, from 127.0.0.1" in page
     assert stack.is_online(press["username"]) and edge.log().count("connected to") == 1
+
+
+def test_a_removed_edge_connector_is_cut_off_and_leaves_nothing_behind(
+    make_edge: Callable[..., Edge], stack: Stack, hall: dict[str, Any]
+) -> None:
+    saw = stack.add("edge", domain=DOMAIN, username="saw")
+    credentials = {"username": "saw", "password": saw["password"]}
+    edge = make_edge("saw", credentials, connectors={"box": {"kind": "system"}}).start().ready()
+    infos = 5  # its own, and two of each class
+    with Ear(stack.mqtt_port, hall, f"{DOMAIN}/saw/#") as ear:
+        wait_until(lambda: len(ear.heard) >= infos, 5, "what it tells of itself")
+        stack.flask("integrations", "delete", "saw")
+        wait_until(lambda: ear.payloads.count(b"") == infos, 5, "all of that to be cleared")
+    edge.says("refuses the connection")

@@ -75,7 +75,7 @@ def test_each_member_is_an_integration_of_its_own_and_comes_back_as_it(fleet, st
     one, two = start().ready(), start().ready()
     usernames = fleet.usernames()
     assert len(usernames) == 2
-    assert all(stack.is_online(name) for name in usernames)
+    wait_until(lambda: all(stack.is_online(name) for name in usernames), 5, "both to be written down as online")
     assert one.stop() == 0
     one.start().ready(2)
     assert fleet.usernames() == usernames

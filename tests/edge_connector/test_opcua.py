@@ -63,7 +63,7 @@ def connector(folder: Path, machine: Machine, values: dict[str, Any]) -> OPCUA:
     table = Table("connectors.line", {"url": machine.url, **values})
     found = OPCUA("line", table)
     table.done()
-    found.begin(Home(folder, "acme.default", "acme.default/hall/line"))
+    found.begin(Home(folder, "acme.default/hall/line", lambda message: None, lambda topics, hear: None))
     found._session._pauses.next = lambda: 0.1  # type: ignore[union-attr, method-assign]
     return found
 
@@ -232,6 +232,11 @@ def test_changes_are_told_as_closely_as_wanted(line: OPCUA, machine: Machine) ->
             line.watch_item(item, print)
 
 
+def test_a_password_without_security_is_warned_of(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    make(security="none", **USER)
+    assert "the password goes to whoever answers at opc.tcp://127.0.0.1" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("security", "user"), [("none", {}), ("none", USER), ("sign", USER), ("sign", {}), ("encrypt", {})]
 )
@@ -263,8 +268,9 @@ def test_another_server_gets_no_session_and_no_password(make: Make, machine: Mac
 def test_a_server_that_hangs_is_said_within_the_time_out_and_watched_again_when_it_is_back(
     make: Make, machine: Machine
 ) -> None:
-    found = make(fingerprint=machine.fingerprint, seconds=0.5)
+    found = make(fingerprint=machine.fingerprint, seconds=1)
     heard: list[Any] = []
+    wait_until(lambda: found.status()["connected"], 10, "the session")
     found.watch_value("ns=1;s=Line1.Speed", heard.append)
     wait_until(lambda: heard == [1.5], 5, "the value")
     machine.freeze()
@@ -276,8 +282,9 @@ def test_a_server_that_hangs_is_said_within_the_time_out_and_watched_again_when_
     machine.kill()
     machine.start()
     machine.do("set", name="Speed", type="Double", value=2.5)
-    wait_until(lambda: heard[-1] == 2.5, 10, "the watch to come back")
+    wait_until(lambda: heard[-1] == 2.5, 20, "the watch to come back")
     assert found.value("ns=1;s=Line1.Speed") == 2.5
+    assert found.status() == {"server": machine.url, "connected": True, "trouble": "", "watches": 1}
 
 
 def test_a_server_that_is_not_there_or_answers_garbage_is_said(make: Make) -> None:

@@ -40,7 +40,7 @@ def make(cpu: Cpu) -> Iterator[Make]:
     made: list[S7] = []
 
     def connector(**values: Any) -> S7:
-        table = Table("connectors.cpu", {"host": "127.0.0.1", "port": cpu.port, "seconds": 1, **values})
+        table = Table("connectors.cpu", {"host": "127.0.0.1", "port": cpu.port, "seconds": 5, **values})
         made.append(S7("cpu", table))
         table.done()
         return made[-1]
@@ -261,6 +261,7 @@ def test_what_a_cpu_does_not_tell_of_itself_is_null(make: Make, cpu: Cpu, monkey
 @pytest.mark.parametrize(
     "answer",
     [
+        b"",
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
         b"\x03\x00\x00\x03",
         b"\x03\x00\xff\xff\x02\xf0\x80",
@@ -268,9 +269,9 @@ def test_what_a_cpu_does_not_tell_of_itself_is_null(make: Make, cpu: Cpu, monkey
         TAKEN,
         TAKEN + bytes.fromhex("0300001b 02f080 3203 0000 0001 0008 0000 0000 f000 0001 0001 ffff"),
     ],
-    ids=["http", "short", "long", "byte", "twice", "set up and nothing else"],
+    ids=["nothing", "http", "short", "long", "byte", "twice", "set up and nothing else"],
 )
-def test_a_device_that_answers_garbage_is_said_to_do_so(answer: bytes) -> None:
+def test_a_device_that_answers_garbage_or_nothing_is_said_to_do_so(answer: bytes) -> None:
     with Babbler(answer) as port:
         device = S7("cpu", Table("cpu", {"host": "127.0.0.1", "port": port, "seconds": 0.2}))
         begun = time.monotonic()
@@ -293,7 +294,7 @@ def test_a_device_that_takes_no_connection_is_given_up_in_time() -> None:
 
 def test_a_device_that_is_away_is_said_to_be_and_found_when_it_is_back() -> None:
     cpu = Cpu()
-    device = S7("cpu", Table("cpu", {"host": "127.0.0.1", "port": cpu.port, "seconds": 1}))
+    device = S7("cpu", Table("cpu", {"host": "127.0.0.1", "port": cpu.port, "seconds": 5}))
     with pytest.raises(TimedOut, match="cannot be reached"):
         device.read("MB3")
     with cpu:

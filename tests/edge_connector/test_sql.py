@@ -212,7 +212,7 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(kind: str) -> None:
         begun = time.monotonic()
         with pytest.raises(TimedOut, match="longer than 0.5 s"):
             db.query("one")
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 8
         db.close()
 
 
@@ -224,7 +224,7 @@ def test_a_server_that_takes_no_connection_is_given_up(kind: str) -> None:
         begun = time.monotonic()
         with pytest.raises(TimedOut, match="longer than 0.5 s"):
             db.query("one")
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 8
         db.close()
 
 

@@ -31,7 +31,7 @@ CHANGES = {
     "told": "UPDATE told SET name = 'x' OUTPUT inserted.id, inserted.name",
 }
 PARTS = [(1, "bolt"), (2, "größer")]
-LOCK = "SET LOCK_TIMEOUT 500"
+LOCK = "SET LOCK_TIMEOUT 5000"
 
 ANSWERS: dict[str, Any] = {
     "FROM big": table((number, "x" * 50) for number in range(2000)) + done(COUNTED, 2000),
@@ -54,8 +54,17 @@ def server() -> Iterator[SqlServer]:
 
 @pytest.fixture
 def db(server: SqlServer) -> Iterator[SQL]:
+    yield from opened(server, 5)
+
+
+@pytest.fixture
+def hasty(server: SqlServer) -> Iterator[SQL]:
+    yield from opened(server, 0.4)
+
+
+def opened(server: SqlServer, seconds: float) -> Iterator[SQL]:
     values = {"url": f"mssql://reader:word@127.0.0.1:{server.port}/shop", "queries": QUERIES, "changes": CHANGES}
-    found = SQL("db", Table("db", {**values, "seconds": 0.5, "rows": 3}))
+    found = SQL("db", Table("db", {**values, "seconds": seconds, "rows": 3}))
     yield found
     found.close()
 
@@ -95,20 +104,20 @@ def test_more_rows_than_allowed_are_not_read(db: SQL, server: SqlServer) -> None
 def test_what_the_server_says_is_told(db: SQL, server: SqlServer) -> None:
     with pytest.raises(Refused, match="^the database says: Invalid object name 'gone'.$"):
         db.query("gone")
-    with pytest.raises(TimedOut, match="^the database took longer than 0.5 s: Lock request time out"):
+    with pytest.raises(TimedOut, match="^the database took longer than 5 s: Lock request time out"):
         db.query("locked")
     assert server.heard.count("begin") == 1
 
 
-@pytest.mark.parametrize(("query", "why"), [("hang", "longer than 0.5 s"), ("odd", "as it should")])
+@pytest.mark.parametrize(("query", "why"), [("hang", "longer than 0.4 s"), ("odd", "as it should")])
 def test_a_connection_without_a_right_answer_is_cancelled_and_made_anew(
-    db: SQL, server: SqlServer, query: str, why: str
+    hasty: SQL, server: SqlServer, query: str, why: str
 ) -> None:
     begun = time.monotonic()
     with pytest.raises(Refused, match=why):
-        db.query(query)
-    assert time.monotonic() - begun < 3
-    assert len(db.query("all")["rows"]) == 2
+        hasty.query(query)
+    assert time.monotonic() - begun < 10
+    assert len(hasty.query("all")["rows"]) == 2
     assert server.heard.count("begin") == 2
     if query == "hang":
         wait_until(lambda: "cancel" in server.heard, 2, "the statement to be cancelled")

@@ -43,7 +43,7 @@ class Sending:
         path.write_text(toml({"server": server, "agent": {"domain": "acme.default", "name": "sending"}}))
         self.outbox = Outbox(folder / "outbox.db", 10_000_000)
         self.sender = Sender(self.outbox, lambda message, number: self.link.send(message, number))
-        self.link = Link(config.load(path), "acme.default/sending/__agentInfo__", b"{}")
+        self.link = Link(config.load(path).server, "acme.default/sending", 1_000_000)
         self.link._pauses.next = lambda: 0.1
         self.link.on_up = self.sender.connected
         self.link.on_down = self.sender.disconnected

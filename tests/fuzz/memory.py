@@ -68,7 +68,7 @@ class Memory(NoKeeper):
     def drop_received(self, session: Session, packet_id: int) -> None:
         self._drop("received", session, packet_id)
 
-    def retained(self, message: Message) -> None:
+    def retained(self, message: Message, owner: int = 0) -> None:
         self._put("retained", message.topic)
 
     def drop_retained(self, topic: str) -> None:

@@ -9,10 +9,12 @@ from argon2 import PasswordHasher
 
 import app as application
 from portal import accounts, clock, db, integrations, presence, worker_client
+from portal.edge import connectors
 from portal.integrations import Actor
 from portal.models import Account, Integration
 from portal.onboarding import window
 from portal.presence import Writer
+from tests.portal import edge_pages
 from tests.portal.agent_pages import a_press
 from tests.portal.guesser import Door
 from tests.portal.knocking import Doors
@@ -103,6 +105,21 @@ def live_agents(flask_app, monkeypatch) -> Iterator[LiveAgents]:
 def press_agent(live_agents) -> LiveAgents:
     """An agent with a class of everything."""
     live_agents.add("press1", a_press())
+    return live_agents
+
+
+@pytest.fixture
+def hall1(flask_app, actor, sealer) -> Integration:
+    """An Edge Connector that was created, and has not come yet."""
+    wanted = {"connectors": ["files"], "target": "linux-x86_64"}
+    return connectors.create(actor, sealer, name="hall1", domain="acme.default", **wanted)
+
+
+@pytest.fixture
+def live_hall1(live_agents, hall1) -> LiveAgents:
+    """The same, online."""
+    live_agents.add("hall1", *edge_pages.CLASSES, integration_id=hall1.id, integration="hall1", version="0.1.0")
+    live_agents.answers = edge_pages.answers()
     return live_agents
 
 

@@ -23,7 +23,9 @@ class Mosquitto:
         self.port = processes.free_port()
         config = folder / "mosquitto.conf"
         config.write_text(
-            f"user {getpass.getuser()}\nlistener {self.port} {HOST}\nallow_anonymous true\nlog_dest none\n", "utf-8"
+            f"user {getpass.getuser()}\nlistener {self.port} {HOST}\nallow_anonymous true\nlog_dest none\n"
+            "max_queued_messages 0\n",  # without a bound
+            "utf-8",
         )
         self._process = processes.start([program, "-c", str(config)])
         wait_until(self._accepts, 5, "Mosquitto to be ready")

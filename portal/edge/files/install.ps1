@@ -44,8 +44,8 @@ if (-not $isAdmin -or $NoService) { exit 0 }
 icacls $Folder /inheritance:r /grant:r '*S-1-5-32-544:(OI)(CI)F' '*S-1-5-18:(OI)(CI)F' '*S-1-5-19:(OI)(CI)RX' | Out-Null
 foreach ($name in 'state', 'files') { icacls (Join-Path $Folder $name) /grant '*S-1-5-19:(OI)(CI)M' | Out-Null }
 
-$app = (Get-ChildItem -LiteralPath $Folder -Directory -Filter 'app.*' | Sort-Object LastWriteTime)[-1].FullName
-$action = New-ScheduledTaskAction -Execute "$app\venv\Scripts\python.exe" -WorkingDirectory $Folder `
+$app, $environment = foreach ($name in 'app.*', 'env.*') { (Get-ChildItem $Folder -Directory -Filter $name)[0].FullName }
+$action = New-ScheduledTaskAction -Execute "$environment\Scripts\python.exe" -WorkingDirectory $Folder `
     -Argument "`"$app\run.py`" --config `"$Folder\edge.toml`""
 $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries `
     -ExecutionTimeLimit ([TimeSpan]::Zero) -RestartCount 999 -RestartInterval (New-TimeSpan -Minutes 1)

@@ -71,7 +71,7 @@ class Keeper(NoKeeper):
     def drop_received(self, session, packet_id: int) -> None:
         self._note(f"{session.client_id} released {packet_id}")
 
-    def retained(self, message: Message) -> None:
+    def retained(self, message: Message, owner: int = 0) -> None:
         self._note(f"retained {message.topic}")
 
     def drop_retained(self, topic: str) -> None:

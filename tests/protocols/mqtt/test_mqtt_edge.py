@@ -185,3 +185,26 @@ def test_integrations_of_other_types_may_have_as_many_as_ever() -> None:
     at = wire.broker()
     peers = [wire.joined(at, str(number), "ada") for number in range(3)]
     assert not any(peer.closed for peer in peers)
+
+
+def test_what_it_retained_goes_with_its_integration_and_everybody_is_told() -> None:
+    at = broker()
+    press = edge(at)
+    class_info = f"{D}/press/System/__classInfo__"
+    for topic in (PRESS, class_info, FEED):
+        press.send(wire.publish(topic, b"1", 1, 1, retain=True, level=5))
+    bob = other(at, "#").send(wire.publish("plant/bobs", b"1", retain=True))
+    bob.received()
+    at.sessions.disconnect({10}, "integration deleted", forget=True)
+    at.forget({10})
+    assert press.closed and sorted(at.retained.names("#")) == ["plant/bobs"]
+    will, *cleared = seen(bob)
+    assert will == PRESS and sorted(cleared) == sorted([PRESS, class_info, FEED])
+
+
+def test_what_others_have_retained_since_stays() -> None:
+    at = broker()
+    edge(at).send(wire.publish(FEED, b"1", retain=True, level=5))
+    wire.joined(at, "w", "bob").send(wire.publish(FEED, b"2", retain=True))
+    at.forget({10})
+    assert at.retained.get(FEED).payload == b"2"

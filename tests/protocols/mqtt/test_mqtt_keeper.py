@@ -73,6 +73,19 @@ def test_what_was_recorded_is_there_after_a_restart(start: Make) -> None:
     assert describe_stored(start().stored) == expected
 
 
+def test_whose_retained_messages_are_is_there_after_a_restart(start: Make) -> None:
+    running = start()
+    for topic, owner in (("a", 7), ("b", 8), ("c", 9), ("d", 0)):
+        running.keeper.retained(message(topic, b"kept", retain=True), owner)
+    running.keeper.retained(message("b", b"anybody's", retain=True))
+    running.keeper.drop_retained("c")
+    running.settle()
+    running.stop()
+    stored = start().stored
+    assert stored.owners == {"a": 7} and stored.integration_ids() == {7}
+    assert sorted(one.topic for one in stored.retained) == ["a", "b", "d"]
+
+
 def test_an_act_waits_for_the_commit(start: Make) -> None:
     running = start()
     running.settle()

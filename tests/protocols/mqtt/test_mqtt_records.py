@@ -34,8 +34,9 @@ grants = st.builds(
     texts,
     st.lists(texts, max_size=4).map(tuple),
     st.lists(texts, max_size=4).map(tuple),
-    domain=st.just(""),  # this and the role come with the grants at a start
+    domain=st.just(""),  # this and what follows come with the grants at a start
     role=st.just(""),
+    is_single=st.just(False),
 )
 wills = st.builds(
     Will, st.builds(Message, texts, st.binary()), st.integers(0, EXPIRES_NEVER), st.none() | st.integers(0, 99), moments
@@ -105,6 +106,12 @@ def test_a_message_comes_back(number: int, message: Message) -> None:
     assert records.decode(number, data) == BodyRecord(message)
     data = records.seal(number, records.retained(message, message.expires_at))
     assert records.decode(number, data) == RetainedRecord(message)
+
+
+@given(numbers, messages, st.integers(1, 2**62))
+def test_whose_a_retained_message_is_comes_back(number: int, message: Message, owner: int) -> None:
+    data = records.seal(number, records.retained(message, message.expires_at, owner))
+    assert records.decode(number, data) == RetainedRecord(message, owner)
 
 
 @given(numbers, st.sets(st.integers(256, 511)))
