@@ -6,10 +6,11 @@ LARGEST = 65_536  # bytes; to compare larger ones would hold up the loop, and th
 
 
 class Documents:
-    """The bytes that somebody holds, with how many times they are held."""
+    """The bytes that somebody holds, and by how many more than one."""
 
     def __init__(self) -> None:
-        self._held: dict[bytes, tuple[bytes, int]] = {}
+        self._held: dict[bytes, bytes] = {}
+        self._more: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -18,16 +19,19 @@ class Documents:
         """Return a document, or the one that is held already and is like it."""
         if len(document) > LARGEST:
             return document
-        held, times = self._held.get(document, (document, 0))
-        self._held[held] = held, times + 1
+        held = self._held.get(document)
+        if held is None:
+            self._held[document] = document
+            return document
+        self._more[held] = self._more.get(held, 0) + 1
         return held
 
     def release(self, document: bytes) -> None:
-        """Note that a document which was held is held once less."""
+        """Note that one less holds a document."""
         if len(document) > LARGEST:
             return
-        held, times = self._held[document]
-        if times > 1:
-            self._held[held] = held, times - 1
-        else:
-            del self._held[held]
+        more = self._more.pop(document, 0)
+        if not more:
+            del self._held[document]
+        elif more > 1:
+            self._more[document] = more - 1
