@@ -26,6 +26,7 @@ READY_GOAL, SIZE_GOAL = 1.0, 50.0  # seconds, MB
 MB = 1024 * 1024
 
 _RETAIN = 1  # in the first byte of PUBLISH
+_READY, _PARTS = "is ready: ", 2  # what each part of the protocols worker logs at the end of its start
 _WINDOW = 200  # messages that are sent before their acknowledgements are read
 _SHOWN_WITHIN = 30  # seconds
 
@@ -82,6 +83,7 @@ def _table(bare: list[Start], alike: list[Start], full: list[Start], count: int,
 
 def _restart(gatehouse: Gatehouse, credential: Credential, agents: int) -> Start:
     gatehouse.stop()
+    ready_before = gatehouse.log().count(_READY)
     begin = time.monotonic()
     gatehouse.launch()
     is_let_in = partial(gatehouse.accepts, credential.username, credential.password)
@@ -89,7 +91,8 @@ def _restart(gatehouse: Gatehouse, credential: Credential, agents: int) -> Start
     let_in = time.monotonic()
     processes.wait_until(lambda: _functions(gatehouse) == agents * CLASSES * FUNCTIONS, _SHOWN_WITHIN, "the agents")
     ready = time.monotonic()
-    processes.wait_until(gatehouse.acknowledges, READY_WITHIN, "OPC UA")
+    # Then what was needed to read everything is given back.
+    processes.wait_until(lambda: gatehouse.log().count(_READY) == ready_before + _PARTS, READY_WITHIN, "both parts")
     answers = []
     if agents:
         for question in (("vrpc_agents",), ("vrpc_agent", DOMAIN, "agent000", "Class00")):
