@@ -36,6 +36,12 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def sync_everything() -> None:
+    """Have all that was written on the disk: for many files, before one that says that they are whole."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock, which ends with the process at the latest.  Raises `Locked` or `OSError`."""

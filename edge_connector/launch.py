@@ -220,7 +220,7 @@ def main(installed: Path) -> int:
     signal.signal(signal.SIGTERM, launcher.stop)
     signal.signal(signal.SIGINT, launcher.stop)
     try:
-        state(config).mkdir(mode=0o700, exist_ok=True)
+        state(config).mkdir(mode=0o700, parents=True, exist_ok=True)
         with keeping.locked(state(config) / "launcher.lock"):
             return launcher.run()
     except keeping.Locked:

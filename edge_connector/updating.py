@@ -27,7 +27,7 @@ from edge_connector.releases import Outcome, Releases
 
 log = logging.getLogger(__name__)
 
-INSTALLING = "installing"
+INSTALLING, TRIAL = "installing", "trial"
 
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}")
 
@@ -55,8 +55,9 @@ class Updater:
         return {"possible": self._releases is not None, **asdict(found)}
 
     @property
-    def is_installing(self) -> bool:
-        return self._busy.locked()
+    def is_under_way(self) -> bool:
+        """Tell whether a release is being installed, or on trial."""
+        return self._busy.locked() or self.status()["state"] == TRIAL
 
     def begin(self, version: str, archive_base64: str, mac: str) -> None:
         """Check an update, and go on with it in a thread.  Raises `Refused`."""
@@ -98,7 +99,7 @@ class Updater:
     def _update(self, releases: Releases, name: str, version: str, archive: bytes) -> None:
         try:
             self._install(releases, name, version, archive)
-        except (EdgeError, EnvironmentFault, OSError) as error:
+        except (EdgeError, EnvironmentFault, OSError, ValueError) as error:  # the last of what is no UTF-8
             log.error("the update to %s failed: %s", version, error)
             shutil.rmtree(releases.folder(f"{name}.new"), ignore_errors=True)
             self._tell(releases, Outcome("failed", version, str(error)))
@@ -111,11 +112,11 @@ class Updater:
 
     def _tell(self, releases: Releases, outcome: Outcome) -> None:
         """Say what becomes of an update, after a power cut as well if that can be written."""
-        self._now = outcome
         try:
             releases.save(replace(releases.load(), last=outcome))
         except OSError as error:
             log.error("what becomes of an update cannot be kept: %s", error)
+        self._now = outcome
 
     def _install(self, releases: Releases, name: str, version: str, archive: bytes) -> None:
         new, place = releases.folder(f"{name}.new"), releases.folder(name)
@@ -132,7 +133,7 @@ class Updater:
             environments.make(environment, wanted)
         new.rename(place)
         keeping.sync_folder(place.parent)
-        releases.save(replace(releases.load(), trial=name, tried=False, last=Outcome("trial", version)))
+        releases.save(replace(releases.load(), trial=name, tried=False, last=Outcome(TRIAL, version)))
 
     def _requirements(self, folder: Path) -> str:
         """Return what the configured connectors need of a new release."""

@@ -131,12 +131,14 @@ def test_a_restart_keeps_the_release_and_a_forged_update_is_refused(
 def test_installed_again_it_runs_what_was_installed_with_all_that_it_had(edge: Installed, stack: Stack) -> None:
     kept = edge.config.read_text() + "# filled in by hand\n"
     edge.config.write_text(kept)
+    wanted = edge.source / "edge.toml"
+    wanted.write_text(wanted.read_text().replace("password = ", 'password = "new"  # '))
     identity = (edge.folder / "state" / "identity.json").read_bytes()
     sums = edge.source / "SHA256SUMS"
     sums.write_text("".join(sorted(sums.read_text().splitlines(keepends=True), reverse=True)))  # another release
     done = edge.script("--no-service")
     assert done.returncode == 0, done.stderr
-    assert "is kept as it is" in done.stderr
+    assert "is kept as it is, though the download has another server or other credentials" in done.stderr
     assert (len(list(edge.folder.glob("app.*"))), len(list(edge.folder.glob("env.*")))) == (1, 1)
     assert edge.config.read_text() == kept
     assert (edge.folder / "files" / "a.txt").exists()
@@ -154,10 +156,20 @@ def test_a_folder_that_has_another_one_is_left_alone(edge: Installed, tmp_path: 
     config.write_text(config.read_text().replace(NAME, "another"))
     done = other.script("--no-service")
     assert (done.returncode, "is that of another Edge Connector" in done.stderr) == (1, True)
+    done = other.script("uninstall")
+    assert (done.returncode, "is that of another Edge Connector" in done.stderr) == (1, True)
     config.write_text("not TOML")
     done = other.script("--no-service")
     assert (done.returncode, "edge.toml cannot be read" in done.stderr) == (1, True)
     assert {one.name for one in edge.folder.iterdir()} == before
+
+
+def test_a_folder_that_is_used_for_something_else_is_left_alone(tmp_path: Path, plan: Plan) -> None:
+    edge = Installed(download(plan, tmp_path), tmp_path / "srv", NAME)
+    (edge.folder / "state").mkdir(parents=True)
+    done = edge.script("--no-service")
+    assert (done.returncode, "srv has other files in it" in done.stderr) == (1, True)
+    assert [one.name for one in edge.folder.iterdir()] == ["state"]
 
 
 def test_what_is_tampered_with_is_not_installed(tmp_path: Path, plan: Plan) -> None:
@@ -211,6 +223,7 @@ def test_as_root_it_is_a_service_until_it_is_removed_but_for_its_files(edge: Ins
         assert done.returncode == 0, done.stderr
         return done.stderr
 
+    (edge.folder / "app.backup").mkdir()
     name = "gatehouse-edge-hall-1.service"
     assert "runs as the service gatehouse-edge-hall-1" in run()
     assert f"ExecStart={edge.folder}/start.sh" in (tmp_path / name).read_text()
@@ -219,12 +232,13 @@ def test_as_root_it_is_a_service_until_it_is_removed_but_for_its_files(edge: Ins
     assert "still has files" in run("uninstall")
     assert not (tmp_path / name).exists()
     assert (tmp_path / "told").read_text().splitlines()[3:] == [f"disable --quiet --now {name}", "daemon-reload"]
-    assert [str(one.relative_to(edge.folder)) for one in edge.folder.rglob("*")] == ["files", "files/a.txt"]
+    found = sorted(str(one.relative_to(edge.folder)) for one in edge.folder.rglob("*"))
+    assert found == ["app.backup", "files", "files/a.txt"]
     again = edge.script("uninstall")
     assert (again.returncode, "no Edge Connector in" in again.stderr) == (1, True)
 
 
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "start.sh").touch(0o755)
     unit = tmp_path / "gatehouse-edge-hall.service"
     unit.write_text(service.unit(tmp_path, "gatehouse-edge-hall"))
@@ -235,4 +249,8 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
     with pytest.raises(ValueError, match="letters, digits"):
         service.unit(Path("/opt/with space"), "x")
+    monkeypatch.setattr(service, "UNITS", tmp_path)
+    assert service.is_of(tmp_path, "gatehouse-edge-hall")
+    assert service.is_of(tmp_path, "gatehouse-edge-yard")
+    assert not service.is_of(Path("/opt/elsewhere"), "gatehouse-edge-hall")
     assert not service.may_run(Path("/nonexistent/python"), os.getuid(), os.getgid())

@@ -49,7 +49,7 @@ class Site:
 
     def ends(self) -> dict[str, Any]:
         """Wait for the end of an update's installation; return what is said of it."""
-        until(lambda: not self.updater.is_installing, "the installation to end")
+        until(lambda: not self.updater._busy.locked(), "the installation to end")
         return self.updater.status()
 
     def is_untouched(self) -> bool:
@@ -101,6 +101,7 @@ def test_what_does_not_come_from_the_portal_is_refused(arguments: tuple[str, str
         (packed(("edge_connector/__init__.py", b'"""x"""\n\nVERSION = "8.0.0"\n')), "9.0.0", "not that of 9.0.0"),
         (packed(("edge_connector/__init__.py", b""), ("../../run.py", b"")), VERSION, "no plain file"),
         (packed(("edge_connector/__init__.py", b'\nVERSION = "9.0.0"\n')), "9.0.0", "no connector of the kind agent"),
+        (packed(("edge_connector/__init__.py", b"\xff")), "9.0.0", "can't decode byte 0xff"),
     ],
 )
 def test_what_cannot_be_installed_changes_nothing_and_is_said(
@@ -164,9 +165,10 @@ def test_two_at_once_are_one_and_a_restart_has_to_wait(
     assert site.updater.status() == {"possible": True, "state": "installing", "version": VERSION, "error": ""}
     with pytest.raises(Refused, match="an update is under way"):
         site.send()
-    assert site.updater.is_installing
+    assert site.updater.is_under_way
     go_on.set()
     site.ends()
+    assert site.updater.is_under_way
     assert site.restarts == [True]
 
 
