@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -51,8 +50,7 @@ def make(folder: Path, requirements: str) -> None:
         wanted.write_text(requirements, "utf-8")
         words = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
         _run([str(python(folder)), "-m", "pip", "install", *words, "-r", str(wanted)], "pip")
-        if hasattr(os, "sync"):
-            os.sync()  # what says that it is whole must not be on the disk before the rest
+        keeping.sync_everything()
         keeping.write(folder / _DONE, b"")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

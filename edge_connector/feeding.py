@@ -20,8 +20,11 @@ log = logging.getLogger(__name__)
 class Feeding:
     """Starts, changes and ends feeds; what it says is kept is kept."""
 
-    def __init__(self, store: Store, connectors: dict[str, Connector], around: Surroundings, most: int) -> None:
+    def __init__(
+        self, store: Store, connectors: dict[str, Connector], around: Surroundings, most: int, domain: str
+    ) -> None:
         self._store = store
+        self._domain = domain
         self._connectors = connectors
         self._around = around
         self._most = most
@@ -38,7 +41,7 @@ class Feeding:
         self._definitions = self._store.load()
         for name, definition in self._definitions.items():
             try:
-                self._start(parse(name, definition, self._offers))
+                self._start(self._parsed(name, definition))
             except Refused as error:
                 log.error("feed %s does not run: %s", name, error)
                 self._refused[name] = str(error)
@@ -46,13 +49,20 @@ class Feeding:
     def change(self, wanted: Mapping[str, Any], *, whole: bool) -> None:
         """Set feeds by name, None to remove one; `whole` removes all others.  All or nothing.  Raises `Refused`."""
         with self._lock:
-            parsed = {name: parse(name, one, self._offers) for name, one in wanted.items() if one is not None}
+            parsed = {name: self._parsed(name, one) for name, one in wanted.items() if one is not None}
             kept = {} if whole else {name: one for name, one in self._definitions.items() if name not in wanted}
             definitions = kept | {name: feed.definition() for name, feed in parsed.items()}
             if len(definitions) > self._most:
                 raise Refused(f"there would be {len(definitions)} feeds; this agent has {self._most} at most")
             self._store.save(definitions)
             self._replace(definitions, parsed)
+
+    def _parsed(self, name: str, definition: Any) -> Feed:
+        """Return a feed that may be.  Raises `Refused`, also for one that would answer or tell in an agent's name."""
+        feed = parse(name, definition, self._offers)
+        if feed.topic.partition("/")[0] == self._domain:
+            raise Refused(f"topic cannot be one of the domain {self._domain}, where agents answer and tell of events")
+        return feed
 
     def _replace(self, definitions: dict[str, dict[str, Any]], parsed: dict[str, Feed]) -> None:
         """Stop what is gone or changed, and start what is new; what stays the same is not touched."""
@@ -76,12 +86,23 @@ class Feeding:
     def status(self) -> dict[str, dict[str, Any]]:
         """Return each feed's definition and what came of it."""
         with self._lock:
-            found = {}
-            for name, definition in self._definitions.items():
-                running = self._running.get(name)
-                outcome = asdict(running.outcome) if running else {"fault": self._refused.get(name, "")}
-                found[name] = {"definition": definition, "running": running is not None, **outcome}
-            return found
+            return {name: self._told(name) for name in self._definitions}
+
+    def some(self, search: str, first: int, most: int) -> tuple[int, int, dict[str, dict[str, Any]]]:
+        """Return how many feeds there are, and how many whose name, connector or topic contain a text; some of these.
+
+        They are ordered by name, and told of as in `status`.
+        """
+        wanted = search.casefold()
+        with self._lock:
+            found = sorted(name for name, one in self._definitions.items() if _contains(name, one, wanted))
+            shown = found[max(0, first) :][: max(0, most)]
+            return len(self._definitions), len(found), {name: self._told(name) for name in shown}
+
+    def _told(self, name: str) -> dict[str, Any]:
+        running = self._running.get(name)
+        outcome = asdict(running.outcome) if running else {"fault": self._refused.get(name, "")}
+        return {"definition": self._definitions[name], "running": running is not None, **outcome}
 
     def definition(self, name: str) -> dict[str, Any] | None:
         """Return how a feed is defined, if there is one."""
@@ -93,3 +114,7 @@ class Feeding:
             running.stop()
         for lane in self._lanes.values():
             lane.close(0.5)
+
+
+def _contains(name: str, definition: Mapping[str, Any], wanted: str) -> bool:
+    return any(wanted in str(one).casefold() for one in (name, definition.get("connector"), definition.get("topic")))

@@ -12,12 +12,12 @@ import compileall
 import contextlib
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from edge_connector.environments import EnvironmentFault
 SOURCE = Path(__file__).parents[1]
 IS_WINDOWS = sys.platform == "win32"
 START = "start.cmd" if IS_WINDOWS else "start.sh"
+_PROGRAM = re.compile(r"(?:app|env)\.[0-9a-f]{12}")
+_LEFT = frozenset({"files", ".lock"})  # by one that was removed
 
 
 class InstallFault(Exception):
@@ -48,10 +50,12 @@ class Installation:
     def install(self, *, as_service: bool) -> None:
         """Install it, or put another release in its place.  Raises `InstallFault` and others, and all is as it was."""
         os.umask(0o022)
+        if self._is_somebodys():
+            raise InstallFault(f"{self.folder} has other files in it; give another --folder")
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.folder.samefile(SOURCE):
             raise InstallFault("the folder to install it in has to be another one than that of the download")
-        with self._alone():
+        with keeping.locked(self.folder / ".lock"):
             self._configure()
             self._copy()
             _say("installing packages")
@@ -64,7 +68,8 @@ class Installation:
         """Remove it, but for the files that it was given.  Raises `InstallFault`."""
         if not (self.folder / START).is_file():
             raise InstallFault(f"there is no Edge Connector in {self.folder}")
-        if not IS_WINDOWS and _service().is_possible():
+        self._kept()
+        if not IS_WINDOWS and _service().is_possible() and _service().is_of(self.folder, self.label):
             _service().end(self.label)
         for one in self._programs() | {self.folder / "state"}:
             shutil.rmtree(one, ignore_errors=True)
@@ -76,30 +81,32 @@ class Installation:
         _say(f"removed{f'; {self.folder} still has files' if self.folder.exists() else ''}")
 
     def _programs(self) -> set[Path]:
-        return {*self.folder.glob("app.*"), *self.folder.glob("env.*")}
+        return {one for one in self.folder.iterdir() if _PROGRAM.fullmatch(one.name)}
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep out a second one that installs into this folder."""
-        with (self.folder / ".lock").open("wb") as lock:
-            if not IS_WINDOWS:
-                import fcntl
+    def _is_somebodys(self) -> bool:
+        """Tell whether the folder is used for something else, of which nothing may be given away or removed."""
+        if not self.folder.is_dir() or self.folder.samefile(SOURCE) or (self.folder / "edge.toml").exists():
+            return False
+        return any(one.name not in _LEFT for one in self.folder.iterdir())
 
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InstallFault(f"something is being installed in {self.folder} already") from None
-            yield
+    def _kept(self) -> str:
+        """Return what is said of a configuration that is there.  Raises `InstallFault` for another one's."""
+        there = self.folder / "edge.toml"
+        if not there.exists():
+            return ""
+        old, new = _read(there), _read(SOURCE / "edge.toml")
+        if _who(old) != _who(new):
+            raise InstallFault(f"{there} is that of another Edge Connector; give another --folder")
+        differs = old.get("server") != new.get("server") or old.get("fleet") != new.get("fleet")
+        more = ", though the download has another server or other credentials" if differs else ""
+        return f"{there} is kept as it is{more}"
 
     def _configure(self) -> None:
         """Put the configuration in place; one that is there stays, if it is that of this Edge Connector."""
-        wanted, there = SOURCE / "edge.toml", self.folder / "edge.toml"
-        if there.exists():
-            if _who(there) != _who(wanted):
-                raise InstallFault(f"{there} is that of another Edge Connector; give another --folder")
-            _say(f"{there} is kept as it is")
+        if kept := self._kept():
+            _say(kept)
         else:
-            keeping.write(there, wanted.read_bytes())
+            keeping.write(self.folder / "edge.toml", (SOURCE / "edge.toml").read_bytes())
         for name in ("state", "files"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
 
@@ -110,13 +117,20 @@ class Installation:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(SOURCE / name, place)
         compileall.compile_dir(self._app / "edge_connector", quiet=1)  # a service cannot write there
+        keeping.sync_everything()
 
     def _activate(self, *, as_service: bool) -> None:
         """Have this release run from now on."""
         service = _service() if as_service else None
         text = service.unit(self.folder, self.label) if service else ""
         if service:
-            self._give(*service.user())
+            if not service.is_of(self.folder, self.label):
+                raise InstallFault(f"the service {self.label} is that of another folder; remove that one first")
+            uid, gid = service.user()
+            if not service.may_run(environments.python(self._environment), uid, gid):
+                python = Path(sys.executable).resolve()
+                raise InstallFault(f"{service.USER} may not run {python}; install with a Python for all users")
+            self._give(uid, gid)
         keeping.write(self.folder / START, self._start().encode())
         (self.folder / START).chmod(0o755)
         if service:
@@ -141,14 +155,18 @@ class Installation:
         os.chown(self.folder / "edge.toml", uid, gid, follow_symlinks=False)
 
 
-def _who(config: Path) -> tuple[Any, ...]:
-    """Return what tells one Edge Connector from another."""
+def _read(config: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(config.read_text("utf-8"))
-        agent, fleet = values.get("agent", {}), values.get("fleet", {})
-        return agent.get("domain"), agent.get("name"), fleet.get("prefix")
-    except (OSError, ValueError, AttributeError) as error:
+        return tomllib.loads(config.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise InstallFault(f"{config} cannot be read: {error}") from None
+
+
+def _who(config: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what tells one Edge Connector from another."""
+    return tuple(
+        config.get(table, {}).get(key) for table, key in (("agent", "domain"), ("agent", "name"), ("fleet", "prefix"))
+    )
 
 
 def _service() -> Any:
@@ -179,12 +197,15 @@ def main() -> int:
     parser.add_argument("--label", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--here", type=Path, default=Path(), help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    found = Installation(_folder(asked), asked.label)
     try:
-        found = Installation(_folder(asked), asked.label)
         if asked.what == "uninstall":
             found.uninstall()
         else:
             found.install(as_service=not asked.no_service and not IS_WINDOWS and _service().is_possible())
+    except keeping.Locked:
+        _say(f"{asked.label}: something is being installed in {found.folder} already")
+        return 1
     except (InstallFault, EnvironmentFault, OSError, ValueError, subprocess.CalledProcessError) as error:
         _say(f"{asked.label}: {error}")
         return 1

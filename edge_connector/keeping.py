@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+
+class Locked(Exception):
+    """Another process has the lock."""
 
 
 def write(path: Path, content: bytes) -> None:
     """Put a whole file in place at once, for its owner only.  Raises `OSError`, with the old one in place."""
     new = path.with_suffix(".new")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    handle = os.open(new, flags, 0o600)
     with open(handle, "wb") as file:
         file.write(content)
         file.flush()
@@ -26,3 +34,27 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def sync_everything() -> None:
+    """Have all that was written on the disk: for many files, before one that says that they are whole."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock, which ends with the process at the latest.  Raises `Locked` or `OSError`."""
+    with path.open("ab") as file:
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Locked(str(path)) from error
+        yield

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edge_connector import launched
+from edge_connector import keeping, launched
 from edge_connector.pauses import Pauses
 from edge_connector.releases import AGAIN, INSTALLED, Outcome, Record, Releases
 
@@ -64,7 +64,7 @@ class Child:
     def _hear(self) -> None:
         with self._from:
             for line in self._from:
-                if line == launched.UP:
+                if line.strip() == launched.UP.strip():
                     self._events.put((UP, self, 0))
 
     def _pass_on(self) -> None:
@@ -89,7 +89,7 @@ class Launcher:
         self._config = config
         self._installed = installed
         self._trial = trial
-        self._releases = Releases(_state(config), installed)
+        self._releases = Releases(state(config), installed)
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._pauses = Pauses(random.random)
         self._stopping = False
@@ -199,7 +199,7 @@ class Launcher:
         self._next(child, pause)
 
 
-def _state(config: Path) -> Path:
+def state(config: Path) -> Path:
     """Return the folder for what is kept; the agent says what is wrong with a configuration."""
     try:
         found = tomllib.loads(config.read_text("utf-8")).get("agent", {}).get("state", "state")
@@ -215,7 +215,16 @@ def main(installed: Path) -> int:
     parser.add_argument("--trial", type=float, default=TRIAL, metavar="S", help="seconds for an update to connect (60)")
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    launcher = Launcher(asked.config.absolute(), installed.absolute(), asked.trial)
+    config = asked.config.absolute()
+    launcher = Launcher(config, installed.absolute(), asked.trial)
     signal.signal(signal.SIGTERM, launcher.stop)
     signal.signal(signal.SIGINT, launcher.stop)
-    return launcher.run()
+    try:
+        state(config).mkdir(mode=0o700, parents=True, exist_ok=True)
+        with keeping.locked(state(config) / "launcher.lock"):
+            return launcher.run()
+    except keeping.Locked:
+        log.error("another run.py runs the agent of %s", config)
+    except OSError as error:
+        log.error("%s cannot be used: %s", state(config), error)
+    return UNUSABLE

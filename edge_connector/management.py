@@ -93,11 +93,8 @@ class EdgeConnector(Connector):
         :param most: How many to return
         :returns: An object with count, matching and feeds
         """
-        known = self._feeding.status()
-        wanted = search.casefold()
-        found = [_brief(name, one) for name, one in sorted(known.items()) if _contains(name, one, wanted)]
-        first, most = max(0, first), max(0, most)
-        return {"count": len(known), "matching": len(found), "feeds": found[first : first + most]}
+        count, matching, found = self._feeding.some(search, first, most)
+        return {"count": count, "matching": matching, "feeds": [_brief(name, one) for name, one in found.items()]}
 
     @offered(reads=True)
     def feed(self, name: str) -> dict[str, Any] | None:
@@ -148,8 +145,8 @@ class EdgeConnector(Connector):
 
         :returns: Always true
         """
-        if self._updater.is_installing:
-            raise Refused("an update is being installed")
+        if self._updater.is_under_way:
+            raise Refused("an update is under way")
         self.restart_requested()
         return True
 
@@ -164,11 +161,6 @@ class EdgeConnector(Connector):
         """
         self._updater.begin(version, archive_base64, mac)
         return True
-
-
-def _contains(name: str, feed: dict[str, Any], wanted: str) -> bool:
-    definition = feed["definition"]
-    return any(wanted in str(one).casefold() for one in (name, definition.get("connector"), definition.get("topic")))
 
 
 def _brief(name: str, feed: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ AGAIN = 75  # the status of an agent that ends to be started again, in the relea
 class Outcome:
     """What became of the last update."""
 
-    state: str = ""  # trial, done or failed
+    state: str = ""  # installing, trial, done or failed
     version: str = ""
     error: str = ""
 

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 USER = "gatehouse-edge"
+START = "start.sh"
 UNITS = Path("/etc/systemd/system")
 _PLAIN = re.compile(r"[A-Za-z0-9_./@+-]+")  # what needs no quoting in a unit
 _UNIT = """\
@@ -19,7 +20,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStart={folder}/start.sh
+ExecStart={folder}/{start}
 WorkingDirectory={folder}
 User={user}
 Group={user}
@@ -68,7 +69,13 @@ def unit(folder: Path, label: str) -> str:
         raise ValueError("the folder of a service has letters, digits and _ . / @ + - only")
     has_ports = any(one.gr_name == "dialout" for one in grp.getgrall())
     groups = "SupplementaryGroups=dialout\n" if has_ports else ""  # serial ports
-    return _UNIT.format(folder=folder, label=label, user=USER, groups=groups)
+    return _UNIT.format(folder=folder, start=START, label=label, user=USER, groups=groups)
+
+
+def is_of(folder: Path, label: str) -> bool:
+    """Tell whether the service of this name, if there is one, runs what is in a folder."""
+    path = UNITS / f"{label}.service"
+    return not path.exists() or f"ExecStart={folder}/{START}\n" in path.read_text("utf-8")
 
 
 def user() -> tuple[int, int]:
@@ -80,6 +87,16 @@ def user() -> tuple[int, int]:
         _run("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/", "--shell", shell, USER)
         found = pwd.getpwnam(USER)
     return found.pw_uid, found.pw_gid
+
+
+def may_run(program: Path, uid: int, gid: int) -> bool:
+    """Tell whether a service's user can run a program: root's Python, or its folder, may be closed to others."""
+    try:
+        words = [str(program), "-c", ""]
+        subprocess.run(words, user=uid, group=gid, extra_groups=[], check=True, stdin=subprocess.DEVNULL)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
 
 
 def start(text: str, label: str) -> None:

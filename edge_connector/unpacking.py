@@ -45,7 +45,7 @@ def _files(tar: tarfile.TarFile) -> dict[tuple[str, ...], bytes]:
     found: dict[tuple[str, ...], bytes] = {}
     for member in tar:
         parts = tuple(member.name.split("/"))
-        if not member.isreg() or not _is_safe(parts) or len(member.name) > _NAME_LENGTH:
+        if not member.isreg() or member.issparse() or not _is_safe(parts) or len(member.name) > _NAME_LENGTH:
             raise Refused(f"the archive has {member.name[:_NAME_LENGTH]!r}, which is no plain file of {PACKAGE}")
         if parts in found or len(found) >= FILES:
             raise Refused(f"the archive has a file twice, or more than {FILES}")

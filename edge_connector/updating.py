@@ -27,6 +27,8 @@ from edge_connector.releases import Outcome, Releases
 
 log = logging.getLogger(__name__)
 
+INSTALLING, TRIAL = "installing", "trial"
+
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}")
 
 
@@ -41,6 +43,8 @@ class Updater:
             self._why_not = "agent.updates is false in its configuration file"
         self._busy = threading.Lock()
         self._now = Outcome()  # of what is under way, or has failed here
+        if self._releases is not None and (last := self._releases.load().last).state == INSTALLING:
+            self._now = Outcome("failed", last.version, "it was interrupted while it was installed")
         self.restart_requested: Callable[[], None] = lambda: None
 
     def status(self) -> dict[str, Any]:
@@ -51,8 +55,9 @@ class Updater:
         return {"possible": self._releases is not None, **asdict(found)}
 
     @property
-    def is_installing(self) -> bool:
-        return self._busy.locked()
+    def is_under_way(self) -> bool:
+        """Tell whether a release is being installed, or on trial."""
+        return self._busy.locked() or self.status()["state"] == TRIAL
 
     def begin(self, version: str, archive_base64: str, mac: str) -> None:
         """Check an update, and go on with it in a thread.  Raises `Refused`."""
@@ -68,7 +73,7 @@ class Updater:
                 raise Refused("a release is on trial")
             if record.current == name:
                 raise Refused(f"this release of {version} is what runs")
-            self._now = Outcome("installing", version)
+            self._tell(self._releases, Outcome(INSTALLING, version))
             args = (self._releases, name, version, archive)
             threading.Thread(target=self._update, args=args, name="update", daemon=True).start()
         except BaseException:
@@ -94,16 +99,24 @@ class Updater:
     def _update(self, releases: Releases, name: str, version: str, archive: bytes) -> None:
         try:
             self._install(releases, name, version, archive)
-        except (EdgeError, EnvironmentFault, OSError) as error:
+        except (EdgeError, EnvironmentFault, OSError, ValueError) as error:  # the last of what is no UTF-8
             log.error("the update to %s failed: %s", version, error)
-            self._now = Outcome("failed", version, str(error))
             shutil.rmtree(releases.folder(f"{name}.new"), ignore_errors=True)
+            self._tell(releases, Outcome("failed", version, str(error)))
         else:
             log.info("%s is installed; it is started on trial", version)
             self._now = Outcome()
             self.restart_requested()
         finally:
             self._busy.release()
+
+    def _tell(self, releases: Releases, outcome: Outcome) -> None:
+        """Say what becomes of an update, after a power cut as well if that can be written."""
+        try:
+            releases.save(replace(releases.load(), last=outcome))
+        except OSError as error:
+            log.error("what becomes of an update cannot be kept: %s", error)
+        self._now = outcome
 
     def _install(self, releases: Releases, name: str, version: str, archive: bytes) -> None:
         new, place = releases.folder(f"{name}.new"), releases.folder(name)
@@ -120,7 +133,7 @@ class Updater:
             environments.make(environment, wanted)
         new.rename(place)
         keeping.sync_folder(place.parent)
-        releases.save(replace(releases.load(), trial=name, tried=False, last=Outcome("trial", version)))
+        releases.save(replace(releases.load(), trial=name, tried=False, last=Outcome(TRIAL, version)))
 
     def _requirements(self, folder: Path) -> str:
         """Return what the configured connectors need of a new release."""

@@ -187,6 +187,13 @@ def last_refusal_of(integration_id: int) -> Activity | None:
     return refused
 
 
+def refused_since(prefix: str, detail: str, since: datetime) -> Activity | None:
+    """Return the login that was refused last for a reason, of usernames that begin alike; older ones are not read."""
+    query = Activity.select().where(Activity.at >= since, Activity.kind == REFUSED, Activity.detail == detail)
+    refused: Activity | None = query.where(Activity.username.startswith(prefix)).order_by(Activity.id.desc()).first()
+    return refused
+
+
 def read(*, kinds: Sequence[str] | None, before: int | None, limit: int) -> list[Activity]:
     """Return what happened, newest first: of these kinds, and older than the row `before`."""
     query = Activity.select().order_by(Activity.id.desc()).limit(limit)

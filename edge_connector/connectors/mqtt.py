@@ -43,8 +43,8 @@ class MQTT(Connector):
         home.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         link = Link(self._server, home.place, self._largest, name=self.name)
         sender = Sender(Outbox(home.folder / "outbox.db", self._bound), link.send)
-        inward = self._ways["in"] = Direction(self.name, home.place, home.send)
-        outward = self._ways["out"] = Direction(self.name, home.place, sender.add)
+        inward = self._ways["in"] = Direction(self.name, home.place, home.send, inward=True)
+        outward = self._ways["out"] = Direction(self.name, home.place, sender.add, inward=False)
         for route in self._in:
             link.follow(route.filter, partial(inward.take, route))
         for route in self._out:

@@ -47,12 +47,18 @@ def routes(table: Table, key: str) -> list[Route]:
 
 
 class Direction:
-    """One direction: takes what is heard, and sends on what has not been over this bridge."""
+    """One direction: takes what is heard, and sends on what has not been over this bridge.
 
-    def __init__(self, name: str, place: str, send: Callable[[Message], None]) -> None:
+    What agents and clients of the agent's own domain say to each other is not bridged: outward it would tell others
+    what this agent is asked, and inward they would speak in its name.
+    """
+
+    def __init__(self, name: str, place: str, send: Callable[[Message], None], *, inward: bool) -> None:
         self._name = name
         self._place = place
+        self._domain = place.partition("/")[0]
         self._send = send
+        self._inward = inward
         self.passed = self.returned = self.dropped = 0
 
     def take(self, route: Route, heard: Heard) -> None:
@@ -61,6 +67,9 @@ class Direction:
             self.returned += 1
             return
         topic = route.renamed(heard.topic)
+        if (topic if self._inward else heard.topic).partition("/")[0] == self._domain:
+            self.dropped += 1
+            return
         why = topics.fault(topic) or ("" if len(heard.via) < _HOPS else f"has come over {_HOPS} bridges")
         if why:
             self.dropped += 1

@@ -15,6 +15,7 @@ from portal.vrpc import Agent, Callee
 CLASS = "EdgeConnector"
 SECONDS = 10.0  # that an answer may take
 TOO_LONG = "The answer is too long to be shown here."
+UNREADABLE = "The answer cannot be read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,18 @@ def read(call: str) -> Told:
         return Told("failed", error=found.error)
     if found.size > len(found.result.encode()):
         return Told("failed", error=TOO_LONG)
-    return Told("told", json.loads(found.result))
+    try:
+        return Told("told", _value(found.result))
+    except (ValueError, RecursionError):  # a number of thousands of digits, or brackets without end
+        return Told("failed", error=UNREADABLE)
+
+
+def _value(result: str) -> Any:
+    """Return what JSON says; half a character, which no page can hold, becomes a question mark."""
+    value = json.loads(result)
+    if "\\ud" not in result.lower():
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def record(kind: str, integration: Integration, actor: Actor, detail: str = "") -> None:

@@ -46,7 +46,7 @@ TARGETS = {
 _ALL = frozenset(TARGETS)
 _CONFINED = _ALL - {WINDOWS}  # files are opened in a way that Windows does not have
 
-_KNOWN = (
+_CONNECTORS = (
     Choice("files", "Files", "folder", "Lists, reads, writes and watches files of named folders", _CONFINED),
     Choice("sql", "SQL database", "database", "PostgreSQL, MySQL, MariaDB, SQLite and SQL Server", _ALL),
     Choice("http", "HTTP", "globe", "Requests to named servers", _ALL),
@@ -58,7 +58,7 @@ _KNOWN = (
 )
 
 SYSTEM = "system"  # is part of every Edge Connector
-CONNECTORS = {one.kind: one for one in _KNOWN if (REQUIREMENTS / f"{one.kind}.txt").is_file()}
+CONNECTORS = {one.kind: one for one in _CONNECTORS}
 
 
 def unfit(connectors: list[str], target: str) -> list[str]:

@@ -150,7 +150,7 @@ def _number(text: str, field: str, least: float, most: float) -> float:
 
 def _figure(number: Any) -> str:
     """Return a number as it is typed."""
-    if isinstance(number, bool) or not isinstance(number, int | float):
+    if isinstance(number, bool) or not isinstance(number, int | float) or number in (math.inf, -math.inf):
         return ""
     return str(int(number)) if number == int(number) else str(number)
 

@@ -16,6 +16,7 @@ from portal.models import EdgeConnector, EdgeFleet, Integration, Revision
 
 FLEETS = "fleets"  # the name of the counter
 TOKEN_BYTES = 24  # 32 characters
+MOST_MEMBERS = 10_000  # a token lies on each of them: one that is stolen must not fill the database
 
 
 def create(
@@ -69,12 +70,15 @@ def token(fleet: EdgeFleet, sealer: Sealer) -> str:
 def admit(sealer: Sealer, *, prefix: str, shown: str, username: str, password: str, address: str) -> Integration | None:
     """Make the integration of a new member that shows the token; None if the fleet does not take it (any more).
 
-    Raises `FieldError`, for a username that is taken.
+    A fleet that has as many as it may have is closed.  Raises `FieldError`, for a username that is taken.
     """
     with writing():
         Revision.hold(FLEETS)
         fleet: EdgeFleet | None = EdgeFleet.get_or_none(EdgeFleet.prefix == prefix)
         if fleet is None or not fleet.is_open or not hmac.compare_digest(token(fleet, sealer), shown):
+            return None
+        if EdgeConnector.select().where(EdgeConnector.fleet == fleet).count() >= MOST_MEMBERS:
+            _set_open(fleet, False, Actor(f"fleet {fleet.prefix}", address))
             return None
         return join(fleet, sealer, username=username, password=password, address=address)
 
@@ -82,12 +86,9 @@ def admit(sealer: Sealer, *, prefix: str, shown: str, username: str, password: s
 def set_open(fleet_id: int, is_open: bool, actor: Actor) -> EdgeFleet:
     """Open a fleet to new members, or close it to them.  Raises `NotFound`."""
     with writing():
-        Revision.bump(FLEETS)
+        Revision.hold(FLEETS)
         fleet = by_id(fleet_id)
-        if fleet.is_open != is_open:
-            fleet.is_open = is_open
-            fleet.save(only=[EdgeFleet.is_open])
-            _record("edge.fleet-opened" if is_open else "edge.fleet-closed", fleet, actor)
+        _set_open(fleet, is_open, actor)
     return fleet
 
 
@@ -99,6 +100,14 @@ def delete(fleet_id: int, actor: Actor) -> EdgeFleet:
         _record("edge.fleet-deleted", fleet, actor)
         EdgeFleet.delete().where(EdgeFleet.id == fleet_id).execute()
     return fleet
+
+
+def _set_open(fleet: EdgeFleet, is_open: bool, actor: Actor) -> None:
+    Revision.bump(FLEETS)
+    if fleet.is_open != is_open:
+        fleet.is_open = is_open
+        fleet.save(only=[EdgeFleet.is_open])
+        _record("edge.fleet-opened" if is_open else "edge.fleet-closed", fleet, actor)
 
 
 def _record(kind: str, fleet: EdgeFleet, actor: Actor) -> None:

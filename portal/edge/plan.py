@@ -10,6 +10,11 @@ from portal.edge.choices import CONNECTORS, TARGETS, WINDOWS
 _NAME = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 
 
+def label(name: str) -> str:
+    """Return what the folder, the service and the container of an Edge Connector or a fleet are called."""
+    return "gatehouse-edge-" + name.replace("@", "-")
+
+
 @dataclass(frozen=True)
 class Plan:
     """An Edge Connector, or a fleet of them where there is a token, and how it reaches this portal."""
@@ -36,7 +41,7 @@ class Plan:
     @property
     def label(self) -> str:
         """Return what its folder, its service and its container are called."""
-        return "gatehouse-edge-" + self.name.replace("@", "-")
+        return label(self.name)
 
     @property
     def is_for_windows(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from portal import activity, clock, integrations, presence, vrpc
-from portal.edge import connectors
+from portal.edge import connectors, ways
+from portal.edge.plan import label
 from portal.integrations import NotFound
 from portal.models import Activity, Connection, EdgeConnector, Integration
 from portal.vrpc import Agent
@@ -49,6 +51,22 @@ class Subject:
         last_login: datetime | None = self.integration.last_login
         went = self.agent.since if self.agent is not None and not self.agent.is_online else None
         return went or last_login
+
+    @property
+    def looks(self) -> str:
+        """Return the command that tells on its machine how it is, where that is known."""
+        return self._command(ways.looks)
+
+    @property
+    def removes(self) -> str:
+        """Return the command that removes it from its machine, where that is known."""
+        return self._command(ways.removes)
+
+    def _command(self, made: Callable[[str, str], str]) -> str:
+        if self.row is None:
+            return ""
+        name = self.row.fleet.prefix if self.row.fleet is not None else self.integration.username
+        return made(label(name), self.row.target)
 
     @property
     def is_another(self) -> bool:

@@ -143,8 +143,13 @@ class _Said:
 
     def number(self, key: str) -> float:
         found = self.found.get(key)
-        is_number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
-        return float(found) if is_number and found is not None else 0.0
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            return 0.0
+        try:
+            number = float(found)
+        except OverflowError:  # JSON has no largest number
+            return 0.0
+        return number if math.isfinite(number) else 0.0
 
     def count(self, key: str) -> int:
         return int(self.number(key))

@@ -13,6 +13,7 @@ from portal.listeners import Listener
 
 TRANSPORTS = {"mqtt": "tcp", "mqtts": "tls", "ws": "ws", "wss": "wss"}  # what the agent calls a scheme
 ENCRYPTED = frozenset({"tls", "wss"})
+DOCKER, MACOS = "docker", "macos"
 HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -67,20 +68,33 @@ def read(typed: Mapping[str, str], ways: Sequence[Way]) -> Server:
 
 def steps(label: str, file: str, target: str) -> list[Line]:
     """Return what to do on the machine, one command after the other."""
-    if target == WINDOWS:
-        return [
-            Line("unpack", "Unpack it, in PowerShell", f"Expand-Archive {file} . ; cd {label}"),
-            Line("fill", "Say what its connectors may reach", "notepad edge.toml"),
-            Line("install", "Install and start it", "powershell -ExecutionPolicy Bypass -File install.ps1"),
-        ]
-    unpack = Line("unpack", "Unpack it, beside the download", f"tar xzf {file} && cd {label}")
+    unpack = Line("unpack", "Unpack the archive, where it is", f"tar xzf {file} && cd {label}")
     fill = Line("fill", "Say what its connectors may reach", "nano edge.toml")
-    if target == "docker":
-        return [unpack, fill, Line("install", "Build and start it", "docker compose up -d --build")]
-    if target == "macos":
-        return [
-            unpack,
-            fill,
-            Line("install", "Install it; it says how to start it", "./install.sh --folder ~/" + label),
-        ]
-    return [unpack, fill, Line("install", "Install and start it", "sudo ./install.sh")]
+    if target == WINDOWS:
+        unpack = Line("unpack", "Unpack the archive, in a PowerShell", f"Expand-Archive {file} . ; cd {label}")
+        fill = Line("fill", fill.title, "notepad edge.toml")
+        command = "powershell -ExecutionPolicy Bypass -File install.ps1"
+        return [unpack, fill, Line("install", "Install and start it, as an administrator", command)]
+    if target == DOCKER:
+        return [unpack, fill, Line("install", "Build and start it", "sudo docker compose up --detach --build")]
+    if target == MACOS:
+        return [unpack, fill, Line("install", "Install it; it says how it is started", "sh install.sh")]
+    return [unpack, fill, Line("install", "Install and start it", "sudo sh install.sh")]
+
+
+def looks(label: str, target: str) -> str:
+    """Return the command that tells on the machine how it is; "" where there is none."""
+    if target == WINDOWS:
+        return f"Get-ScheduledTask {label}"
+    if target == DOCKER:
+        return "sudo docker compose logs"
+    return "" if target == MACOS else f"journalctl -u {label}"
+
+
+def removes(label: str, target: str) -> str:
+    """Return the command that removes it from the machine."""
+    if target == WINDOWS:
+        return "install.ps1 -Uninstall"
+    if target == DOCKER:
+        return "sudo docker compose down --volumes"
+    return "sh install.sh uninstall" if target == MACOS else "sudo sh install.sh uninstall"

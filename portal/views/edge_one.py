@@ -61,7 +61,8 @@ def page(id: int) -> ResponseReturnValue:
     found = subject.find(id)
     shown = _how_it_is(found) | _feeds(found) | _log(found)
     calls = {name: shown[name] for name in ("status_call", "feeds_call", "log_call") if shown[name]}
-    again = f"{url_for('edge.page', id=id)}?{urlencode(_asked() | calls)}"
+    deed = {name: request.args[name] for name in ("deed", "what") if name in request.args}
+    again = f"{url_for('edge.page', id=id)}?{urlencode(_asked() | deed | calls)}"
     is_first = bool(calls) and not any(name in request.args for name in calls)
     return render_template("edge.html", **shown, **_deed(), again=again, is_first=is_first)
 

@@ -47,6 +47,7 @@ class Edge:
         self.server = {"host": "127.0.0.1", "transport": "tcp", "username": "nobody", "password": "none", **server}
         self.tables = tables
         self.log_file = folder / "edge.log"
+        self.program = ["-m", "edge_connector"]
         self.process: subprocess.Popen | None = None
         self.write()
 
@@ -59,7 +60,7 @@ class Edge:
     def start(self, *words: str) -> Edge:
         with self.log_file.open("ab") as log:
             self.process = processes.start(
-                [sys.executable, "-W", "error", "-m", "edge_connector", "--config", str(self.config), *words],
+                [sys.executable, "-W", "error", *self.program, "--config", str(self.config), *words],
                 cwd=ROOT,
                 env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONUNBUFFERED": "1"},
                 stdout=log,

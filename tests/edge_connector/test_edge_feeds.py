@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
+from edge_connector.connectors import make
 from edge_connector.described import Listener, functions, offered
 from edge_connector.errors import Refused
+from edge_connector.feeding import Feeding
 from edge_connector.feeds import Feed, Sieve, Store, parse
+from edge_connector.running import Surroundings
+from edge_connector.settings import Table
+from edge_connector.timetable import Timetable
 
 
 class Device:
@@ -56,11 +61,14 @@ def test_a_feed_comes_back_as_it_was_defined() -> None:
         ({"interval": None}, "needs an interval"),
         ({"interval": 0.001}, "interval has to be from 0.05"),
         ({"interval": float("inf")}, "interval has to be a number"),
+        ({"interval": float("nan")}, "interval has to be a number"),
+        ({"interval": 10**400}, "interval has to be a number"),
         ({"function": "follow"}, "a watch has no interval"),
         ({"topic": "plant/#"}, "topic"),
         ({"topic": "$SYS/x"}, "topic"),
         ({"topic": "acme/hall/__agentInfo__"}, "topic"),
         ({"deadband": -1}, "deadband"),
+        ({"deadband": 10**400}, "deadband has to be a number"),
         ({"send": "sometimes"}, "send has to be"),
         ({"retain": 1}, "retain has to be of type bool"),
         ({"colour": 1}, "no 'colour'"),
@@ -94,6 +102,20 @@ def test_members_of_a_reading_have_topics_of_their_own() -> None:
         ("plant/7/b__", 3),
         ("plant/7", 5),
     ]
+
+
+def test_readings_do_not_go_where_agents_answer_and_tell_of_events(tmp_path: Path) -> None:
+    around = Surroundings(Timetable(), lambda _: None, str, 1000)
+    box = make("box", Table("connectors.box", {"kind": "system"}))
+    feeding = Feeding(Store(tmp_path / "feeds.json"), {"box": box}, around, 10, "acme")
+    try:
+        poll = {"connector": "box", "function": "cpu", "interval": 60}
+        with pytest.raises(Refused, match="topic cannot be one of the domain acme"):
+            feeding.change({"a": {**poll, "topic": "acme/host/client"}}, whole=False)
+        feeding.change({"a": {**poll, "topic": "acme.hall/host/client"}}, whole=False)
+        assert feeding.names() == ["a"]
+    finally:
+        feeding.close()
 
 
 def test_what_is_kept_is_whole_or_as_it_was(tmp_path: Path) -> None:

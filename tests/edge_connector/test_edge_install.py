@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_connector import service
 from portal.edge import archive
 from portal.edge.plan import Plan
 from tests.edge_connector.conftest import connect
@@ -126,12 +131,14 @@ def test_a_restart_keeps_the_release_and_a_forged_update_is_refused(
 def test_installed_again_it_runs_what_was_installed_with_all_that_it_had(edge: Installed, stack: Stack) -> None:
     kept = edge.config.read_text() + "# filled in by hand\n"
     edge.config.write_text(kept)
+    wanted = edge.source / "edge.toml"
+    wanted.write_text(wanted.read_text().replace("password = ", 'password = "new"  # '))
     identity = (edge.folder / "state" / "identity.json").read_bytes()
     sums = edge.source / "SHA256SUMS"
     sums.write_text("".join(sorted(sums.read_text().splitlines(keepends=True), reverse=True)))  # another release
     done = edge.script("--no-service")
     assert done.returncode == 0, done.stderr
-    assert "is kept as it is" in done.stderr
+    assert "is kept as it is, though the download has another server or other credentials" in done.stderr
     assert (len(list(edge.folder.glob("app.*"))), len(list(edge.folder.glob("env.*")))) == (1, 1)
     assert edge.config.read_text() == kept
     assert (edge.folder / "files" / "a.txt").exists()
@@ -142,26 +149,27 @@ def test_installed_again_it_runs_what_was_installed_with_all_that_it_had(edge: I
     assert (edge.folder / "state" / "identity.json").read_bytes() == identity
 
 
-def test_a_failure_while_it_is_installed_leaves_what_runs(edge: Installed, tmp_path: Path, plan: Plan) -> None:
+def test_a_folder_that_has_another_one_is_left_alone(edge: Installed, tmp_path: Path, plan: Plan) -> None:
     before = {one.name for one in edge.folder.iterdir()}
-    started = (edge.folder / "start.sh").read_text()
-    source = download(plan, tmp_path)
-    requirements = source / "requirements.txt"
-    wrong = requirements.read_text() + "no-such-package-of-gatehouse==1.0\n"
-    again = Installed(source, edge.folder, NAME)
-    requirements.write_text(wrong)
-    done = again.script("--no-service")
-    assert done.returncode == 1
-    assert "this archive was changed or is not complete" in done.stderr
-    assert "requirements.txt: FAILED" in done.stderr
-    (source / "install.sh").unlink()
-    shutil.copy(edge.source / "install.sh", source)
-    (source / "edge.toml").write_text((source / "edge.toml").read_text().replace(NAME, "another"))
-    requirements.write_text(requirements.read_text().replace("no-such-package-of-gatehouse==1.0\n", ""))
-    done = again.script("--no-service")
+    other = Installed(download(plan, tmp_path), edge.folder, NAME)
+    config = other.source / "edge.toml"
+    config.write_text(config.read_text().replace(NAME, "another"))
+    done = other.script("--no-service")
     assert (done.returncode, "is that of another Edge Connector" in done.stderr) == (1, True)
+    done = other.script("uninstall")
+    assert (done.returncode, "is that of another Edge Connector" in done.stderr) == (1, True)
+    config.write_text("not TOML")
+    done = other.script("--no-service")
+    assert (done.returncode, "edge.toml cannot be read" in done.stderr) == (1, True)
     assert {one.name for one in edge.folder.iterdir()} == before
-    assert (edge.folder / "start.sh").read_text() == started
+
+
+def test_a_folder_that_is_used_for_something_else_is_left_alone(tmp_path: Path, plan: Plan) -> None:
+    edge = Installed(download(plan, tmp_path), tmp_path / "srv", NAME)
+    (edge.folder / "state").mkdir(parents=True)
+    done = edge.script("--no-service")
+    assert (done.returncode, "srv has other files in it" in done.stderr) == (1, True)
+    assert [one.name for one in edge.folder.iterdir()] == ["state"]
 
 
 def test_what_is_tampered_with_is_not_installed(tmp_path: Path, plan: Plan) -> None:
@@ -191,9 +199,58 @@ def test_it_says_what_is_missing(tmp_path: Path, plan: Plan) -> None:
     assert not edge.folder.exists()
 
 
-def test_it_is_removed_but_for_the_files_that_it_was_given(edge: Installed, tmp_path: Path) -> None:
-    nowhere = Installed(edge.source, tmp_path, NAME).script("uninstall")
-    assert (nowhere.returncode, "no Edge Connector in" in nowhere.stderr) == (1, True)
-    done = edge.script("uninstall")
-    assert done.returncode == 0, done.stderr
-    assert [str(one.relative_to(edge.folder)) for one in edge.folder.rglob("*")] == ["files", "files/a.txt"]
+# systemd is not there in a container: what it is told is written down, and the service's user is that of the tests.
+AS_SERVICE = """
+import getpass, os, sys
+from pathlib import Path
+from edge_connector import install, service
+service.UNITS, service.USER, service.is_possible = Path(sys.argv.pop(1)), getpass.getuser(), lambda: True
+if os.geteuid():
+    service.may_run = lambda *_: True  # only root may start programs as somebody else
+sys.exit(install.main())
+"""
+
+
+def test_as_root_it_is_a_service_until_it_is_removed_but_for_its_files(edge: Installed, tmp_path: Path) -> None:
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n')
+    (tmp_path / "systemctl").chmod(0o755)
+
+    def run(*words: str) -> str:
+        options = ["--label", "gatehouse-edge-hall-1", "--folder", str(edge.folder)]
+        command = [sys.executable, "-c", AS_SERVICE, str(tmp_path), *words, *options]
+        environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        done = subprocess.run(command, cwd=edge.source, env=environ, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    (edge.folder / "app.backup").mkdir()
+    name = "gatehouse-edge-hall-1.service"
+    assert "runs as the service gatehouse-edge-hall-1" in run()
+    assert f"ExecStart={edge.folder}/start.sh" in (tmp_path / name).read_text()
+    told = ["daemon-reload", f"enable --quiet {name}", f"restart {name}"]
+    assert (tmp_path / "told").read_text().splitlines() == told
+    assert "still has files" in run("uninstall")
+    assert not (tmp_path / name).exists()
+    assert (tmp_path / "told").read_text().splitlines()[3:] == [f"disable --quiet --now {name}", "daemon-reload"]
+    found = sorted(str(one.relative_to(edge.folder)) for one in edge.folder.rglob("*"))
+    assert found == ["app.backup", "files", "files/a.txt"]
+    again = edge.script("uninstall")
+    assert (again.returncode, "no Edge Connector in" in again.stderr) == (1, True)
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "start.sh").touch(0o755)
+    unit = tmp_path / "gatehouse-edge-hall.service"
+    unit.write_text(service.unit(tmp_path, "gatehouse-edge-hall"))
+    lines = [line for line in unit.read_text().splitlines() if line and not line.startswith(("#", "["))]
+    assert all(re.fullmatch(r"[A-Z][A-Za-z]+=.*", line) for line in lines)
+    if systemd := shutil.which("systemd-analyze"):
+        done = subprocess.run([systemd, "verify", "--man=no", unit], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+    with pytest.raises(ValueError, match="letters, digits"):
+        service.unit(Path("/opt/with space"), "x")
+    monkeypatch.setattr(service, "UNITS", tmp_path)
+    assert service.is_of(tmp_path, "gatehouse-edge-hall")
+    assert service.is_of(tmp_path, "gatehouse-edge-yard")
+    assert not service.is_of(Path("/opt/elsewhere"), "gatehouse-edge-hall")
+    assert not service.may_run(Path("/nonexistent/python"), os.getuid(), os.getgid())

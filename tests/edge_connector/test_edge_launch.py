@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,15 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
+
+
+def launcher(site: Site, **options: Any) -> subprocess.Popen:
+    """Start a launcher in a process of its own."""
+    program = "import sys; from pathlib import Path; from edge_connector import launch\n"
+    program += f"sys.exit(launch.main(Path({str(site.installed)!r})))"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, "--config", str(site.config)]
+    return processes.start(command, env=environ, **{"stderr": subprocess.DEVNULL, **options})
 
 
 @pytest.fixture
@@ -177,6 +187,16 @@ def test_an_agent_that_does_not_want_to_is_not_started_again(
     assert site.notes == ["installed starts"]
 
 
+def test_what_an_interrupted_update_left_is_removed(site: Site, start: Callable[..., Running]) -> None:
+    left = [site.folder / "state" / "releases" / "9.0.0.new", site.folder / "state" / "environments" / "half"]
+    for folder in left:
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    start(site)
+    site.notes_are("installed starts")
+    assert not any(folder.exists() for folder in left)
+
+
 def test_a_full_disk_keeps_what_runs(
     site: Site, start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,13 +218,19 @@ def test_the_state_is_where_the_configuration_says(site: Site) -> None:
     assert (site.folder / "kept" / "release.json").exists()
 
 
+def test_a_second_launcher_of_the_same_agent_ends(site: Site) -> None:
+    first = launcher(site)
+    site.notes_are("installed starts")
+    second = launcher(site, stderr=subprocess.PIPE, text=True)
+    assert "another run.py runs the agent of" in second.communicate(timeout=10)[1]
+    assert second.returncode == 78
+    assert processes.stop(first, signal.SIGTERM, 10) == 0
+    assert site.notes == ["installed starts", "installed ends"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_no_agent_outlives_its_launcher(number: int, site: Site) -> None:
-    program = "import sys; from pathlib import Path; from edge_connector import launch\n"
-    program += f"sys.exit(launch.main(Path({str(site.installed)!r})))"
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", program, "--config", str(site.config)]
-    process = processes.start(command, env=environ, stderr=subprocess.DEVNULL)
+    process = launcher(site)
     site.notes_are("installed starts")
     assert processes.stop(process, number, 10) == (-9 if number == signal.SIGKILL else 0)
     site.notes_are("installed starts", "installed ends")

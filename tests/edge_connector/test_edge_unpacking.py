@@ -118,3 +118,11 @@ def test_a_header_with_an_invented_size_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(Refused, match="no archive of an agent"):
         unpacking.unpack(packed(INIT, ("edge_connector/a.py", b"x"), change=change), tmp_path / "new")
+
+
+def test_a_file_that_is_mostly_holes_is_refused(tmp_path: Path) -> None:
+    def change(one: tarfile.TarInfo) -> None:
+        one.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(2**40)}
+
+    with pytest.raises(Refused, match="no plain file"):
+        unpacking.unpack(packed(INIT, ("edge_connector/a.py", b"x"), change=change), tmp_path / "new")

@@ -14,7 +14,7 @@ import pytest
 
 from edge_connector import VERSION, config, environments, unpacking
 from edge_connector.errors import Refused
-from edge_connector.releases import Releases
+from edge_connector.releases import Outcome, Record, Releases
 from edge_connector.updating import Updater
 from portal.edge import archive
 from tests.edge_connector.edge import toml
@@ -49,7 +49,7 @@ class Site:
 
     def ends(self) -> dict[str, Any]:
         """Wait for the end of an update's installation; return what is said of it."""
-        until(lambda: not self.updater.is_installing, "the installation to end")
+        until(lambda: not self.updater._busy.locked(), "the installation to end")
         return self.updater.status()
 
     def is_untouched(self) -> bool:
@@ -101,6 +101,7 @@ def test_what_does_not_come_from_the_portal_is_refused(arguments: tuple[str, str
         (packed(("edge_connector/__init__.py", b'"""x"""\n\nVERSION = "8.0.0"\n')), "9.0.0", "not that of 9.0.0"),
         (packed(("edge_connector/__init__.py", b""), ("../../run.py", b"")), VERSION, "no plain file"),
         (packed(("edge_connector/__init__.py", b'\nVERSION = "9.0.0"\n')), "9.0.0", "no connector of the kind agent"),
+        (packed(("edge_connector/__init__.py", b"\xff")), "9.0.0", "can't decode byte 0xff"),
     ],
 )
 def test_what_cannot_be_installed_changes_nothing_and_is_said(
@@ -164,10 +165,24 @@ def test_two_at_once_are_one_and_a_restart_has_to_wait(
     assert site.updater.status() == {"possible": True, "state": "installing", "version": VERSION, "error": ""}
     with pytest.raises(Refused, match="an update is under way"):
         site.send()
-    assert site.updater.is_installing
+    assert site.updater.is_under_way
     go_on.set()
     site.ends()
+    assert site.updater.is_under_way
     assert site.restarts == [True]
+
+
+def test_an_update_that_is_interrupted_is_told_of_afterwards(site: Site) -> None:
+    site.releases.save(Record(site.releases.load().base, last=Outcome("installing", "9.0.0")))
+    found = Updater(site.config, site.installed).status()
+    assert (found["state"], found["error"]) == ("failed", "it was interrupted while it was installed")
+
+
+def test_what_failed_is_known_after_a_restart(site: Site) -> None:
+    site.send(b"no archive")
+    failed = site.ends()
+    assert failed["state"] == "failed"
+    assert Updater(site.config, site.installed).status() == failed
 
 
 def test_what_runs_already_is_not_installed_over_itself(site: Site) -> None:

@@ -257,7 +257,7 @@ def test_a_broker_is_known_by_its_fingerprint_and_says_what_it_refuses(
 
 def test_a_message_is_renamed_and_goes_over_a_bridge_once() -> None:
     sent: list[Message] = []
-    way = Direction("cell", "d/a/cell", sent.append)
+    way = Direction("cell", "d/a/cell", sent.append, inward=True)
     route = Route("plant/#", "plant/", "hall/")
     way.take(route, Heard("plant/1/t", b"x", True, ()))
     way.take(route, Heard("plant/1/t", b"x", False, ("d/b/cell",)))
@@ -269,6 +269,24 @@ def test_a_message_is_renamed_and_goes_over_a_bridge_once() -> None:
         ("hall/1/t", False, ("d/b/cell", "d/a/cell")),
     ]
     assert way.status() == {"passed": 2, "returned": 1, "dropped": 2}
+
+
+@pytest.mark.parametrize(
+    ("inward", "route", "topic"),
+    [
+        (True, Route("#", "", ""), "d/host/client"),
+        (True, Route("cell/#", "cell/", "d/"), "cell/b"),
+        (False, Route("#", "", ""), "d/a/SQL/orders/change"),
+        (False, Route("d/#", "d/", ""), "d/a/SQL/orders/change"),
+    ],
+)
+def test_what_is_said_in_the_agents_domain_does_not_go_over_a_bridge(inward: bool, route: Route, topic: str) -> None:
+    sent: list[Message] = []
+    way = Direction("cell", "d/a/cell", sent.append, inward=inward)
+    way.take(route, Heard(topic, b"x", False, ()))
+    way.take(Route("#", "", ""), Heard("dd/host/client", b"x", False, ()))
+    assert [one.topic for one in sent] == ["dd/host/client"]
+    assert way.status() == {"passed": 1, "returned": 0, "dropped": 1}
 
 
 @pytest.mark.parametrize("value", ["text", 'a "b"', 7, 2**63, 1.5, True, None, [1], {"a": "ä"}, "base64:AP8="])

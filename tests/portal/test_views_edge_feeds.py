@@ -124,6 +124,14 @@ def test_a_feed_is_changed_with_what_the_agent_has_of_it(ada, place, live_hall1)
     assert parse_qs(urlsplit(first.location).query) == {"name": ["a"], "call": ["c1"]}
 
 
+def test_an_odd_definition_breaks_nothing(ada, place, live_hall1):
+    first = ada.get(f"{place}?name=a")
+    live_hall1.ends(value=edge_pages.DEFINITION | {"interval": 10**400, "deadband": "x", "topic": "\ud800"})
+    live_hall1.outcomes["c1"]["result"] = live_hall1.outcomes["c1"]["result"].replace('"x"', "1e999")
+    answer = ada.get(first.location)
+    assert answer.status_code == 200 and 'value="?"' in answer.text
+
+
 def test_a_feed_that_is_gone_is_told_of(ada, place, live_hall1):
     first = ada.get(f"{place}?name=a")
     live_hall1.ends(value=None)

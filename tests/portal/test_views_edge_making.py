@@ -10,7 +10,8 @@ import zipfile
 
 import pytest
 
-from portal import certificate, clock, integrations
+from portal import activity, certificate, clock, integrations
+from portal.activity import LoginLog, LoginNote
 from portal.edge import connectors, fleets
 from portal.models import EdgeFleet, Integration
 from tests.portal.agent_pages import note, shown
@@ -42,7 +43,7 @@ def test_one_is_created_with_its_integration_and_leads_to_its_download(ada, live
     assert (made.type, made.domain, made.created_by) == ("edge", "acme.default", ADA)
     assert connectors.row(made.id).connectors == ["files", "http"]
     page = shown(ada.get(answer.location))
-    for part in ("Waiting for it to come online…", "For Linux, x86-64, with Files, HTTP, System.", "sudo ./install.sh",
+    for part in ("Waiting for it to come online…", "For Linux, x86-64, with Files, HTTP, System.", "sudo sh install.sh",
                  "tar xzf gatehouse-edge-hall1.tar.gz"):  # fmt: skip
         assert part in page, part
 
@@ -145,6 +146,20 @@ def test_members_have_no_download_of_their_own(ada, live_agents, actor, sealer):
     live_agents.add("hall-0a1b2c3d", *CLASSES, integration_id=member.id)
     text = shown(ada.get(polled(ada.get(f"/edge/fleet/{fleet.id}"), "edges"), headers=HTMX))
     assert "hall-0a1b2c3d" in text and "Online" in text
+
+
+def test_a_newcomer_that_a_closed_fleet_refuses_is_shown(ada, live_agents, actor, sealer):
+    made = {"domain": "acme.default", "connectors": [], "target": "docker"}
+    fleet, other = (fleets.create(actor, sealer, prefix=prefix, **made) for prefix in ("hall", "press"))
+    reason = "fleet is closed to new members"
+    LoginLog().write([LoginNote(activity.REFUSED, clock.now(), "mqtt", "hall-0a1b2c3d", "192.0.2.9", reason)])
+    page = f"/edge/fleet/{fleet.id}"
+    assert "A new member was refused" not in ada.get(page).text, "it is open by now"
+    for one in (fleet, other):
+        fleets.set_open(one.id, False, actor)
+    text = ada.get(page).text
+    assert "A new member was refused" in text and "hall-0a1b2c3d" in text and "192.0.2.9" in text
+    assert "A new member was refused" not in ada.get(f"/edge/fleet/{other.id}").text
 
 
 def test_a_download_for_windows_is_a_zip(ada, live_agents):

@@ -68,16 +68,29 @@ def test_without_scripts_the_page_comes_again_once_with_the_answers(ada, hall1, 
     page = ada.get(place(hall1))
     (again,) = [part.split('"')[0] for part in shown(page).split('content="1; url=')[1:]]
     whole = ada.get(again)
+    assert "deed=c9" in shown(ada.get(f"{place(hall1)}?deed=c9&what=restart")).split('content="1; url=')[1]
     assert "4,211" in whole.text and "last line" in whole.text and 'content="1; url=' not in whole.text
 
 
 @pytest.mark.parametrize("value", [None, [], 7, {"values": [], "connectors": [], "uptime": "long", "connection": 1},
-                                   {"values": {"sent": True, "buffered": float("1e400")}}])  # fmt: skip
+                                   {"values": {"sent": True, "buffered": float("1e400")}},
+                                   {"uptime": 10**400, "feeds": [{"name": "a", "interval": -(10**400)}], "count": 1},
+                                   {"host": "\ud800", "feeds": [{"name": "\udfff", "topic": "\ud800"}]},
+                                   ["\ud83d"]])  # fmt: skip
 def test_odd_answers_break_nothing(ada, hall1, live_hall1, value):
     live_hall1.answers = dict.fromkeys(("status", "some_feeds", "log"), value)
     page = ada.get(place(hall1))
     for part in ("edge", "edge-feeds", "edge-log"):
         assert ada.get(polled(page, part), headers=HTMX).status_code == 200, part
+
+
+@pytest.mark.parametrize("result", ["[" * 30_000 + "]" * 30_000, "1" * 5_000])
+def test_an_answer_that_python_cannot_read_is_told_of(ada, hall1, live_hall1, result):
+    page = ada.get(place(hall1))
+    for number in (1, 2, 3):
+        live_hall1.outcomes[f"c{number}"] |= {"result": result, "size": len(result)}
+    for part in ("edge", "edge-feeds", "edge-log"):
+        assert "The answer cannot be read" in ada.get(polled(page, part), headers=HTMX).text, part
 
 
 def test_what_an_agent_says_is_shown_harmless(ada, hall1, live_hall1):
@@ -111,7 +124,7 @@ def test_who_is_offline_is_not_asked_and_the_page_says_what_can_be_done(ada, hal
     assert f'href="/edge/{hall1.id}/download"' in page.text and "Restart" not in page.text
     live_agents.add("hall1", integration_id=hall1.id, online=False)
     page = ada.get(place(hall1))
-    assert "systemctl status gatehouse-edge-hall1" in page.text and "last seen <time" in page.text
+    assert "journalctl -u gatehouse-edge-hall1" in page.text and "last seen <time" in page.text
     (version,) = re.findall(r'id="edge".*?data-version="(\w+)"', page.text, re.S)
     assert ada.get(f"{polled(page, 'edge')}?v={version}").status_code == 204
     assert not live_agents.calls
@@ -178,7 +191,7 @@ def updating(**changes) -> dict:
 def test_an_update_is_sent_with_what_proves_that_it_is_from_here(ada, hall1, live_hall1, sealer):
     live_hall1.answers = {"status": updating(), "update": True}
     page = ada.get(polled(ada.get(place(hall1)), "edge"), headers=HTMX)
-    assert f'href="{place(hall1)}/update"' in page.text and f"{VERSION} is here" in page.text
+    assert f'href="{place(hall1)}/update"' in page.text and f"{VERSION} is available" in page.text
     assert f"to {VERSION}?" in ada.get(f"{place(hall1)}/update", headers=HTMX).text
     live_hall1.calls.clear()
     answer = ada.post(f"{place(hall1)}/update")
@@ -201,7 +214,7 @@ def test_an_update_is_sent_with_what_proves_that_it_is_from_here(ada, hall1, liv
             True,
         ),
         ({"possible": False}, "download and install it", False),
-        ({"state": "done", "version": "0.0.9"}, "is here", True),
+        ({"state": "done", "version": "0.0.9"}, "is available", True),
     ],
 )
 def test_the_progress_of_an_update_is_told(ada, hall1, live_hall1, changes, says, is_offered):

@@ -172,6 +172,17 @@ def test_a_fleet_that_is_closed_while_a_member_joins_takes_it_no_more(house, fle
     assert not Integration.select().exists()
 
 
+def test_a_fleet_that_has_as_many_members_as_it_may_have_closes_itself(house, fleet, token, actor, monkeypatch):
+    monkeypatch.setattr(fleets, "MOST_MEMBERS", 2)
+    for number in (1, 2):
+        assert isinstance(house.answer(login(token, f"hall-0000000{number}")), Grant)
+    assert house.answer(login(token)) is Refusal.FLEET_CLOSED
+    assert len(fleets.members(fleet.id)) == 2 and not fleets.by_id(fleet.id).is_open
+    closed = Activity.select().where(Activity.kind == "edge.fleet-closed").get()
+    assert (closed.account, closed.address, closed.detail) == ("fleet hall", "192.0.2.7", "hall")
+    assert isinstance(house.answer(login(token, "hall-00000001")), Grant), "members come in as ever"
+
+
 def test_of_two_machines_one_makes_the_integration_and_both_let_the_member_in(house, fleet, token, sealer):
     other = House(sealer)
     other.follow()

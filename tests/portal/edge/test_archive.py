@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_connector import config
-from edge_connector.connectors import KINDS
+from edge_connector.connectors import KINDS, make
 from portal.edge import archive, choices
 from portal.edge.archive import Plan
 
@@ -87,21 +87,26 @@ def test_only_its_owner_may_read_the_configuration() -> None:
     assert modes["edge_connector/agent.py"] == 0o644
 
 
-def test_a_fleet_has_its_token_in_place_of_credentials() -> None:
-    values = tomllib.loads(unpacked(FLEET)["edge.toml"].decode())
-    assert values["fleet"] == {"prefix": "hall", "token": "join-me"}
-    assert values["agent"] == {"domain": "acme.default"}
-    assert not {"username", "password"} & values["server"].keys()
+def test_a_fleet_has_its_token_in_place_of_credentials(tmp_path: Path) -> None:
+    text = unpacked(FLEET)["edge.toml"].decode()
+    (tmp_path / "edge.toml").write_text(text)
+    found = config.load(tmp_path / "edge.toml")
+    assert found.fleet == config.Fleet("hall", "join-me")
+    assert (found.domain, found.name, found.server.username, found.server.password) == ("acme.default", "", "", "")
 
 
-def test_every_example_becomes_a_connector_where_its_marks_are_taken_off(tmp_path: Path) -> None:
+def test_every_example_is_a_connector_where_its_marks_are_taken_off(tmp_path: Path) -> None:
     text = unpacked(ONE)["edge.toml"].decode()
-    lines = [line.removeprefix("# ") for line in text.splitlines() if not line.startswith(("# An", "# The", "# All"))]
-    found = tomllib.loads("\n".join(lines))["connectors"]
-    assert {one["kind"] for one in found.values()} == set(KINDS)
-    for kind in KINDS:
-        example = tomllib.loads((archive.FILES / "connectors" / f"{kind}.toml").read_text("utf-8"))
-        assert [one["kind"] for one in example["connectors"].values()] == [kind]
+    for kind in choices.CONNECTORS:
+        example = (archive.FILES / "connectors" / f"{kind}.toml").read_text("utf-8")
+        text = text.replace("".join(f"# {line}\n" for line in example.splitlines()), example)
+    (tmp_path / "edge.toml").write_text(text)
+    (tmp_path / "files").mkdir()
+    tables = config.load(tmp_path / "edge.toml").connectors
+    made = [make(name, table) for name, table in tables.items()]
+    assert {type(one).__name__ for one in made} == set(KINDS.values())
+    for one in made:
+        one.close()
 
 
 def test_only_what_the_chosen_connectors_need_is_installed() -> None:
@@ -132,3 +137,15 @@ def test_nothing_is_built_of_what_could_not_be_asked_for(wrong: dict[str, object
 def test_a_download_is_called_as_its_folder() -> None:
     assert archive.filename(ONE) == "gatehouse-edge-hall-1.tar.gz"
     assert archive.filename(replace(ONE, target="windows")) == "gatehouse-edge-hall-1.zip"
+
+
+def test_what_docker_builds_has_no_password_and_runs_as_a_user_that_gets_its_files() -> None:
+    files = unpacked(replace(ONE, target="docker"))
+    image, compose = files["Dockerfile"].decode(), files["compose.yaml"].decode()
+    assert "name: gatehouse-edge-hall-1\n" in compose
+    assert "--uid 10001 " in image and '"10001:10001"' in compose
+    ignored, *kept = files[".dockerignore"].decode().splitlines()
+    assert (ignored, "!edge.toml" in kept) == ("*", False)
+    copied = {name for line in image.splitlines() if line.startswith("COPY") for name in line.split()[1:-1]}
+    assert {f"!{name}" for name in copied} == set(kept)
+    assert all(name in files or name == "edge_connector" for name in copied)
