@@ -164,6 +164,14 @@ def test_a_folder_that_has_another_one_is_left_alone(edge: Installed, tmp_path: 
     assert {one.name for one in edge.folder.iterdir()} == before
 
 
+def test_a_folder_that_is_used_for_something_else_is_left_alone(tmp_path: Path, plan: Plan) -> None:
+    edge = Installed(download(plan, tmp_path), tmp_path / "srv", NAME)
+    (edge.folder / "state").mkdir(parents=True)
+    done = edge.script("--no-service")
+    assert (done.returncode, "srv has other files in it" in done.stderr) == (1, True)
+    assert [one.name for one in edge.folder.iterdir()] == ["state"]
+
+
 def test_what_is_tampered_with_is_not_installed(tmp_path: Path, plan: Plan) -> None:
     edge = Installed(download(plan, tmp_path), tmp_path / "edge", NAME)
     with (edge.source / "edge_connector" / "link.py").open("a") as file:
