@@ -11,7 +11,6 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from edge_connector import VERSION
 from portal import telling
 from portal.edge import asking, subject, told
 from portal.edge.asking import UNKNOWN, Told
@@ -20,6 +19,7 @@ from portal.edge.told import Feeds, Status
 from portal.views import places
 from portal.views.callees import Place
 from portal.worker_client import Refused, Silent
+from release import VERSION
 
 blueprint = Blueprint("edge", __name__)
 
