@@ -72,9 +72,9 @@ class Edge:
         """Wait until it has connected so many times."""
         return self.says("connected to", times=times)
 
-    def says(self, text: str, times: int = 1, timeout: float = 15) -> Edge:
+    def says(self, text: str, times: int = 1) -> Edge:
         """Wait until its log has a text."""
-        wait_until(lambda: self.log().count(text) >= times, timeout, f"{text!r} in the log of {self.name}")
+        wait_until(lambda: self.log().count(text) >= times, what=f"{text!r} in the log of {self.name}")
         return self
 
     def log(self) -> str:

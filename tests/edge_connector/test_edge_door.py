@@ -44,9 +44,9 @@ def test_one_integration_serves_calls_and_publishes_and_retains_outside_its_doma
     with Ear(stack.mqtt_port, hall, "plant/press/#") as ear:
         assert caller.get("press", "System", "box").call("versions")["system"]
         caller.call("press", "EdgeConnector", "set_feed", "uptime", feed)
-        wait_until(lambda: len(ear.payloads) > 2, 5, "values outside the domain")
+        wait_until(lambda: len(ear.payloads) > 2, what="values outside the domain")
     with Ear(stack.mqtt_port, hall, "plant/press/#") as late:
-        wait_until(lambda: late.payloads, 5, "the retained one")
+        wait_until(lambda: late.payloads, what="the retained one")
     caller.call("press", "EdgeConnector", "remove_feed", "uptime")
     caller.end()
     assert "refuses" not in edge.log()
@@ -61,11 +61,11 @@ def test_a_second_instance_is_refused_with_its_reason_and_shown(
     answers: list[tuple[str, Any]] = []
     client.on_connect = lambda client, data, flags, reason, properties: answers.append((str(reason), properties))
     client.connect("127.0.0.1", stack.mqtt_port)
-    wait_until(lambda: client.loop(0.1) or answers, 5, "an answer")
+    wait_until(lambda: client.loop(0.1) or answers, what="an answer")
     assert answers[0][0] == code
     if protocol == paho.MQTTv5:
         assert answers[0][1].ReasonString == AGAIN
-    wait_until(lambda: stack.activity(f"detail = '{AGAIN}' AND username = '{press['username']}'"), 5, "a record")
+    wait_until(lambda: stack.activity(f"detail = '{AGAIN}' AND username = '{press['username']}'"), what="a record")
     page = Session(stack).log_in().get(f"/integrations/{press['id']}").text
     assert f"Last refused login: <strong>{AGAIN}</strong>, from 127.0.0.1" in page
     assert stack.is_online(press["username"]) and edge.log().count("connected to") == 1
@@ -79,9 +79,9 @@ def test_a_removed_edge_connector_is_cut_off_and_leaves_nothing_behind(
     edge = make_edge("saw", credentials, connectors={"box": {"kind": "system"}}).start().ready()
     infos = 5  # its own, and two of each class
     with Ear(stack.mqtt_port, hall, f"{DOMAIN}/saw/#") as ear:
-        wait_until(lambda: len(ear.heard) >= infos, 5, "what it tells of itself")
+        wait_until(lambda: len(ear.heard) >= infos, what="what it tells of itself")
         stack.flask("integrations", "delete", "saw")
-        wait_until(lambda: ear.payloads.count(b"") == infos, 5, "all of that to be cleared")
+        wait_until(lambda: ear.payloads.count(b"") == infos, what="all of that to be cleared")
     edge.says("refuses the connection")
 
 
