@@ -7,7 +7,7 @@ reads, and only what the agent's connectors offer.
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ SHORTEST, LONGEST = 0.05, 7 * 86_400  # seconds of an interval
 ALWAYS, CHANGE = "always", "change"
 
 _NAME_LENGTH = 200
+_LARGEST = sys.float_info.max  # NaN is not below it either
 _NOTHING: Any = object()
 
 Offers = Mapping[str, Mapping[str, Function]]  # what each connector offers
@@ -177,7 +178,7 @@ def _number(definition: dict[str, Any], key: str) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _text(definition: dict[str, Any], key: str, default: str | None = None) -> str:

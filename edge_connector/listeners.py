@@ -75,7 +75,7 @@ class Listening:
         self._listeners = listeners
         self._listen = listen
 
-    @offered(reads=True)
+    @offered()
     def on(self, event: str, listener: str) -> bool:
         """Tells of an event from now on, as the function of its name does
 
@@ -89,7 +89,7 @@ class Listening:
             raise Refused(f"there is no event {function[:60]!r}; there are {names}, each with a colon and its argument")
         return self._listen(function, [*argument, listener])
 
-    @offered(reads=True)
+    @offered()
     def off(self, event: str, listener: str) -> int:
         """Tells of an event no longer
 
@@ -100,7 +100,7 @@ class Listening:
         function = event.partition(":")[0]
         return self._listeners.end(self._client, self._connector.name, function, listener)
 
-    @offered(reads=True)
+    @offered()
     def unwatch(self, function: str | None = None) -> int:
         """Ends what this client listens to
 

@@ -104,9 +104,14 @@ def _rest(seconds: float, parent: int) -> bool:
     """Wait; return False once there is nothing more to wait for."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        if signal.sigtimedwait(ENDING, min(left, LOOK)) is not None or os.getppid() != parent:
+        if _is_ending(signal.sigtimedwait(ENDING, min(left, LOOK))) or os.getppid() != parent:
             return False
     return True
+
+
+def _is_ending(found: signal.struct_siginfo | None) -> bool:
+    """Tell whether a signal to end has come: after a SIGSTOP that outlasts the wait, Python returns one of no kind."""
+    return found is not None and found.si_signo in ENDING
 
 
 def _take_signals() -> None:
@@ -122,7 +127,7 @@ def _wait(part: int, parent: int) -> int | None:
     while True:
         found = signal.sigtimedwait({*ENDING, signal.SIGCHLD}, LOOK)
         pid, status = os.waitpid(part, os.WNOHANG)
-        if (found is not None and found.si_signo in ENDING) or os.getppid() != parent:
+        if _is_ending(found) or os.getppid() != parent:
             if not pid:
                 _end(part)
             return None

@@ -10,17 +10,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from portal.credentials import Sealer
 from portal.integrations import Actor
 from protocols.opcua import nodes_cache
-from tests.support import databases
+from tests.support import commands, databases, sharing
 from tests.support.databases import Database
 from tests.support.mariadb import Server
 from tests.support.opcua import Program
 from tests.support.postgresql import Cluster
 from tests.support.stack import Stack
 from tests.support.vrpc_team import Team
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +88,12 @@ def address_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = nodes_cache.path_in(tmp_path_factory.mktemp("address-space"))
     subprocess.run([sys.executable, "-m", nodes_cache.__name__, str(path), str(os.getpid())], check=True, timeout=60)
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_line() -> Iterator[None]:
+    yield
+    commands.stop()
 
 
 @pytest.fixture(scope="session")
@@ -152,6 +163,18 @@ def sealer() -> Sealer:
 def actor() -> Actor:
     """Somebody who makes changes."""
     return Actor("ada@example.com", "192.0.2.7")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return sharing.processes()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing.Sharing:
+    return sharing.Sharing(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=sharing.rank)
 
 
 @pytest.hookimpl(trylast=True)

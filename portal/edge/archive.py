@@ -14,7 +14,7 @@ from pathlib import Path
 
 from portal.edge import configuration
 from portal.edge.choices import AGENT, REQUIREMENTS, SYSTEM
-from portal.edge.plan import Plan as Plan
+from portal.edge.plan import Plan
 from release import VERSION
 
 FILES = Path(__file__).parent / "files"

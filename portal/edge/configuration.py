@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from portal.edge.choices import CONNECTORS, SYSTEM, WINDOWS
@@ -45,17 +46,18 @@ def _server(plan: Plan) -> str:
         values["fingerprint"] = plan.fingerprint
     if not plan.token:
         values |= {"username": plan.username, "password": plan.password}
-    return _table("server", values)
+    return table("server", values)
 
 
 def _agent(plan: Plan) -> str:
     if not plan.token:
-        return _table("agent", {"domain": plan.domain, "name": plan.name})
-    fleet = _table("fleet", {"prefix": plan.name, "token": plan.token})
-    return f"{_table('agent', {'domain': plan.domain})}\n{fleet}"
+        return table("agent", {"domain": plan.domain, "name": plan.name})
+    fleet = table("fleet", {"prefix": plan.name, "token": plan.token})
+    return f"{table('agent', {'domain': plan.domain})}\n{fleet}"
 
 
-def _table(name: str, values: dict[str, str | int]) -> str:
+def table(name: str, values: Mapping[str, str | int]) -> str:
+    """Return a table as TOML has it."""
     return f"[{name}]\n" + "".join(f"{key} = {_value(one)}\n" for key, one in values.items())
 
 

@@ -7,7 +7,6 @@ import base64
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from edge_connector import VERSION
 from portal import session, telling
 from portal.edge import archive, asking, connectors, subject
 from portal.edge.subject import Subject
@@ -16,6 +15,7 @@ from portal.views.edge_one import DEEDS, LONGEST_ID, begin
 from portal.views.pieces import question
 from portal.vrpc import Agent
 from portal.worker_client import Refused, Silent
+from release import VERSION
 
 blueprint = Blueprint("edge_deeds", __name__)
 blueprint.before_request(begin)

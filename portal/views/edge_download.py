@@ -7,8 +7,8 @@ from typing import Any
 from flask import Response, request
 
 from portal.edge import archive, ways
-from portal.edge.archive import Plan
 from portal.edge.choices import CONNECTORS, TARGETS
+from portal.edge.plan import Plan
 from portal.edge.ways import Server, Way
 from portal.fields import FieldError
 from portal.models import EdgeConnector, EdgeFleet

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from edge_connector import VERSION
 from portal import telling
 from portal.edge import asking, listing, told
 from portal.edge.choices import CONNECTORS
@@ -17,6 +16,7 @@ from portal.edge.told import Status
 from portal.views.edge_one import LONGEST_ID, SEARCHED, begin
 from portal.views.pieces import with_headers
 from portal.worker_client import Refused, Silent
+from release import VERSION
 
 blueprint = Blueprint("edges", __name__)
 blueprint.before_request(begin)

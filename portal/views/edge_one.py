@@ -11,7 +11,6 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from edge_connector import VERSION
 from portal import telling
 from portal.edge import asking, subject, told
 from portal.edge.asking import UNKNOWN, Told
@@ -20,6 +19,7 @@ from portal.edge.told import Feeds, Status
 from portal.views import places
 from portal.views.callees import Place
 from portal.worker_client import Refused, Silent
+from release import VERSION
 
 blueprint = Blueprint("edge", __name__)
 
@@ -61,7 +61,8 @@ def page(id: int) -> ResponseReturnValue:
     found = subject.find(id)
     shown = _how_it_is(found) | _feeds(found) | _log(found)
     calls = {name: shown[name] for name in ("status_call", "feeds_call", "log_call") if shown[name]}
-    again = f"{url_for('edge.page', id=id)}?{urlencode(_asked() | calls)}"
+    deed = {name: request.args[name] for name in ("deed", "what") if name in request.args}
+    again = f"{url_for('edge.page', id=id)}?{urlencode(_asked() | deed | calls)}"
     is_first = bool(calls) and not any(name in request.args for name in calls)
     return render_template("edge.html", **shown, **_deed(), again=again, is_first=is_first)
 

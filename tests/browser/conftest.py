@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from portal import db
-from tests.browser.support import Records, Visitor
+from tests.browser.support import PATIENCE_MS, Records, Visitor
 from tests.support.stack import Stack
 
 
@@ -25,6 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "Chromium is not installed: apt-get install chromium"
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,

@@ -116,7 +116,7 @@ class OpcUaClient:
             self._loop.close_sockets()
             await asyncio.sleep(0.05)  # they close a turn later
 
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(20)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(20)
         self._loop.close()

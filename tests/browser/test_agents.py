@@ -34,7 +34,7 @@ def _remove_all(portal: Portal) -> None:
     def are_offline() -> bool:
         return all(agent["status"] == "offline" for agent in portal.ask("vrpc_agents"))
 
-    wait_until(are_offline, 5, "all agents to be offline")
+    wait_until(are_offline, what="all agents to be offline")
     for agent in portal.ask("vrpc_agents"):
         portal.ask("vrpc_remove", agent["domain"], agent["agent"])
 

@@ -82,6 +82,9 @@ def test_one_is_created_downloaded_started_polled_and_removed(page, records, tmp
     page.get_by_role("button", name="Save").click()
     row = page.get_by_role("row").filter(has_text="system.cpu")
     expect(row.locator(".f-count").nth(1)).to_have_text(re.compile(r"[1-9]\d"), timeout=10_000)
+    page.set_viewport_size(PHONE["viewport"])
+    assert_fits(page)
+    assert page.evaluate(CONTRAST) == []
     assert records.happened("edge.feed-set") == 1 and records.happened("agent.called") == 0
 
     page.goto("/topics?topic=plant/hall1/cpu/percent")

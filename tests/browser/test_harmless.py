@@ -45,7 +45,7 @@ def test_html_in_a_refused_username_is_shown_as_text(listening, records, stack):
         listening.goto("/activity?show=refused")
         return listening.locator(".event").count() > 0
 
-    wait_until(is_shown, 5, "the refusal to be written")
+    wait_until(is_shown, what="the refusal to be written")
     expect(listening.locator(".event .mono").first).to_have_text(HTML)
     assert listening.locator("img").count() == 0
 

@@ -29,7 +29,7 @@ def log_in(page, email, password):
 def test_the_one_time_token_creates_the_first_account_and_no_second(chromium, make_stack):
     stack = make_stack(ADMIN_EMAIL="", ADMIN_PASSWORD="")
     stack.launch()
-    wait_until(stack.beats, 20, "Gatehouse to be ready")  # it has no login page to answer with yet
+    wait_until(stack.beats, what="Gatehouse to be ready")  # it has no login page to answer with yet
     token = (stack.folder / "data" / "setup-token").read_text().strip()
     assert f"/setup?token={token}" in stack.log()
     with Visitor(chromium, stack) as visitor:

@@ -99,7 +99,7 @@ def test_the_client_of_vrpc_for_browsers_calls_an_agent(chromium, stack, team, s
         assert page.evaluate(CALL, options) == [3, 20, 1, 2.5]
     finally:
         context.close()
-    wait_until(lambda: agent.count("clientGone"), 5, "the agent to learn that the tab is closed")
+    wait_until(lambda: agent.count("clientGone"), what="the agent to learn that the tab is closed")
 
 
 def test_the_panel_shows_one_way_at_a_time_and_keeps_the_choice(page, records):
@@ -127,7 +127,7 @@ def test_the_choice_fits_a_phone(phone, records):
 
 def test_the_server_page_shows_the_fingerprint_that_clients_see(page, stack):
     page.goto("/server")
-    seen = ssl.get_server_certificate((HOST, stack.tls_port), timeout=5)
+    seen = ssl.get_server_certificate((HOST, stack.tls_port), timeout=20)
     shown = page.locator("#listeners .fingerprint").inner_text()
     page.get_by_role("button", name="Copy the fingerprint", exact=True).click()
     assert page.evaluate("navigator.clipboard.readText()") == shown

@@ -74,7 +74,7 @@ def test_what_came_of_a_click_is_still_said_when_others_have_knocked_since(page:
         with knock(stack, "press-2"):
             expect(request(page, "press-2")).to_be_visible()
             expect(said(page)).to_contain_text("press-1 is let in.")
-    expect(said(page).get_by_text("press-1 is let in.")).to_have_count(0, timeout=8000)  # in time, it goes
+    expect(said(page).get_by_text("press-1 is let in.")).to_have_count(0)  # in time, it goes
 
 
 def test_of_many_clicks_the_last_is_said_and_how_many_came_before(page: Page, stack: Stack):
@@ -88,7 +88,7 @@ def test_of_many_clicks_the_last_is_said_and_how_many_came_before(page: Page, st
             expect(said(page)).to_contain_text(f"press-{number} is ignored until this window closes.")
             expect(said(page).locator(".notice")).to_have_count(1)
     expect(said(page)).to_contain_text("4 more before")
-    expect(said(page).locator(".notice")).to_have_count(0, timeout=8000)
+    expect(said(page).locator(".notice")).to_have_count(0)
 
 
 def test_the_type_stands_on_the_line_of_the_username(page: Page, stack: Stack):
@@ -171,9 +171,11 @@ def test_an_open_menu_and_the_focus_survive_what_comes(page: Page, stack: Stack)
 
 def test_the_countdown_runs_and_every_page_says_that_it_is_open(page: Page, stack: Stack):
     box = open_box(page)
-    expect(box.get_by_role("timer")).to_have_text("9:57", timeout=6000)
+    before = box.get_by_role("timer").inner_text()
+    expect(box.get_by_role("timer")).not_to_have_text(before)
+    assert "9:00" < box.get_by_role("timer").inner_text() < before.replace("10:00", "9:60")
     page.get_by_role("button", name="10 more minutes").click()
-    expect(box.get_by_role("timer")).to_contain_text("19:5")
+    expect(box.get_by_role("timer")).to_have_text(re.compile(r"^19:\d\d$"))
     page.goto("/activity")
     expect(page.locator("#banner")).to_contain_text("Smart onboarding is open.")
     page.locator("#banner").get_by_role("link", name="See who knocks").click()

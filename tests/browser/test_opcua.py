@@ -196,7 +196,7 @@ def test_switching_policy_none_off_cuts_who_uses_it(page, stack, press, tmp_path
         pass
     page.get_by_role("button", name="Switch on: Security policy None").click()
     expect(page.get_by_role("link", name="Switch off: Security policy None")).to_be_visible()
-    wait_until(lambda: comes_in(stack, press), 5, "policy None to be let in")
+    wait_until(lambda: comes_in(stack, press), what="policy None to be let in")
 
 
 def test_a_certificate_is_trusted_and_lets_its_client_in(page, stack, press, tmp_path, records):
@@ -204,7 +204,7 @@ def test_a_certificate_is_trusted_and_lets_its_client_in(page, stack, press, tmp
     page.get_by_role("link", name="Switch on: Trusted client certificates only").click()
     page.get_by_role("dialog").get_by_role("button", name="Switch on").click()
     expect(page.get_by_role("button", name="Switch off: Trusted client certificates only")).to_be_visible()
-    wait_until(lambda: not comes_in(stack, press, tmp_path), 5, "the client to be refused")
+    wait_until(lambda: not comes_in(stack, press, tmp_path), what="the client to be refused")
     listed = page.locator(".certificate").filter(has_text="CN=Historian")
     expect(listed).to_contain_text(URI)
     listed.get_by_role("button", name="Trust ").click()

@@ -71,7 +71,7 @@ def test_disconnecting_closes_one_connection_and_its_client_may_come_back(opened
         expect(opened.locator(".event").filter(has_text="disconnected, client press-4")).to_contain_text(
             "by ada@example.com"
         )
-        wait_until(lambda: goes.text.count("CONNACK (0)") == 2, 5, "the client to come back")
+        wait_until(lambda: goes.text.count("CONNACK (0)") == 2, what="the client to come back")
         assert stays.text.count("CONNACK (0)") == 1
         expect(connection(opened, "press-4")).to_be_visible()
         assert records.happened("integration.disconnected") == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +14,6 @@ from tests.support.clients import Subscriber
 from tests.support.processes import wait_until
 
 DOWN = re.compile("ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|htmx:afterRequest|htmx:sendError")
-WITHIN = 2000  # milliseconds until a row shows what happened to its client
 
 
 @pytest.fixture
@@ -36,13 +34,13 @@ def test_a_row_is_green_while_its_client_is_connected(visitor, stack, turing):
     expect(row(page, turing).locator(".c-last")).to_contain_text("never")
     with Subscriber(stack.mqtt_port, turing) as client:
         client.subscribed()
-        expect(state(page, turing)).to_have_text("Online", timeout=WITHIN + 300)
+        expect(state(page, turing)).to_have_text("Online")
         expect(state(page, turing).locator(".dot.on")).to_be_visible()
         expect(row(page, turing).locator("time")).to_have_text("just now")
         expect(page.locator("#chip-online")).to_have_text("Online 1")
         client.interrupt()
         client.ended()
-        expect(state(page, turing)).to_have_text("Offline", timeout=WITHIN + 300)
+        expect(state(page, turing)).to_have_text("Offline")
         expect(row(page, turing).locator("time")).to_be_visible()
 
 
@@ -55,7 +53,6 @@ def test_deactivating_cuts_the_client_off_until_it_is_activated(page, stack, tur
     subscribed.wait_for("Connection Refused")  # mosquitto_sub comes back by itself, and is refused
     row(page, turing).get_by_role("button", name="Activate vast_turing").click()
     expect(state(page, turing)).to_have_text("Offline")
-    time.sleep(0.2)
     with Subscriber(stack.mqtt_port, turing) as client:
         client.subscribed()
         expect(state(page, turing)).to_have_text("Online")
@@ -109,9 +106,10 @@ def test_the_panel_shows_connections_and_what_happened(page, stack, turing):
     expect(panel).to_contain_text("No open connection.")
 
 
-def test_a_refused_client_is_on_the_activity_page(page, stack, turing):
+def test_a_refused_client_is_on_the_activity_page(page, stack, turing, records):
     with Subscriber(stack.mqtt_port, {"username": "vast_turing", "password": "wrong"}) as client:
         client.wait_for("Connection Refused")
+    wait_until(lambda: records.happened("login.refused"), what="the refusal to be written")
     page.goto("/activity?show=refused")
     expect(page.locator(".event").first).to_contain_text("vast_turing · refused: wrong password")
 
@@ -128,7 +126,7 @@ def test_nobody_is_shown_as_online_while_the_protocol_servers_are_down(chromium,
         for part in (worker, opcua):
             os.kill(part, signal.SIGSTOP)
         try:
-            expect(page.get_by_role("alert")).to_contain_text("The protocol servers are not running.", timeout=9000)
+            expect(page.get_by_role("alert")).to_contain_text("The protocol servers are not running.")
             expect(page.locator(".rows .dot.on")).to_have_count(0)
             expect(state(page, made)).to_have_text("Offline")
         finally:
@@ -137,8 +135,8 @@ def test_nobody_is_shown_as_online_while_the_protocol_servers_are_down(chromium,
         expect(page.get_by_role("alert")).to_have_count(0)
         expect(state(page, made)).to_have_text("Online")
         os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: client.text.count("CONNACK (0)") > 1, 9, "the client to come back")
-        expect(state(page, made)).to_have_text("Online", timeout=9000)
+        wait_until(lambda: client.text.count("CONNACK (0)") > 1, what="the client to come back")
+        expect(state(page, made)).to_have_text("Online")
 
 
 def test_a_page_says_when_the_portal_does_not_answer_and_recovers(chromium, make_stack):
@@ -153,8 +151,6 @@ def test_a_page_says_when_the_portal_does_not_answer_and_recovers(chromium, make
         assert page.locator(".notice").count() == 1, "it says so once"
         expect(row(page, made)).to_be_visible()
         stack.start()
-        began = time.monotonic()
         expect(page.locator(".notice")).to_have_count(0)
         expect(page.locator("#live.old")).to_have_count(0)
-        assert time.monotonic() - began < 5
         visitor.problems = [text for text in visitor.problems if not DOWN.search(text)]

@@ -48,7 +48,7 @@ def test_every_page_says_when_the_protocol_servers_stop_and_when_they_are_back(c
         try:
             for page in pages:
                 banner = page.get_by_role("alert")
-                expect(banner).to_contain_text("The protocol servers are not running.", timeout=12000)
+                expect(banner).to_contain_text("The protocol servers are not running.")
                 expect(banner).to_have_count(1)
             expect(pages[2].locator("#server")).to_contain_text("Silent")
             expect(pages[2].locator("#limits")).to_contain_text("cannot be told right now")
@@ -56,8 +56,8 @@ def test_every_page_says_when_the_protocol_servers_stop_and_when_they_are_back(c
             for part in parts:
                 os.kill(part, signal.SIGCONT)
         for page in pages:
-            expect(page.get_by_role("alert")).to_have_count(0, timeout=9000)
-        expect(pages[2].locator("#limits tbody tr").first).to_be_visible(timeout=9000)
+            expect(page.get_by_role("alert")).to_have_count(0)
+        expect(pages[2].locator("#limits tbody tr").first).to_be_visible()
 
 
 def test_when_the_opcua_server_alone_stops_it_is_named_and_nobody_of_it_is_online(chromium, make_stack):
@@ -82,12 +82,12 @@ def test_when_the_opcua_server_alone_stops_it_is_named_and_nobody_of_it_is_onlin
         opcua = stack.opcua_pid()
         os.kill(opcua, signal.SIGSTOP)
         try:
-            expect(page.get_by_role("alert")).to_contain_text("The OPC UA server is not running.", timeout=12000)
+            expect(page.get_by_role("alert")).to_contain_text("The OPC UA server is not running.")
             expect(rows["calm_press"]).to_contain_text("Offline")
             expect(rows["vast_turing"]).to_contain_text("Online")
             expect(nodes.locator("#nodes")).to_contain_text("The OPC UA server does not answer.")
         finally:
             os.kill(opcua, signal.SIGCONT)
-        expect(page.get_by_role("alert")).to_have_count(0, timeout=9000)
+        expect(page.get_by_role("alert")).to_have_count(0)
         expect(rows["calm_press"]).to_contain_text("Online")
-        expect(nodes.locator("#nodes tbody")).to_contain_text("1.5", timeout=9000)
+        expect(nodes.locator("#nodes tbody")).to_contain_text("1.5")

@@ -113,7 +113,7 @@ def test_disconnecting(plain, stack, turing):
         wait_until(lambda: stack.is_online("vast_turing"))
         plain.goto(f"/integrations/{turing['id']}")
         panel(plain).get_by_role("button", name="Disconnect press-4").click()
-        wait_until(lambda: client.text.count("CONNACK (0)") == 2, 5, "the client to come back")
+        wait_until(lambda: client.text.count("CONNACK (0)") == 2, what="the client to come back")
 
 
 def test_every_page_is_readable_and_offers_nothing_that_needs_scripts(plain, turing):

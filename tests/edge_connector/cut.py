@@ -38,7 +38,7 @@ class Way:
         self.cut()
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        self._thread.join(5)
+        self._thread.join(20)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

@@ -25,7 +25,7 @@ class Ear:
 
     def __enter__(self) -> Ear:
         self._client.loop_start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(20)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -47,6 +47,7 @@ class Edge:
         self.server = {"host": "127.0.0.1", "transport": "tcp", "username": "nobody", "password": "none", **server}
         self.tables = tables
         self.log_file = folder / "edge.log"
+        self.program = ["-m", "edge_connector"]
         self.process: subprocess.Popen | None = None
         self.write()
 
@@ -59,7 +60,7 @@ class Edge:
     def start(self, *words: str) -> Edge:
         with self.log_file.open("ab") as log:
             self.process = processes.start(
-                [sys.executable, "-W", "error", "-m", "edge_connector", "--config", str(self.config), *words],
+                [sys.executable, "-W", "error", *self.program, "--config", str(self.config), *words],
                 cwd=ROOT,
                 env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONUNBUFFERED": "1"},
                 stdout=log,
@@ -71,9 +72,9 @@ class Edge:
         """Wait until it has connected so many times."""
         return self.says("connected to", times=times)
 
-    def says(self, text: str, times: int = 1, timeout: float = 15) -> Edge:
+    def says(self, text: str, times: int = 1) -> Edge:
         """Wait until its log has a text."""
-        wait_until(lambda: self.log().count(text) >= times, timeout, f"{text!r} in the log of {self.name}")
+        wait_until(lambda: self.log().count(text) >= times, what=f"{text!r} in the log of {self.name}")
         return self
 
     def log(self) -> str:

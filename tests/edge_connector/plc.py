@@ -43,13 +43,13 @@ class Plc:
 
     def __enter__(self) -> Plc:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(20)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        asyncio.run_coroutine_threadsafe(self._server.shutdown(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._server.shutdown(), self._loop).result(20)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(20)
         self._loop.close()
 
     async def _start(self) -> None:
@@ -81,7 +81,7 @@ class Line:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._over.set()
-        self._thread.join(5)
+        self._thread.join(20)
         for one in (*self._masters, *self._slaves):
             os.close(one)
 
@@ -109,7 +109,7 @@ class Babbler:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
-        self._thread.join(5)
+        self._thread.join(20)
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):

@@ -61,7 +61,7 @@ class Site:
         return path.read_text().splitlines() if path.exists() else []
 
     def notes_are(self, *wanted: str) -> None:
-        wait_until(lambda: len(self.notes) >= len(wanted), 10, f"{wanted}, and not {self.notes}")
+        wait_until(lambda: len(self.notes) >= len(wanted), what=f"{wanted}, and not {self.notes}")
         assert self.notes == list(wanted)
 
 
@@ -86,4 +86,4 @@ class Running:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    wait_until(condition, 10, what)
+    wait_until(condition, what=what)

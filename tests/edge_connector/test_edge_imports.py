@@ -66,6 +66,12 @@ def test_it_is_loaded_from_a_folder_that_has_nothing_else_and_without_libraries_
     }
 
 
+def test_what_installs_and_launches_it_needs_python_alone(tmp_path: Path) -> None:
+    (tmp_path / "edge_connector").symlink_to(PACKAGE)
+    program = "import edge_connector.launch, edge_connector.install, edge_connector.service"
+    subprocess.run([sys.executable, "-S", "-c", program], cwd=tmp_path, check=True)
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_connector_has_its_requirements_pinned(kind: str) -> None:
     wanted = packages(ROOT / "requirements-dev.txt") | packages(ROOT / "requirements.txt")

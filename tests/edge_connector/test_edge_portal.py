@@ -35,7 +35,7 @@ def test_a_vrpc_integration_is_all_that_calls_need(make_edge: Callable[..., Edge
     def known() -> bool:
         return any(one["agent"] == edge.name for one in ask("agents")["agents"])
 
-    wait_until(known, 10, "the portal to know the agent")
+    wait_until(known, what="the portal to know the agent")
     found = ask(f"agents/{edge.name}/System/versions", {"instance": "box"})["result"]
     assert found["system"]
     with pytest.raises(HTTPError) as failed:

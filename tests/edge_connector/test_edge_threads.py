@@ -46,7 +46,7 @@ def test_a_lane_that_hangs_says_that_it_is_busy_and_does_not_keep_the_process() 
 
     for _ in range(2):
         lane.submit(hang)
-        assert begun.acquire(timeout=5)
+        assert begun.acquire(timeout=20)
     for _ in range(3):
         lane.submit(hang)
     with pytest.raises(Busy, match="plc is busy: 5 calls"):

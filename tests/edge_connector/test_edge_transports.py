@@ -21,7 +21,7 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture(scope="module")
 def certificate(stack: Stack) -> str:
-    return ssl.get_server_certificate(("127.0.0.1", stack.tls_port), timeout=5)
+    return ssl.get_server_certificate(("127.0.0.1", stack.tls_port), timeout=20)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls", "ws", "wss", "ca"])
@@ -84,7 +84,7 @@ def babbler() -> Iterator[int]:
     yield server.getsockname()[1]
     server.shutdown(socket.SHUT_RDWR)
     server.close()
-    thread.join(5)
+    thread.join(20)
 
 
 def test_a_server_that_talks_nonsense_or_refuses_is_tried_again(

@@ -117,7 +117,7 @@ def test_a_folder_that_becomes_a_link_in_between_leads_nowhere(make: Callable[..
     thread = threading.Thread(target=swap)
     thread.start()
     try:
-        wait_until(lambda: try_to_read() >= 2000 and len(seen) > 1, 20, "both to happen", every=0)
+        wait_until(lambda: try_to_read() >= 2000 and len(seen) > 1, what="both to happen", every=0)
     finally:
         over.set()
         thread.join()

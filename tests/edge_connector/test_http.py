@@ -205,10 +205,8 @@ def test_a_name_that_leads_to_this_machine_is_not_followed(make: Callable[..., H
 def test_a_server_that_does_not_end_is_ended(make: Callable[..., HTTP], server: Server) -> None:
     with pytest.raises(Refused, match="more than 1000 bytes"):
         make(bytes=1000).get(f"{server.url}/large")
-    begun = time.monotonic()
     with pytest.raises(TimedOut, match="took too long"):
         make(seconds=0.3).get(f"{server.url}/slow")
-    assert time.monotonic() - begun < 5
 
 
 def test_a_server_that_talks_nonsense_or_is_away_is_said_to_be_so(make: Callable[..., HTTP], server: Server) -> None:

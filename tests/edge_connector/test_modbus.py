@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -149,11 +148,9 @@ def test_what_cannot_be_written_is_refused(make: Make, call: list[Any], why: str
 def test_a_device_that_answers_garbage_is_said_to_do_so(make: Make, answer: bytes) -> None:
     with Babbler(answer) as port:
         device = make(port=port, seconds=0.2, retries=0)
-        begun = time.monotonic()
         for _ in range(2):
             with pytest.raises(Refused):
                 device.read("holding", 0)
-        assert time.monotonic() - begun < 5
 
 
 def test_a_device_that_is_away_is_said_to_be_and_found_when_it_is_back(make: Make) -> None:

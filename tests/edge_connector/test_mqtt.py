@@ -92,7 +92,7 @@ class Load:
             self._client.publish(topic, str(number), qos=2)
             if number % 20 == 0:
                 time.sleep(0.03)
-        wait_until(lambda: not self._client._out_messages, 20, "all to be published")
+        wait_until(lambda: not self._client._out_messages, what="all to be published")
 
 
 def numbers(ear: Ear) -> list[int]:
@@ -120,11 +120,11 @@ def test_with_each_side_gone_for_a_while_nothing_is_lost_doubled_or_out_of_order
     ):
         for way in (hub, local):
             up, down = len(there.heard) + 50, len(here.heard) + 50
-            wait_until(lambda up=up, down=down: len(there.heard) > up and len(here.heard) > down, 10, "both to go")
+            wait_until(lambda up=up, down=down: len(there.heard) > up and len(here.heard) > down, what="both to go")
             way.cut()
             time.sleep(0.3)
             way.mend()
-        wait_until(lambda: len(there.heard) >= 2000 and len(here.heard) >= 2000, 20, "all to arrive")
+        wait_until(lambda: len(there.heard) >= 2000 and len(here.heard) >= 2000, what="all to arrive")
         time.sleep(0.2)
         assert numbers(there) == list(range(2000))
         assert numbers(here) == list(range(2000))
@@ -146,18 +146,18 @@ def test_what_a_bridge_published_does_not_come_back(
     cell = client.sees(edge.name).get(edge.name, "MQTT", "cell")
     with Ear(stack.mqtt_port, hall, "loop/#") as there, Ear(mosquitto.port, ANYBODY, "loop/#") as here:
         here.publish("loop/a", b"1")
-        wait_until(lambda: there.payloads == [b"1"], 5, "what came from there")
+        wait_until(lambda: there.payloads == [b"1"], what="what came from there")
         there.publish("loop/b", b"2")
         # Two routes fit it: each sends it on once, however often the server says it.
-        wait_until(lambda: here.payloads == [b"1", b"2", b"2"], 5, "what came from the hub")
-        wait_until(lambda: cell.call("status")["in"]["returned"] == 2, 5, "what came back to be let go of")
+        wait_until(lambda: here.payloads == [b"1", b"2", b"2"], what="what came from the hub")
+        wait_until(lambda: cell.call("status")["in"]["returned"] == 2, what="what came back to be let go of")
         assert cell.call("status")["in"]["passed"] == 1
         assert cell.call("status")["out"] == {"passed": 2, "returned": 2, "dropped": 0}
         feed = {"connector": "cell", "function": "watch_value", "arguments": ["loop/a"], "topic": "seen/a"}
         client.call(edge.name, "EdgeConnector", "set_feed", "seen", feed)
         with Ear(stack.mqtt_port, hall, "seen/#") as seen:
             here.publish("loop/a", b'{"t": 21.5}')
-            wait_until(lambda: b'{"t":21.5}' in seen.payloads, 5, "the value of the feed")
+            wait_until(lambda: b'{"t":21.5}' in seen.payloads, what="the value of the feed")
         assert (there.payloads, len(here.heard)) == ([b"1", b"2", b'{"t": 21.5}'], 4)
     with pytest.raises(Fault, match="publishing to loop/a is not allowed"):
         cell.call("publish", "loop/a", 1)
@@ -174,10 +174,10 @@ def test_what_is_retained_is_bridged_when_the_agent_starts_and_stays_retained(
         here.publish("kept/a", b"1", retain=True)
         there.publish("kept/too/b", b"2", retain=True)
         edge = make_edge("keeper", connectors={"cell": table}).start()
-        wait_until(lambda: (here.payloads, there.payloads) == ([b"2"], [b"1"]), 10, "what was retained")
+        wait_until(lambda: (here.payloads, there.payloads) == ([b"2"], [b"1"]), what="what was retained")
         for port, who, topic in ((mosquitto.port, ANYBODY, "kept/too/b"), (stack.mqtt_port, hall, "kept/a")):
             with Ear(port, who, topic) as late:
-                wait_until(lambda late=late: late.heard, 5, "what is retained there")
+                wait_until(lambda late=late: late.heard, what="what is retained there")
                 late.publish(topic, b"", retain=True)
         here.publish("kept/a", b"", retain=True)
         there.publish("kept/too/b", b"", retain=True)
@@ -188,14 +188,14 @@ def test_values_are_read_and_watched_where_the_configuration_lets_them(make: Mak
     cell = make(read=["cell/+/t", "cell/name"], publish=["cell/#"], topics=2)
     heard: list[Any] = []
     names: list[Any] = []
-    wait_until(lambda: is_up(cell), 5, "the connection")
+    wait_until(lambda: is_up(cell), what="the connection")
     cell.watch("cell/+/t", heard.append)
     cell.watch_value("cell/name", names.append)
     with pytest.raises(Refused, match="nothing has come on cell/1/t yet"):
         cell.value("cell/1/t")
     for topic, value in (("cell/1/t", 21.5), ("cell/name", "mixer"), ("cell/2/t", {"a": [1, None]})):
         assert cell.publish(topic, value) is True
-    wait_until(lambda: len(heard) == 2 and names, 5, "what was published")
+    wait_until(lambda: len(heard) == 2 and names, what="what was published")
     assert heard == [{"topic": "cell/1/t", "value": 21.5}, {"topic": "cell/2/t", "value": {"a": [1, None]}}]
     assert names == ["mixer"]
     assert cell.values("cell/+/t") == {"cell/2/t": {"a": [1, None]}}  # the oldest gave way
@@ -203,7 +203,7 @@ def test_values_are_read_and_watched_where_the_configuration_lets_them(make: Mak
     cell.watch("cell/name", later.append)()
     assert later == [{"topic": "cell/name", "value": "mixer"}]
     cell.publish("cell/name", "press")
-    wait_until(lambda: names == ["mixer", "press"], 5, "the change")
+    wait_until(lambda: names == ["mixer", "press"], what="the change")
     assert (len(later), cell.value("cell/name")) == (1, "press")
 
 
@@ -230,7 +230,7 @@ def test_what_the_configuration_does_not_name_is_refused(
 
 def test_a_broker_that_is_not_there_or_refuses_is_said(make: Make, tmp_path: Path) -> None:
     away = make(port=free_port(), publish=["a"])
-    wait_until(lambda: "cannot connect" in away.status()["connection"]["trouble"], 5)
+    wait_until(lambda: "cannot connect" in away.status()["connection"]["trouble"])
     with pytest.raises(Refused, match="there is no connection to the broker: cannot connect"):
         away.publish("a", 1)
 
@@ -244,14 +244,14 @@ def test_a_broker_is_known_by_its_fingerprint_and_says_what_it_refuses(
     user = {"username": hall["username"], "password": hall["password"]}
     there = {"port": stack.tls_port, "transport": "tls", "publish": ["#"], **user}
     right = make(fingerprint=fingerprint, **there)
-    wait_until(lambda: is_up(right), 5, "the connection")
+    wait_until(lambda: is_up(right), what="the connection")
     assert right.publish("tls/a", 1) is True
     wrong = make(fingerprint="ab" * 32, **there)
-    wait_until(lambda: f"has the fingerprint {fingerprint}" in wrong.status()["connection"]["trouble"], 5)
+    wait_until(lambda: f"has the fingerprint {fingerprint}" in wrong.status()["connection"]["trouble"])
     narrow = stack.add("mqtt")
     stack.flask("integrations", "permit", narrow["username"], "--publish", "narrow/#")
     held = make(fingerprint=fingerprint, **there | {key: narrow[key] for key in user})
-    wait_until(lambda: is_up(held), 5, "the connection")
+    wait_until(lambda: is_up(held), what="the connection")
     with pytest.raises(Refused, match="the broker refuses it, with reason 0x87"):
         held.publish("elsewhere", 1)
 
@@ -340,9 +340,9 @@ def test_a_table_that_cannot_be_used_is_said(values: dict[str, Any], why: str) -
 
 def test_what_is_published_is_json_for_everybody(make: Make, mosquitto: Mosquitto) -> None:
     cell = make(publish=["json"])
-    wait_until(lambda: is_up(cell), 5, "the connection")
+    wait_until(lambda: is_up(cell), what="the connection")
     with Ear(mosquitto.port, ANYBODY, "json") as ear:
         cell.publish("json", {"a": [1, "ä"]}, retain=True)
-        wait_until(lambda: ear.heard, 5, "the message")
+        wait_until(lambda: ear.heard, what="the message")
         assert json.loads(ear.payloads[0]) == {"a": [1, "ä"]}
         ear.publish("json", b"")

@@ -214,11 +214,11 @@ def test_changes_are_told_as_closely_as_wanted(line: OPCUA, machine: Machine) ->
         line.watch_item({"node": "ns=1;s=Many.v0", "interval": 0.05}, close.append),
         line.watch_item({"node": "ns=1;s=Line1.Count", "interval": 0.05, "deadband": 3}, coarse.append),
     ]
-    wait_until(lambda: close and coarse, 5, "the values that there are")
+    wait_until(lambda: close and coarse, what="the values that there are")
     for value in (8, 9, 10, 11, 12):
         machine.do("set", name="Count", type="Int32", value=value)
         time.sleep(0.06)
-    wait_until(lambda: len(coarse) > 1, 5, "a change that is large enough")
+    wait_until(lambda: len(coarse) > 1, what="a change that is large enough")
     assert [one["value"] for one in coarse] == [7, 11]
     assert coarse[0]["type"] == "Int32"
     for end in ends:
@@ -270,19 +270,19 @@ def test_a_server_that_hangs_is_said_within_the_time_out_and_watched_again_when_
 ) -> None:
     found = make(fingerprint=machine.fingerprint, seconds=1)
     heard: list[Any] = []
-    wait_until(lambda: found.status()["connected"], 10, "the session")
+    wait_until(lambda: found.status()["connected"], what="the session")
     found.watch_value("ns=1;s=Line1.Speed", heard.append)
-    wait_until(lambda: heard == [1.5], 5, "the value")
+    wait_until(lambda: heard == [1.5], what="the value")
     machine.freeze()
     with pytest.raises(TimedOut):
         found.read("ns=1;s=Line1.Speed")
-    wait_until(lambda: heard == [1.5, None], 10, "that nothing is known of it")
+    wait_until(lambda: heard == [1.5, None], what="that nothing is known of it")
     with pytest.raises(Refused, match="there is no connection"):
         found.read("ns=1;s=Line1.Speed")
     machine.kill()
     machine.start()
     machine.do("set", name="Speed", type="Double", value=2.5)
-    wait_until(lambda: heard[-1] == 2.5, 20, "the watch to come back")
+    wait_until(lambda: heard[-1] == 2.5, what="the watch to come back")
     assert found.value("ns=1;s=Line1.Speed") == 2.5
     assert found.status() == {"server": machine.url, "connected": True, "trouble": "", "watches": 1}
 
@@ -322,9 +322,9 @@ def test_a_machine_is_read_watched_and_written_from_afar(
     feed = {"connector": "line", "function": "watch_value", "arguments": ["/1:Line1/1:Name"], "topic": "opc/name"}
     with Ear(stack.mqtt_port, hall, "opc/#") as ear:
         client.call(edge.name, "EdgeConnector", "set_feed", "name", feed)
-        wait_until(lambda: ear.payloads == [b'"mixer"'], 10, "the first value")
+        wait_until(lambda: ear.payloads == [b'"mixer"'], what="the first value")
         device.call("write", "ns=1;s=Line1.Name", "press")
-        wait_until(lambda: ear.payloads[1:] == [b'"press"'], 5, "the change")
+        wait_until(lambda: ear.payloads[1:] == [b'"press"'], what="the change")
     with pytest.raises(Fault, match="not allowed by the agent's configuration"):
         device.call("write", "ns=1;s=Line1.Speed", 1)
     assert edge.stop() == 0

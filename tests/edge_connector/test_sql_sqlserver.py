@@ -120,7 +120,7 @@ def test_a_connection_without_a_right_answer_is_cancelled_and_made_anew(
     assert len(hasty.query("all")["rows"]) == 2
     assert server.heard.count("begin") == 2
     if query == "hang":
-        wait_until(lambda: "cancel" in server.heard, 2, "the statement to be cancelled")
+        wait_until(lambda: "cancel" in server.heard, what="the statement to be cancelled")
 
 
 def test_a_connection_that_has_ended_meanwhile_is_made_anew(db: SQL, server: SqlServer) -> None:

@@ -81,7 +81,7 @@ class Product:
             assert answer.status == 200, f"the page answers {answer.status}"
 
     def settle(self, bystanders: int) -> None:
-        wait_until(lambda: self._connections() == bystanders, 10, "only the bystanders to be shown as connected")
+        wait_until(lambda: self._connections() == bystanders, what="only the bystanders to be shown as connected")
         assert not self.faults, "\n".join(self.faults)
 
     def _connections(self) -> int:

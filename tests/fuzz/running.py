@@ -102,7 +102,7 @@ class Run:
         size = self._target.size()
         self._size, self._files = self._size or size, self._files or self._target.files()
         assert size < self._size + GROWTH, f"grown from {self._size:,} to {size:,} bytes"
-        wait_until(lambda: self._target.files() < self._files + FILES, 5, f"no more than {self._files} open files")
+        wait_until(lambda: self._target.files() < self._files + FILES, what=f"no more than {self._files} open files")
 
 
 def run(target: Target, attack: Callable[[int, int, Any], Attack], seed: int, seconds: float, only: int | None) -> Run:

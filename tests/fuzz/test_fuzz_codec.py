@@ -32,7 +32,7 @@ def test_any_stream_is_packets_or_refused(level: int, data: bytes) -> None:
     codec.read(data, level)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(seed=st.integers(0, 1 << 32))
 def test_packets_that_were_changed_are_packets_or_refused(seed: int) -> None:
     codec.run(seed)

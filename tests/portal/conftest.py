@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from argon2 import PasswordHasher
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
 
 import app as application
 from portal import accounts, clock, db, integrations, presence, worker_client
@@ -24,13 +25,20 @@ from tests.portal.opcua_server import OpcUaServer
 from tests.portal.visitor import ADA, PASSWORD, Visitor
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory) -> BytecodeCache:
+    """The compiled templates: each test has an application of its own, and to compile them takes longer than a test."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def flask_app(database, monkeypatch):
+def flask_app(database, compiled, monkeypatch):
     quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(accounts, "_hasher", quick)
     db.database.close_all()  # the application makes a pool of its own
     made = application.create_app(database.settings)
     made.testing = False
+    made.jinja_env.bytecode_cache = compiled
     with db.connected():
         yield made
 

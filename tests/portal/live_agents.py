@@ -52,11 +52,11 @@ class LiveAgents:
         self._looper.start()
         names = ("agents", "agent", "call", "create", "delete", "result", "watch", "events", "unwatch", "remove")
         self._answers = Answers({f"vrpc_{name}": getattr(self, f"_{name}") for name in names}, {})
-        self._looper.run(self._answers.start(unix.listen_as(folder, MQTT)), 5)
+        self._looper.run(self._answers.start(unix.listen_as(folder, MQTT)), 20)
 
     def stop(self) -> None:
         if self._looper is not None:
-            self._looper.run(self._answers.stop(), 5)
+            self._looper.run(self._answers.stop(), 20)
             self._looper.stop(5)
             self._looper = None
         worker_client._forget()

@@ -31,7 +31,7 @@ class LiveHub:
         self._looper.start()
         self._answers = Answers(topics.actions(), {})
         listener = unix.listen_as(folder, MQTT)
-        self._looper.run(self._answers.start(listener), 5)
+        self._looper.run(self._answers.start(listener), 20)
 
     def publish(self, topic: str, payload: bytes = b"1", *, retain: bool = False) -> None:
         """Publish as an integration does, a second after the last one."""
@@ -40,7 +40,7 @@ class LiveHub:
 
     def stop(self) -> None:
         if self._looper is not None:
-            self._looper.run(self._answers.stop(), 5)
+            self._looper.run(self._answers.stop(), 20)
             self._looper.stop(5)
             self._looper = None
         worker_client._forget()

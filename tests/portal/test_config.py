@@ -224,14 +224,14 @@ def test_processes_that_start_at_once_agree_on_the_key(tmp_path):
     barrier = threading.Barrier(8)
 
     def start() -> None:
-        barrier.wait(5)
+        barrier.wait(20)
         keys.add(load(tmp_path).secret_key)
 
     threads = [threading.Thread(target=start) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(20)
     assert len(keys) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]  # and no drafts are left
 

@@ -52,10 +52,10 @@ def server(flask_app, monkeypatch):
     looper.start()
     answers = Answers({name: made.act(name) for name in ACTIONS}, {})
     folder = flask_app.extensions["gatehouse_settings"].data_dir
-    looper.run(answers.start(unix.listen_as(folder, MQTT)), 5)
+    looper.run(answers.start(unix.listen_as(folder, MQTT)), 20)
     with flask_app.app_context():
         yield made
-    looper.run(answers.stop(), 5)
+    looper.run(answers.stop(), 20)
     looper.stop(5)
     worker_client._forget()
 

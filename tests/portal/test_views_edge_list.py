@@ -56,9 +56,9 @@ def test_the_list_is_searched_and_filtered(ada, hall1, live_hall1, member):
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_version_that_is_not_this_releases_is_told_of(ada, hall1, live_hall1):
-    assert "is here" not in ada.get("/edge").text
+    assert "is available" not in ada.get("/edge").text
     live_hall1.agents["acme.default", "hall1"]["version"] = "0.0.9"
-    assert "is here" in ada.get("/edge").text
+    assert "is available" in ada.get("/edge").text
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -68,6 +68,7 @@ def test_without_scripts_the_page_comes_again_once_with_the_answers(ada, hall1, 
     page = ada.get(place(hall1))
     (again,) = [part.split('"')[0] for part in shown(page).split('content="1; url=')[1:]]
     whole = ada.get(again)
+    assert "deed=c9" in shown(ada.get(f"{place(hall1)}?deed=c9&what=restart")).split('content="1; url=')[1]
     assert "4,211" in whole.text and "last line" in whole.text and 'content="1; url=' not in whole.text
 
 
@@ -190,7 +191,7 @@ def updating(**changes) -> dict:
 def test_an_update_is_sent_with_what_proves_that_it_is_from_here(ada, hall1, live_hall1, sealer):
     live_hall1.answers = {"status": updating(), "update": True}
     page = ada.get(polled(ada.get(place(hall1)), "edge"), headers=HTMX)
-    assert f'href="{place(hall1)}/update"' in page.text and f"{VERSION} is here" in page.text
+    assert f'href="{place(hall1)}/update"' in page.text and f"{VERSION} is available" in page.text
     assert f"to {VERSION}?" in ada.get(f"{place(hall1)}/update", headers=HTMX).text
     live_hall1.calls.clear()
     answer = ada.post(f"{place(hall1)}/update")
@@ -213,7 +214,7 @@ def test_an_update_is_sent_with_what_proves_that_it_is_from_here(ada, hall1, liv
             True,
         ),
         ({"possible": False}, "download and install it", False),
-        ({"state": "done", "version": "0.0.9"}, "is here", True),
+        ({"state": "done", "version": "0.0.9"}, "is available", True),
     ],
 )
 def test_the_progress_of_an_update_is_told(ada, hall1, live_hall1, changes, says, is_offered):

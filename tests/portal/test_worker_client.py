@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
+from functools import partial
 
 import msgpack
 import pytest
 from flask import current_app
 
 from portal import unix, worker_client
-from portal.worker_client import MQTT, OPCUA, Refused, Silent, ask, have
+from portal.worker_client import MQTT, OPCUA, Refused, Silent
 from protocols import contract
 from protocols.answers import Answers
 from protocols.looper import Looper
 from tests.support.processes import wait_until
+
+ask, have = (partial(one, timeout=20) for one in (worker_client.ask, worker_client.have))  # on a slow machine, too
 
 
 @pytest.fixture(autouse=True)
 def talkative(monkeypatch, flask_app):
     monkeypatch.setattr(worker_client, "_silent_until", {})
     monkeypatch.setattr(worker_client, "_quiet_until", {})
+    monkeypatch.setattr(worker_client, "PAUSE", 60.0)
     with flask_app.app_context():
         yield
     worker_client._forget()
@@ -46,11 +49,11 @@ class Part:
         self.looper.start()
         actions = {"usage": self.usage, "echo": lambda value: value, "refuse": self.refuse, "hang": self.hang}
         self.answers = Answers(actions, {})
-        self.looper.run(self.answers.start(unix.listen_as(self.folder, MQTT)), 5)
+        self.looper.run(self.answers.start(unix.listen_as(self.folder, MQTT)), 20)
 
     def stop(self) -> None:
         self.hanging.set()
-        self.looper.run(self.answers.stop(), 5)
+        self.looper.run(self.answers.stop(), 20)
         self.looper.stop(5)
 
     def usage(self, *arguments: object) -> list[dict]:
@@ -61,7 +64,7 @@ class Part:
         raise contract.Refused("There is no such node.", "name")
 
     def hang(self) -> None:
-        self.hanging.wait(5)
+        self.hanging.wait(20)
 
     def connections(self) -> int:
         return len(self.answers._links)
@@ -113,16 +116,12 @@ def test_an_action_that_cannot_be_done_is_no_answer(part):
 
 
 def test_silence_is_waited_for_once_and_then_nobody_asks_for_a_while(part, monkeypatch):
-    start = time.monotonic()
     assert ask(MQTT, "hang", timeout=0.2) is None
-    assert 0.15 < time.monotonic() - start < 0.6
-    start = time.monotonic()
     assert [ask(MQTT, "usage") for _ in range(100)] == [None] * 100
-    assert time.monotonic() - start < 0.05
-    assert part.asked == []
     part.hanging.set()
     monkeypatch.setattr(worker_client, "_silent_until", {})
-    assert ask(MQTT, "usage") == [{"used": 1}]
+    assert ask(MQTT, "usage", "after the pause") == [{"used": 1}]
+    assert part.asked == [("after the pause",)], "nothing was sent before"
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(part, monkeypatch):
@@ -173,7 +172,7 @@ def test_a_question_that_may_have_been_acted_on_is_not_asked_again(folder, caplo
     assert [msgpack.unpackb(one) for one in taken] == [[1, "publish", [b"once"]]]
     assert "the connection was closed" in caplog.text
     listener.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
+    thread.join(20)
     listener.close()
 
 
@@ -195,7 +194,7 @@ def test_an_answer_without_an_end_is_given_up(folder):
     thread.start()
     with pytest.raises(Silent):
         have(MQTT, "usage", timeout=20)
-    thread.join(5)
+    thread.join(20)
     assert not thread.is_alive()
     listener.close()
 

@@ -69,10 +69,10 @@ class Server:
 
     def start(self) -> None:
         self.looper.start()
-        self.looper.run(self.answers.start(unix.listen(self.folder, "test.sock", socket.SOCK_STREAM)), 5)
+        self.looper.run(self.answers.start(unix.listen(self.folder, "test.sock", socket.SOCK_STREAM)), 20)
 
     def stop(self) -> None:
-        self.looper.run(self.answers.stop(), 5)
+        self.looper.run(self.answers.stop(), 20)
         self.looper.stop(5)
 
     def push(self, link: Any, *pushed: object) -> None:
@@ -323,13 +323,14 @@ def test_a_peer_that_asks_and_never_reads_is_closed_and_its_answers_are_bounded(
 
 
 def test_a_peer_that_reads_late_gets_every_answer(server, connect, monkeypatch):
+    monkeypatch.setattr(answers, "PATIENCE", 60)
     client = connect()
     asking = threading.Thread(target=lambda: [client.send(question("echo", LONG, number=n)) for n in range(1, 21)])
     asking.start()
     wait_until(lambda: any(link._slow is not None for link in list(server.answers._links)))
     time.sleep(0.1)
     assert [client.next() for _ in range(20)] == [[number, {"answer": LONG}] for number in range(1, 21)]
-    asking.join(5)
+    asking.join(20)
     assert client.ask("add", 1, 2) == {"answer": 3}
 
 
@@ -416,11 +417,11 @@ def test_when_it_stops_links_end_and_what_was_answered_arrives(tmp_path):
     assert client.ask("follow") == {"answer": 1}
     client.send(question("echo", LONG))
     wait_until(lambda: next(iter(server.answers._links)).transport.get_write_buffer_size() > 0)
-    stopping = threading.Thread(target=server.looper.run, args=(server.answers.stop(), 5))
+    stopping = threading.Thread(target=server.looper.run, args=(server.answers.stop(), 20))
     stopping.start()
     assert client.next() == [7, {"answer": LONG}]
     assert client.next() is None
-    stopping.join(5)
+    stopping.join(20)
     wait_until(lambda: len(server.ended) == 1)
     with pytest.raises(OSError):
         Client(server)

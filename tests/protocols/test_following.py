@@ -112,23 +112,36 @@ def server(running) -> Noting:
     return running._servers._running[0][1]
 
 
-def test_changed_permissions_are_told_to_the_server_within_100_ms(server, turing, actor):
+@pytest.fixture
+def look_twice(running, monkeypatch):
+    """Wait until the watcher has looked twice, which takes it 100 ms, and the server has done what it was told then."""
+    assert 2 * runtime.WATCH <= 0.1
+    looks, share = [], running._doorman.share
+    monkeypatch.setattr(running._doorman, "share", lambda: looks.append(share()))
+
+    def look() -> None:
+        before = len(looks)
+        wait_until(lambda: len(looks) >= before + 2)
+        running._looper.run(asyncio.sleep(0), 20)
+
+    return look
+
+
+def test_changed_permissions_are_told_to_the_server_within_100_ms(server, turing, actor, look_twice):
     integrations.set_permissions(turing.id, actor, publish=["plant/%u/#"], subscribe=[])
-    began = time.monotonic()
-    wait_until(lambda: server.permitted, 1)
-    assert time.monotonic() - began < 0.15
+    look_twice()
     assert server.permitted == [{turing.id: Grant(turing.id, "turing", ("plant/%u/#",), ())}]
     assert server.cut == []
     login = Login("mqtt", "turing", b"secret", "c", "192.0.2.1")
     assert server.authenticate(login) == Grant(turing.id, "turing", ("plant/%u/#",), ())
 
 
-def test_a_kick_reaches_the_server_once_and_is_recorded(server, turing, actor):
+def test_a_kick_reaches_the_server_once_and_is_recorded(server, turing, actor, look_twice):
     stays, goes = server.log_in("stays"), server.log_in("goes")
     wait_until(lambda: Connection.select().count() == 2)
     integrations.disconnect(turing.id, actor, goes)
     wait_until(lambda: [row.id for row in Connection.select()] == [stays])
-    time.sleep(0.2)
+    look_twice()
     assert server.kicked == [([goes], entrance.DISCONNECTED)]
     (row,) = Activity.select().where(Activity.kind == "connection.cut")
     assert (row.detail, row.username, row.integration_id) == (entrance.DISCONNECTED, "turing", turing.id)
@@ -155,7 +168,7 @@ def test_traffic_and_online_times_are_written_and_nothing_twice(running, server,
         50,
         60,
     )
-    assert 80 < row.online_ms < 5000
+    assert row.online_ms > 80
 
 
 def test_traffic_that_could_not_be_written_is_added_the_next_time(running, server, turing, monkeypatch):
@@ -221,13 +234,12 @@ def test_a_server_without_listeners_is_asked_all_the_same(start):
     made.stop()
 
 
-def test_a_switch_is_told_to_the_server_within_100_ms(running, server, actor):
-    wait_until(lambda: server.switched, 1)
+def test_a_switch_is_told_to_the_server_within_100_ms(running, server, actor, look_twice):
+    wait_until(lambda: server.switched)
     server.switched.clear()
     switches.turn("OPCUA_ALLOW_NONE", False, actor, running._settings)
-    began = time.monotonic()
-    (told,) = wait_until(lambda: server.switched, 1)
-    assert time.monotonic() - began < 0.15
+    look_twice()
+    (told,) = server.switched
     assert told == {"OPCUA_ALLOW_NONE": False, "OPCUA_ALLOW_PLAINTEXT": False, "OPCUA_REQUIRE_TRUST": False}
 
 

@@ -89,7 +89,7 @@ def by_own_password(own: str = OWN) -> Login:
 def test_a_new_member_is_let_in_at_its_first_try_and_by_its_own_password_from_then_on(house, fleet, token, sealer):
     granted = house.answer(login(token))
     (made,) = fleets.members(fleet.id)
-    assert granted == Grant(made.id, MEMBER, ("#",), ("#",), "acme.default", "agent", True)
+    assert granted == Grant(made.id, MEMBER, ("#",), ("#",), "acme.default", "agent", True, frozenset({"acme.default"}))
     assert sealer.open(made.sealed_password) == OWN and house.book.refusals == []
     assert house.answer(by_own_password()) == granted
     assert [row.kind for row in Activity.select().where(Activity.integration_id == made.id)] == [

@@ -37,10 +37,10 @@ class Main:
         self.looper.start()
         actions = {"write": self.heard.append, "double": self.double, "refuse": self.refuse, "sleep": time.sleep}
         self.answers = Answers(actions, {"subscribe": self.subscribe})
-        self.looper.run(self.answers.start(unix.listen(self.folder, NAME, socket.SOCK_STREAM)), 5)
+        self.looper.run(self.answers.start(unix.listen(self.folder, NAME, socket.SOCK_STREAM)), 20)
 
     def stop(self) -> None:
-        self.looper.run(self.answers.stop(), 5)
+        self.looper.run(self.answers.stop(), 20)
         self.looper.stop(5)
 
     def push(self, *pushed: object) -> None:
@@ -78,20 +78,20 @@ class Other:
         self.ends += 1
 
     def start(self) -> None:
-        self.looper.run(self.on_loop(self.part.start), 5)
+        self.looper.run(self.on_loop(self.part.start), 20)
 
     def stop(self) -> None:
-        self.looper.run(self.part.stop(), 5)
+        self.looper.run(self.part.stop(), 20)
         self.looper.stop(5)
 
     async def on_loop(self, act: Any) -> None:
         act()
 
     def tell(self, *what: object) -> None:
-        self.looper.run(self.on_loop(lambda: self.part.tell(*what)), 5)
+        self.looper.run(self.on_loop(lambda: self.part.tell(*what)), 20)
 
     def ask(self, *what: object) -> Any:
-        return self.looper.run(self.part.ask(*what), 10)
+        return self.looper.run(self.part.ask(*what), 20)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_small_things_that_wait_are_bounded_too(other, monkeypatch):
         for _ in range(1_000):
             other.part.tell("write", 1)
 
-    other.looper.run(other.on_loop(flood), 5)
+    other.looper.run(other.on_loop(flood), 20)
     assert len(other.part._waiting) <= 10_000 / linking.FRAME_COST
     assert other.part.dropped == 1_000 - len(other.part._waiting)
 
@@ -191,7 +191,7 @@ def test_small_things_that_wait_are_bounded_too(other, monkeypatch):
 def test_a_part_that_reads_late_gets_everything_that_was_not_dropped(main, other):
     wait_until(lambda: main.links)
     held = threading.Event()
-    main.looper.call(lambda: held.wait(5))
+    main.looper.call(lambda: held.wait(20))
     for number in range(20):
         other.tell("write", [number, b"x" * 500_000])
     assert other.part._waiting, "they wait here, not in the transport"

@@ -34,7 +34,7 @@ class Store:
 
     def write(self, batch: list[int]) -> None:
         self.attempts += 1
-        self.gate.wait(5)
+        self.gate.wait(20)
         if self.raises:
             raise self.raises
         if self.poison in batch:
@@ -42,7 +42,7 @@ class Store:
         self.batches.append(batch)
 
     def repair(self) -> None:
-        self.gate.wait(5)
+        self.gate.wait(20)
         if self.repair_raises:
             raise self.repair_raises
         self.repaired += 1
@@ -77,7 +77,7 @@ def make(store):
     yield start
     store.gate.set()
     for recorder in made:
-        recorder.stop(2)
+        recorder.stop(20)
         assert not recorder._thread.is_alive()
 
 
@@ -93,11 +93,11 @@ def test_events_are_written_in_order_and_gathered(store, make):
     assert len(store.batches) < 10
 
 
-def test_an_event_is_written_soon(store, make):
+def test_an_event_is_written_though_no_other_follows(store, make):
     recorder = make()
     for event in range(5):
         put(recorder, event)
-        wait_until(lambda event=event: event in store.events, 0.5)
+        wait_until(lambda event=event: event in store.events)
 
 
 def test_events_put_by_many_threads_are_all_written(store, make):
@@ -175,10 +175,10 @@ def test_an_event_that_is_dropped_during_a_repair_causes_another_one(store, make
     recorder._repair = repair
     store.gate.clear()
     store.raises = None
-    assert reading.wait(5)
+    assert reading.wait(20)
     put(recorder, *range(10, 20))
     store.gate.set()
-    wait_until(lambda: store.repaired >= 2 or 19 in store.events, 2, "the dropped event")
+    wait_until(lambda: store.repaired >= 2 or 19 in store.events, what="the dropped event")
 
 
 def test_a_batch_that_can_never_be_written_is_replaced_by_the_present_state(store, make, caplog):
@@ -210,7 +210,7 @@ def test_what_is_queued_is_written_when_it_stops(store, make):
     recorder = make()
     put(recorder, *range(10))
     store.gate.set()
-    recorder.stop(2)
+    recorder.stop(20)
     assert store.events == list(range(10))
 
 
@@ -220,7 +220,7 @@ def test_more_than_one_batch_is_written_when_it_stops(store, make, monkeypatch):
     recorder = make()
     put(recorder, *range(95))
     threading.Timer(0.05, store.gate.set).start()
-    recorder.stop(2)
+    recorder.stop(20)
     assert store.events == list(range(95))
 
 
@@ -228,5 +228,5 @@ def test_stopping_does_not_hang_on_a_database_that_is_unavailable(store, make):
     store.raises = Unavailable("locked")
     recorder = make()
     put(recorder, 1)
-    recorder.stop(2)
+    recorder.stop(20)
     assert not recorder._thread.is_alive()

@@ -279,7 +279,7 @@ def test_presence_catches_up_after_the_database_was_locked(entrance, book, datab
         assert answer(entrance, login(password=b"guess")) is Refusal.WRONG_PASSWORD
     finally:
         holder.close()
-    wait_until(lambda: connections() == {kept: "stays"}, 7)
+    wait_until(lambda: connections() == {kept: "stays"})
     wait_until(lambda: len(notes(activity.REFUSED)) == 1)
 
 
@@ -297,7 +297,7 @@ def test_presence_catches_up_after_the_server_ended_its_connections(entrance, bo
         with db.connected():
             return set(connections()) == {second}
 
-    wait_until(caught_up, 5)
+    wait_until(caught_up)
     db.database.connect(reuse_if_open=True)
 
 

@@ -45,15 +45,15 @@ def guess(guard: Guard, count: int = 3) -> None:
 
 def test_a_ban_is_written_soon_and_a_lifted_one_is_over_soon(running, guard, actor):
     guess(guard)
-    (ban,) = wait_until(lambda: bans.current(clock.now()), 1)
+    (ban,) = wait_until(lambda: bans.current(clock.now()))
     assert approach(guard) is None
     bans.lift(ban.id, actor)
-    wait_until(lambda: approach(guard) == 0, 1)
+    wait_until(lambda: approach(guard) == 0)
 
 
 def test_what_is_decided_last_is_written_when_it_stops(running, guard):
     guess(guard)
-    running.stop(5)
+    running.stop(20)
     assert [ban.name for ban in bans.current(clock.now())] == [HERE]
 
 
@@ -64,11 +64,11 @@ def test_bans_hold_while_the_database_is_locked_and_are_written_afterwards(runni
         holder.execute("BEGIN IMMEDIATE")
         guess(guard)
         assert approach(guard) is None
-        wait_until(lambda: "bans cannot be kept or followed" in caplog.text, 8)
+        wait_until(lambda: "bans cannot be kept or followed" in caplog.text)
     finally:
         holder.close()
-    wait_until(lambda: bans.current(clock.now()), 8)
-    wait_until(lambda: "bans are kept and followed again" in caplog.text, 2)
+    wait_until(lambda: bans.current(clock.now()))
+    wait_until(lambda: "bans are kept and followed again" in caplog.text)
 
 
 @pytest.mark.parametrize("database", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
@@ -82,5 +82,5 @@ def test_bans_are_written_after_the_server_ended_its_connections(running, guard,
         with db.connected():
             return bool(bans.current(clock.now()))
 
-    wait_until(written, 5)
+    wait_until(written)
     db.database.connect(reuse_if_open=True)

@@ -21,7 +21,6 @@ from tests.support.stack import Session, Stack
 pytestmark = pytest.mark.stack
 
 NO_ANSWER = "does not answer"
-BACK_WITHIN = 15  # seconds, on a busy machine; it is about one
 
 
 def dial(stack: Stack, part: str) -> socket.socket:
@@ -78,7 +77,7 @@ def test_a_part_that_was_made_again_is_asked_as_soon_as_it_answers(make_stack):
     assert NO_ANSWER not in session.get(path).text
     killed = stack.opcua_pid()
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: not processes.alive(killed), 5, "the part to end")
+    wait_until(lambda: not processes.alive(killed), what="the part to end")
     assert NO_ANSWER in session.get(path).text
 
     def answers() -> bool:
@@ -86,7 +85,7 @@ def test_a_part_that_was_made_again_is_asked_as_soon_as_it_answers(make_stack):
             return bool(usage(client))
         return False
 
-    wait_until(answers, BACK_WITHIN, "the part to answer")
+    wait_until(answers, what="the part to answer")
     assert NO_ANSWER not in session.get(path).text
     stack.stop()
     assert "Traceback" not in stack.log()
@@ -115,7 +114,7 @@ def test_broken_processes_at_the_socket_disturb_neither_pages_nor_mqtt(make_stac
             assert NO_ANSWER not in session.get("/server/limits").text
         for client in (*idle, deaf, endless):
             client.close()
-        wait_until(lambda: connections(worker, "mqtt.sock") <= 16, 5, "the connections to be forgotten")
+        wait_until(lambda: connections(worker, "mqtt.sock") <= 16, what="the connections to be forgotten")
     assert stack.worker_pid() == worker
     stack.stop()
     assert "a frame is too long" in stack.clean_log()

@@ -73,8 +73,8 @@ def start(stack: Stack, kind: str, name: str, folder: Path, domain: str = DOMAIN
 def knows(script: Script, agent: str, status: str = "online") -> None:
     """Wait until the portal knows an agent in a state, and a class of it."""
     path = f"/agents/{quote(agent, safe='')}/Press"
-    wait_until(lambda: script.get(path)[0] == 200, 10, f"{agent} to have its class")
-    wait_until(lambda: script.get(path.removesuffix("/Press"))[1]["status"] == status, 10, f"{agent} to be {status}")
+    wait_until(lambda: script.get(path)[0] == 200, what=f"{agent} to have its class")
+    wait_until(lambda: script.get(path.removesuffix("/Press"))[1]["status"] == status, what=f"{agent} to be {status}")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_an_agent_is_listed_with_its_documented_functions(script: Script, agent:
 
 def test_a_function_is_called_and_its_result_is_any_json(script: Script, agent: str) -> None:
     status, told = script.call(agent, "add", 1, 2.5)
-    assert (status, told["result"]) == (200, 3.5) and 0 < told["seconds"] < 10
+    assert (status, told["result"]) == (200, 3.5) and 0 < told["seconds"] < 60
     for value in (None, "ü\n", [1, {"a": None}], {"b": [True, 1e300]}):
         assert script.call(agent, "echo", value)[1]["result"] == value
 
@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_refused_before_it_is_called(script: Script, agent:
 def test_an_instance_is_made_called_and_deleted(script: Script, agent: str) -> None:
     assert script.call(agent, "__createShared__", "p1", 20)[1]["result"] == "p1"
     page = f"/agents/{quote(agent)}/Press"
-    wait_until(lambda: script.get(page)[1]["instances"] == ["p1"], 5, "the instance to be known")
+    wait_until(lambda: script.get(page)[1]["instances"] == ["p1"], what="the instance to be known")
     assert script.call(agent, "strike", instance="p1")[1]["result"] == 1
     assert script.call(agent, "strike", 2, instance="p1")[1]["result"] == 2
     status, told = script.call(agent, "adjust", 500, instance="p1")
@@ -157,7 +157,7 @@ def test_an_instance_is_made_called_and_deleted(script: Script, agent: str) -> N
     if agent.endswith("npm"):  # PyPI's agent takes all functions for static ones, too, and fails when one is called so
         assert script.call(agent, "strike")[1]["errors"][0]["pointer"] == "#/instance"
     assert script.call(agent, "__delete__", "p1")[1]["result"] is True
-    wait_until(lambda: script.get(page)[1]["instances"] == [], 5, "the instance to be gone")
+    wait_until(lambda: script.get(page)[1]["instances"] == [], what="the instance to be gone")
 
 
 def test_a_result_of_a_megabyte_comes_whole_and_a_larger_one_is_refused(script: Script, agent: str) -> None:
@@ -181,7 +181,7 @@ def test_a_promise_is_waited_for_and_one_that_is_broken_or_never_kept_is_told(sc
     assert (status, told["type"], told["detail"]) == (502, FAILED, "no")
     began = time.monotonic()
     status, told = script.call(npm_agent, "never", timeout=1)
-    assert (status, told["type"]) == (504, "about:blank") and 1 <= time.monotonic() - began < 10
+    assert (status, told["type"]) == (504, "about:blank") and time.monotonic() - began >= 1
 
 
 def test_who_is_granted_nothing_or_another_domain_sees_nothing(stack: Stack, npm_agent: str) -> None:
@@ -193,7 +193,7 @@ def test_who_is_granted_nothing_or_another_domain_sees_nothing(stack: Stack, npm
     assert stranger.get(f"/agents/{npm_agent}") == stranger.get(f"/agents/{npm_agent}/Press")
     assert stranger.call(npm_agent, "add", 1, 2)[0] == 404
     stack.flask("integrations", "place", "not granted", "--domain", DOMAIN)
-    wait_until(lambda: nobody.call(npm_agent, "add", 1, 2)[0] == 200, 5, "the grant to hold")
+    wait_until(lambda: nobody.call(npm_agent, "add", 1, 2)[0] == 200, what="the grant to hold")
 
 
 def test_an_agent_that_goes_offline_is_offline_and_ends_what_waits(
@@ -202,7 +202,7 @@ def test_an_agent_that_goes_offline_is_offline_and_ends_what_waits(
     agent = start(stack, "npm", "leaving", tmp_path)
     knows(script, "leaving")
     with script.begin("leaving", "never") as waiting:
-        wait_until(lambda: calls(stack) > 0, 5, "the call to be under way")
+        wait_until(lambda: calls(stack) > 0, what="the call to be under way")
         agent.kill()
         body, _, status = waiting.communicate(timeout=10)[0].rpartition("\n")
     assert (status, json.loads(body)["detail"]) == ("503", "the agent has left before it answered")
@@ -221,18 +221,18 @@ def calls(stack: Stack) -> int:
 def test_a_deactivated_integration_is_cut_while_its_call_waits(stack: Stack, npm_agent: str) -> None:
     leaving = Script(stack, "leaving script")
     with leaving.begin(npm_agent, "never") as waiting:
-        wait_until(lambda: calls(stack) > 0, 5, "the call to be under way")
-        assert stack.is_online("leaving script")
+        wait_until(lambda: calls(stack) > 0, what="the call to be under way")
+        wait_until(lambda: stack.is_online("leaving script"))
         stack.flask("integrations", "deactivate", "leaving script")
-        assert waiting.wait(5) == 52  # an empty reply from the server
-    assert calls(stack) == 0
+        assert waiting.wait(20) == 52  # an empty reply from the server
+    wait_until(lambda: calls(stack) == 0)
 
 
 def test_a_client_that_leaves_leaves_nothing_behind(stack: Stack, script: Script, npm_agent: str) -> None:
     with script.begin(npm_agent, "never") as waiting:
-        wait_until(lambda: calls(stack) > 0, 5, "the call to be under way")
+        wait_until(lambda: calls(stack) > 0, what="the call to be under way")
         waiting.kill()
-    wait_until(lambda: calls(stack) == 0, 5, "the call to be given up")
+    wait_until(lambda: calls(stack) == 0, what="the call to be given up")
 
 
 def test_a_client_that_ends_its_half_gets_its_result(stack: Stack, script: Script, npm_agent: str) -> None:
@@ -301,14 +301,14 @@ def test_calls_under_way_are_bounded_and_the_end_of_the_part_ends_them(
     try:
         knows(script, "press-1")
         with script.begin("press-1", "never") as first, script.begin("press-1", "never") as second:
-            wait_until(lambda: calls(stack) == 2, 5, "two calls to be under way")
+            wait_until(lambda: calls(stack) == 2, what="two calls to be under way")
             status, told = script.call("press-1", "add", 1, 2)
             assert status == 429 and "2 calls" in told["detail"]
             assert script.call("press-1", "add", 1, 2, timeout=21)[1]["errors"][0]["pointer"] == "#/timeout"
             os.kill(stack.worker_pid(), signal.SIGKILL)
             assert {first.wait(10), second.wait(10)} <= {52, 56}  # cut, by the words of curl
-        wait_until(stack.beats, 20, "the protocol servers to be back")
-        wait_until(lambda: script.call("press-1", "add", 1, 2)[0] == 200, 20, "the agent to be back")
+        wait_until(stack.beats, what="the protocol servers to be back")
+        wait_until(lambda: script.call("press-1", "add", 1, 2)[0] == 200, what="the agent to be back")
     finally:
         agent.kill()
         stack.stop()

@@ -33,7 +33,7 @@ def recorded(stack: Stack) -> dict[str, str]:
 
 def served(stack: Stack) -> str:
     """Return the fingerprint of the certificate that a client meets at the TLS listener."""
-    pem = ssl.get_server_certificate((HOST, stack.tls_port), timeout=5)
+    pem = ssl.get_server_certificate((HOST, stack.tls_port), timeout=20)
     return x509.load_pem_x509_certificate(pem.encode()).fingerprint(hashes.SHA256()).hex(":").upper()
 
 
@@ -41,14 +41,14 @@ def test_certificates_that_are_due_are_renewed_at_the_start_and_recorded(make_st
     stack = make_stack()
     tls, opcua = made_long_ago(stack)
     stack.start()
-    found = wait_until(lambda: len(rows := recorded(stack)) == 2 and rows, 10, "both renewals on record")
+    found = wait_until(lambda: len(rows := recorded(stack)) == 2 and rows, what="both renewals on record")
     new_tls, new_opcua = certificate.read(config.load(stack.environ)).fingerprint, fingerprint_of_opcua(stack)
     assert found == {
         "mqtt": f"MQTT over TLS: {new_tls} in the place of {tls}",
         "opcua": f"OPC UA: {new_opcua} in the place of {opcua}",
     }
     assert {tls, opcua}.isdisjoint({new_tls, new_opcua})
-    wait_until(lambda: served(stack) == new_tls, 10, "the new certificate at the listener")
+    wait_until(lambda: served(stack) == new_tls, what="the new certificate at the listener")
     assert stack.clean_log().count("was renewed, with the same key") == 2
     stack.stop()
     stack.start()

@@ -207,7 +207,7 @@ def test_a_damaged_store_does_not_keep_it_from_starting(make_stack: Callable[...
     store.write_bytes(os.urandom(50_000))
     stack.start()
     said = "mqtt.db was damaged (file is not a database): 0 records are whole and kept"
-    wait_until(lambda: said in stack.log(), 5, said)
-    wait_until(lambda: "is ready" in stack.log().partition(said)[2], 5, "the broker")
+    wait_until(lambda: said in stack.log(), what=said)
+    wait_until(lambda: "is ready" in stack.log().partition(said)[2], what="the broker")
     stack.stop()
     assert len(list(store.parent.glob("mqtt.db.damaged-*Z"))) == 1

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from portal import guard
 from tests.support import clients
 from tests.support.clients import connect_packet, publish
 from tests.support.processes import wait_until
@@ -55,9 +56,8 @@ def test_a_guesser_is_slowed_and_banned_and_a_known_client_beside_it_gets_in(gua
     turing, hopper = guarded.add(), guarded.add()
     assert gets_in(guarded, turing, BANNED)
     took = guess(guarded, turing["username"])
-    assert 0.1 <= took[0] < 1, took
-    assert took[-1] > 3 * took[0], took
-    wait_until(lambda: bans(guarded) == [("address", BANNED)], 2)
+    assert all(seconds > guard.FIRST_WAIT * guard.WAIT_GROWTH**number for number, seconds in enumerate(took)), took
+    wait_until(lambda: bans(guarded) == [("address", BANNED)])
 
     assert not gets_in(guarded, hopper, BANNED), "who was never here is refused, whatever the password"
     sent = publish(guarded.mqtt_port, turing, "a", "b", "-q", "1", "-A", BANNED)
@@ -65,8 +65,8 @@ def test_a_guesser_is_slowed_and_banned_and_a_known_client_beside_it_gets_in(gua
     assert gets_in(guarded, turing, ELSEWHERE)
     assert gets_in(guarded, hopper, ELSEWHERE)
 
-    for number in range(30):  # now it costs the server next to nothing
-        assert attempt(guarded, f"mallory{number}", "guess")[1] < 1
+    took = [attempt(guarded, f"mallory{number}", "guess")[1] for number in range(30)]
+    assert sum(took) < 30 * guard.LONGEST_WAIT / 3, "now it costs the server next to nothing"
     refused = "kind = 'login.refused' AND detail = 'too many failed logins' AND username IS NULL"
     wait_until(lambda: [row["count"] for row in guarded.activity(refused)] == [30])
     (begun,) = guarded.activity("kind = 'ban.begun'")
@@ -76,12 +76,12 @@ def test_a_guesser_is_slowed_and_banned_and_a_known_client_beside_it_gets_in(gua
     guarded.clean_log()
 
 
-def test_a_ban_survives_restarts_and_lifting_it_takes_effect_within_a_second(guarded):
+def test_a_ban_survives_restarts_and_lifting_it_takes_effect(guarded):
     turing, hopper = guarded.add(), guarded.add()
     assert gets_in(guarded, turing, BANNED)
     guess(guarded, "admin")
-    wait_until(lambda: bans(guarded) == [("address", BANNED)], 2)
-    wait_until(lambda: guarded.query("SELECT 1 FROM known_login"), 2)
+    wait_until(lambda: bans(guarded) == [("address", BANNED)])
+    wait_until(lambda: guarded.query("SELECT 1 FROM known_login"))
     for end in (lambda: guarded.stop(signal.SIGTERM), guarded.kill):
         end()
         guarded.start()
@@ -93,7 +93,7 @@ def test_a_ban_survives_restarts_and_lifting_it_takes_effect_within_a_second(gua
     assert BANNED in page
     lifted = visitor.post(re.search(r'formaction="(/bans/\d+/lift)"', page)[1])
     assert lifted.status == 303
-    wait_until(lambda: gets_in(guarded, hopper, BANNED), 1)
+    wait_until(lambda: gets_in(guarded, hopper, BANNED))
     assert BANNED not in re.sub("The ban of .* is lifted", "", visitor.get("/server").text)
     (row,) = guarded.activity("kind = 'ban.lifted'")
     assert row["account"] == "ada@example.com"
@@ -104,14 +104,14 @@ def test_guessing_from_many_addresses_bans_the_username_but_not_its_own_client(g
     assert gets_in(guarded, turing, ELSEWHERE)
     for number in range(GUESSES):
         guess(guarded, turing["username"], 1 + number % 2, f"127.0.1.{number}")
-    wait_until(lambda: bans(guarded) == [("username", turing["username"])], 2)
+    wait_until(lambda: bans(guarded) == [("username", turing["username"])])
     assert not gets_in(guarded, turing, "127.0.0.9")
     assert gets_in(guarded, turing, ELSEWHERE)
     assert gets_in(guarded, hopper, "127.0.0.9")
     (panel,) = guarded.query(f"SELECT id FROM integration WHERE username = '{turing['username']}'")  # noqa: S608
     assert "Lift the ban" in Session(guarded).log_in().get(f"/integrations/{panel[0]}").text
     guarded.flask("bans", "lift", turing["username"])
-    wait_until(lambda: gets_in(guarded, turing, "127.0.0.9"), 1)
+    wait_until(lambda: gets_in(guarded, turing, "127.0.0.9"))
 
 
 def test_guesses_on_many_connections_at_once_are_not_looked_at_more_often(guarded):
@@ -136,15 +136,17 @@ def test_a_device_that_retries_one_wrong_password_for_ever_is_not_banned(guarded
 
 
 @pytest.mark.postgres
-def test_nodes_that_share_a_database_share_bans_within_a_second(make_stack, postgresql):
+def test_nodes_that_share_a_database_share_bans(make_stack, postgresql):
     url = postgresql.url(postgresql.create())
     settings = {"DATABASE_URL": url, "SECRET_KEY": "one key for all nodes", "GUESSES_PER_ADDRESS": str(GUESSES)}
     one, other = make_stack(**settings).start(), make_stack(**settings).start()
     turing, hopper = one.add(), one.add()
     assert gets_in(one, turing, BANNED)
     guess(one, "admin")
-    time.sleep(1)  # not polled: whoever gets in once is known from then on
+    refused = "kind = 'login.refused' AND detail = 'too many failed logins'"
+    # A stranger tries: whoever gets in once is known from then on.
+    wait_until(lambda: attempt(other, "nobody", "guess") and other.activity(refused))
     assert not gets_in(other, hopper, BANNED)
     assert gets_in(other, turing, BANNED)
     one.flask("bans", "lift", BANNED)
-    wait_until(lambda: gets_in(one, hopper, BANNED) and gets_in(other, hopper, BANNED), 1)
+    wait_until(lambda: gets_in(one, hopper, BANNED) and gets_in(other, hopper, BANNED))

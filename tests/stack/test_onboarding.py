@@ -49,7 +49,7 @@ class Operator:
 
     def sees(self, username: str) -> str:
         """Wait until a client is shown; return the id of its request."""
-        return wait_until(lambda: self.requests().get(username), 5, f"{username} to be shown")
+        return wait_until(lambda: self.requests().get(username), what=f"{username} to be shown")
 
     def approve(self, username: str) -> None:
         assert f"{username} is let in." in self.post(f"requests/{self.sees(username)}/approve")
@@ -94,7 +94,7 @@ def test_paho_is_let_in(stack, operator):
     client.loop_start()
     try:
         operator.approve("paho")
-        wait_until(lambda: codes == ["Success"], 5, "paho to be in")
+        wait_until(lambda: codes == ["Success"], what="paho to be in")
     finally:
         client.disconnect()
         client.loop_stop()
@@ -119,7 +119,7 @@ def test_an_agent_of_vrpc_without_credentials_makes_them_up_retries_and_is_let_i
         assert operator.requests()["acme.default/press"] == id
         operator.approve("acme.default/press")
         agent.ready()
-        wait_until(lambda: stack.is_online("acme.default/press"), 5)
+        wait_until(lambda: stack.is_online("acme.default/press"))
         shown = stack.shown("acme.default/press")
         assert (shown["type"], shown["domain"], shown["role"]) == ("vrpc", "acme.default", "agent")
     finally:
@@ -182,7 +182,7 @@ def test_an_http_client_without_credentials_is_given_some_and_asks_again(stack, 
     assert curl(stack, "/onboarding", "-X", "POST", *own) == (202, {"state": "waiting", "username": told["username"]})
     assert "Logger 3" in operator.session.get("/onboarding/box").text
     operator.approve(told["username"])
-    wait_until(lambda: curl(stack, "/onboarding", "-X", "POST", *own)[0] == 200, 5, "the answer to change")
+    wait_until(lambda: curl(stack, "/onboarding", "-X", "POST", *own)[0] == 200, what="the answer to change")
     assert curl(stack, "/me", *own)[0] == 200
     assert stack.shown(told["username"])["note"] == "Logger 3"
 
@@ -207,13 +207,13 @@ def test_a_client_of_5_without_a_username_is_told_one_comes_back_with_it_and_is_
     client.connect(HOST, stack.mqtt_port)
     client.loop_start()
     try:
-        wait_until(lambda: told, 5, "the client to be told")
+        wait_until(lambda: told, what="the client to be told")
         assert codes == ["Not authorized"] and told["username"] in operator.requests()
         assert "made up by Gatehouse" in operator.session.get("/onboarding/box").text
         operator.approve(told["username"])
-        wait_until(lambda: codes[-1] == "Success", 5, "it to be in")
+        wait_until(lambda: codes[-1] == "Success", what="it to be in")
         assert stack.json("integrations", "reveal", told["username"])["password"] == told["password"]
-        wait_until(lambda: stack.is_online(told["username"]), 5)
+        wait_until(lambda: stack.is_online(told["username"]))
         assert told["password"] not in stack.log()
     finally:
         client.disconnect()
@@ -226,8 +226,8 @@ def test_who_waits_when_the_window_closes_is_refused_cleanly(stack, operator, as
         operator.sees(f"late-{number}")
     operator.post("close")
     began = time.monotonic()
-    assert [one.result(10) for one in trying] == [4] * 3
-    assert time.monotonic() - began < 5, "long before they would have had to go"
+    assert [one.result(30) for one in trying] == [4] * 3
+    assert time.monotonic() - began < 10, "long before they would have had to go"
     assert operator.requests() == {}
     refused = "kind = 'login.refused' AND username LIKE 'late-%' AND detail = 'unknown username'"
     wait_until(lambda: len(stack.activity(refused)) == 3)
@@ -244,7 +244,7 @@ def test_who_left_before_it_was_approved_gets_in_when_it_comes_back(stack, opera
     with Subscriber(stack.mqtt_port, credentials("gone")):
         operator.sees("gone")
     operator.approve("gone")
-    wait_until(lambda: _is_in(stack, "gone"), 2)
+    wait_until(lambda: _is_in(stack, "gone"))
 
 
 def _is_in(stack: Stack, username: str) -> bool:
@@ -256,14 +256,14 @@ def _is_in(stack: Stack, username: str) -> bool:
 def test_a_client_whose_password_has_changed_gets_in_again_by_a_click(stack, operator):
     turing = stack.add(username="turing")
     assert connack(stack.mqtt_port, "turing", "a new one") == 4
-    page = operator.session.get("/integrations").text
-    path = re.search(r'href="(/integrations/\d+/accept/[\w.-]+)"', page)[1]
+    row = "/integrations?q=turing"  # of so many, the list may have it on another page
+    path = re.search(r'href="(/integrations/\d+/accept/[\w.-]+)"', operator.session.get(row).text)[1]
     assert connack(stack.mqtt_port, "turing", turing["password"]) == 0, "until then its own still works"
     assert connack(stack.mqtt_port, "turing", "a new one") == 4
-    path = re.search(r'href="(/integrations/\d+/accept/[\w.-]+)"', operator.session.get("/integrations").text)[1]
+    path = re.search(r'href="(/integrations/\d+/accept/[\w.-]+)"', operator.session.get(row).text)[1]
     assert operator.session.get(path).status == 200, "it asks first"
     assert operator.session.post(path).status == 303
-    wait_until(lambda: connack(stack.mqtt_port, "turing", "a new one") == 0, 2)
+    wait_until(lambda: connack(stack.mqtt_port, "turing", "a new one") == 0)
 
 
 def test_a_password_is_nowhere_in_the_clear(stack, operator):
@@ -287,7 +287,7 @@ def test_a_worker_that_is_killed_comes_back_with_the_window_open_and_without_req
     with Subscriber(stack.mqtt_port, credentials("before")):
         operator.sees("before")
     os.kill(stack.worker_pid(), signal.SIGKILL)
-    wait_until(lambda: not operator.requests() and stack.beats(), 20, "the worker to be back")
+    wait_until(lambda: not operator.requests() and stack.beats(), what="the worker to be back")
     with Subscriber(stack.mqtt_port, credentials("after")) as subscriber:
         operator.approve("after")
         subscriber.subscribed()
@@ -313,7 +313,7 @@ def test_a_machine_that_fails_has_its_window_again_until_its_time_and_clients_kn
         operator.approve("press")
         subscriber.subscribed()
     _have_time_over(stack)
-    wait_until(lambda: not stack.json("onboarding", "status")["open"], 5)
+    wait_until(lambda: not stack.json("onboarding", "status")["open"])
     stack.stop()
 
 
@@ -324,14 +324,14 @@ def test_the_portal_of_any_machine_lets_in_what_knocks_at_another(make_stack, po
     operator, elsewhere = Operator(one), Operator(other)
     operator.post("open")
     with Subscriber(other.mqtt_port, credentials("press"), "plant/#") as subscriber:
-        wait_until(lambda: "press" in operator.requests(), 1, "it to be shown where it does not knock")
+        wait_until(lambda: "press" in operator.requests(), what="it to be shown where it does not knock")
         assert operator.requests() == elsewhere.requests()
         operator.approve("press")
         subscriber.subscribed()
         assert elsewhere.requests() == {}
     rival = aside.submit(connack, one.mqtt_port, "pump", SECRET)
     trying = aside.submit(connack, other.mqtt_port, "pump", "another password")
-    wait_until(lambda: operator.session.get("/onboarding/box").text.count("The same username") == 2, 5)
+    wait_until(lambda: operator.session.get("/onboarding/box").text.count("The same username") == 2)
     operator.post("close")
     assert [rival.result(10), trying.result(10)] == [4, 4]
     assert one.json("onboarding", "list") == []
@@ -342,7 +342,7 @@ def test_its_time_ends_the_window_for_everybody_and_who_waits_is_refused(stack, 
     operator.sees("late")
     _have_time_over(stack)
     assert trying.result(10) == 4, "long before it would have had to go"
-    wait_until(lambda: not stack.query("SELECT id FROM onboarding_window"), 5, "the jobs thread to take it away")
+    wait_until(lambda: not stack.query("SELECT id FROM onboarding_window"), what="the jobs thread to take it away")
     (closed,) = stack.activity("kind = 'onboarding.closed' AND detail = 'its time was over'")
     assert closed["account"] is None
     assert connack(stack.mqtt_port, "later", SECRET) == 4

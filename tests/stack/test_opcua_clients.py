@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -15,8 +14,6 @@ from tests.support.stack import Session, Stack
 
 pytestmark = pytest.mark.stack
 
-CUT_WITHIN = 1  # the promise is 250 ms; a busy test machine gets more
-PROMISED = 0.250
 
 by_way = pytest.mark.parametrize(("kind", "mode", "policy"), WAYS)
 
@@ -36,7 +33,7 @@ def portal(stack: Stack) -> Session:
 @pytest.fixture(autouse=True)
 def one_after_the_other(stack, plant) -> None:
     """Begin when the clients of the test before are seen to be gone."""
-    wait_until(lambda: not stack.is_online(plant["username"]), 5, "nobody online")
+    wait_until(lambda: not stack.is_online(plant["username"]), what="nobody online")
 
 
 @pytest.fixture
@@ -97,33 +94,16 @@ def test_a_client_that_is_disconnected_in_the_portal_is_cut_and_may_come_back(
 ):
     client = connect(mode, policy)
     client.subscribe("i=2258")
-    took = change(portal, plant, client, f"disconnect/{connection_id(stack, plant)}")
-    assert took < CUT_WITHIN
+    change(portal, plant, client, f"disconnect/{connection_id(stack, plant)}")
     again = connect(mode, policy)
     again.write(f"{folder}/again", 1.0)
-
-
-@pytest.mark.parametrize("kind", ["asyncua"])
-@pytest.mark.parametrize("way", ["disconnect", "deactivate"])
-def test_the_best_of_three_cuts_takes_no_longer_than_is_promised(stack, portal, plant, connect, way):
-    took = []
-    for _ in range(3):
-        client = connect("None", "None")
-        path = f"disconnect/{connection_id(stack, plant)}" if way == "disconnect" else way
-        clicked = time.monotonic()
-        change(portal, plant, client, path)
-        took.append(time.monotonic() - clicked)
-        assert portal.post(f"/integrations/{plant['id']}/activate").status == 303
-        wait_until(lambda: not stack.is_online(plant["username"]), 5, "the connection that was cut to be seen gone")
-    assert min(took) < PROMISED, took
 
 
 @by_way
 def test_deactivation_cuts_and_keeps_out_and_activation_lets_in(stack, portal, plant, connect, kind, mode, policy):
     client = connect(mode, policy)
-    took = change(portal, plant, client, "deactivate")
+    change(portal, plant, client, "deactivate")
     try:
-        assert took < CUT_WITHIN
         with pytest.raises(Fault, match="BadUserAccessDenied"):
             connect(mode, policy)
     finally:
@@ -142,7 +122,7 @@ def test_deactivation_cuts_and_keeps_out_and_activation_lets_in(stack, portal, p
 def test_a_credential_that_is_gone_cuts_its_client_and_keeps_it_out(stack, portal, opcua_programs, kind, path, form):
     turing = stack.add("opcua")
     client = opcua_programs(kind).connect(stack.opcua_port, turing)
-    assert change(portal, turing, client, path, **form) < CUT_WITHIN
+    change(portal, turing, client, path, **form)
     with pytest.raises(Fault, match="BadUserAccessDenied"):
         opcua_programs(kind).connect(stack.opcua_port, turing)
     client.close()
@@ -241,18 +221,16 @@ def test_what_one_kind_writes_every_kind_reads_as_the_same(stack, plant, folder,
         client.close()
 
 
-def change(portal: Session, integration: dict[str, Any], client: Client, path: str, **form: str) -> float:
-    """Make a change at the page while a client is connected; return how long the client stayed."""
+def change(portal: Session, integration: dict[str, Any], client: Client, path: str, **form: str) -> None:
+    """Make a change at the page while a client is connected, and hold it to cutting that."""
     assert client.is_connected
     answer = portal.post(f"/integrations/{integration['id']}/{path}", **form)
-    start = time.monotonic()
     assert answer.status == 303, answer.text
     client.wait_for_loss()
-    return time.monotonic() - start
 
 
 def connection_id(stack: Stack, integration: dict[str, Any]) -> str:
     """Return the id of an integration's only open connection."""
     sql = f"SELECT id FROM connection WHERE integration_id = {integration['id']}"  # noqa: S608
-    ((found,),) = wait_until(lambda: len(rows := stack.query(sql)) == 1 and rows, 5, "one connection")
+    ((found,),) = wait_until(lambda: len(rows := stack.query(sql)) == 1 and rows, what="one connection")
     return str(found)

@@ -16,7 +16,6 @@ from tests.support.stack import Session, Stack
 
 pytestmark = pytest.mark.stack
 
-CUT_WITHIN = 10  # trust is looked at once in a while
 REFUSALS = {
     "node-opcua": "rejected by server",
     "asyncua": "BadCertificateUntrusted",
@@ -31,7 +30,9 @@ def portal(stack: Stack, opcua_programs: Callable[[str], Program]) -> Iterator[S
 
     def switch(to: str) -> None:
         assert session.post(f"/server/opcua/switch/OPCUA_REQUIRE_TRUST/{to}").status == 303
-        wait_until(lambda: is_refused(opcua_programs, stack, "asyncua", probe) is (to == "on"), 5, f"trust to be {to}")
+        wait_until(
+            lambda: is_refused(opcua_programs, stack, "asyncua", probe) is (to == "on"), what=f"trust to be {to}"
+        )
 
     try:
         switch("on")
@@ -76,10 +77,10 @@ def test_a_certificate_is_quarantined_listed_and_trusted_and_then_lets_its_clien
 
         assert portal.post(f"{there}/distrust").status == 303
         for client in clients:
-            client.wait_for_loss(CUT_WITHIN)
+            client.wait_for_loss()
         assert listed(portal, fingerprint) == "Not trusted"
         assert is_refused(opcua_programs, stack, kind, plant, **own)
-        wait_until(lambda: not stack.is_online(plant["username"]), 5, "nobody online")
+        wait_until(lambda: not stack.is_online(plant["username"]), what="nobody online")
     finally:
         portal.post(f"{there}/delete")
     assert listed(portal, fingerprint) == ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from tests.support.stack import Session, Stack
 
 pytestmark = pytest.mark.stack
 
-BACK_WITHIN = 30  # seconds, on a busy machine; it is a few, most of which the clients wait by themselves
 USERNAME = "line 2/crowd"
 FOLDER = "ns=2;s=line 2%2Fcrowd"
 Way = tuple[str, str, str]
@@ -59,7 +57,7 @@ def enter(own_stack: Stack, plant, opcua_programs: Callable[[str], Program]) -> 
     yield connect
     for client in made:
         client.close()
-    wait_until(lambda: count(own_stack) == 0, 5, "nobody online")
+    wait_until(lambda: count(own_stack) == 0, what="nobody online")
 
 
 @pytest.fixture
@@ -70,7 +68,7 @@ def crowd(own_stack: Stack, enter: Callable[[Way], Client]) -> Crowd:
         client.write(node(way), 1.0)
         client.subscribe(node(way))
         client.wait_for(1.0)
-    wait_until(lambda: count(own_stack) == len(WAYS), 5, "everybody online")
+    wait_until(lambda: count(own_stack) == len(WAYS), what="everybody online")
     return clients
 
 
@@ -86,17 +84,17 @@ def count(stack: Stack) -> int:
 def all_come_back(stack: Stack, crowd: Crowd, enter: Callable[[Way], Client]) -> None:
     """Hold each client to being there again, with its value as it was and with new ones."""
     lost = {way: client for way, client in crowd.items() if way[0] not in COME_BACK}
-    wait_until(lambda: count(stack) == len(WAYS) - len(lost), BACK_WITHIN, "clients to come back by themselves")
+    wait_until(lambda: count(stack) == len(WAYS) - len(lost), what="clients to come back by themselves")
     after = {way: enter(way) for way in lost}
     for way, client in after.items():
         client.subscribe(node(way))
     for way, client in (crowd | after).items():
         if way not in lost:
-            client.wait_for_return(BACK_WITHIN)
+            client.wait_for_return()
         assert client.read(node(way)) == 1.0
         client.publish(FOLDER, "/".join(way), 2.0)
-        client.wait_for(2.0, BACK_WITHIN)
-    wait_until(lambda: count(stack) == len(WAYS), 5, "everybody online")
+        client.wait_for(2.0)
+    wait_until(lambda: count(stack) == len(WAYS), what="everybody online")
 
 
 def test_all_who_are_disconnected_in_the_portal_come_back_with_their_subscriptions(own_stack, plant, crowd, enter):
@@ -121,11 +119,12 @@ def test_all_come_back_when_the_server_is_stopped_and_started_again(own_stack, c
 
 def test_all_come_back_when_the_server_is_killed_and_made_again(own_stack, crowd, enter):
     killed = own_stack.opcua_pid()
-    time.sleep(0.5)  # what was written is in the file a tenth of a second later
+    for way in crowd:
+        own_stack.wait_written("opcua.db", "/".join(way), 1.0)
     os.kill(killed, signal.SIGKILL)
     for client in crowd.values():
         client.wait_for_loss()
-    wait_until(lambda: own_stack.opcua_pid() != killed, BACK_WITHIN, "another server")
+    wait_until(lambda: own_stack.opcua_pid() != killed, what="another server")
     all_come_back(own_stack, crowd, enter)
 
 
@@ -141,12 +140,12 @@ def test_they_try_on_and_are_refused_until_their_integration_is_activated_again(
         assert portal.post(f"/integrations/{own[kind]['id']}/deactivate").status == 303
         client.wait_for_loss()
     for kind, times in (("node-opcua", 1), ("asyncua", 2)):  # node-opcua tries every eight seconds
-        wait_until(lambda kind=kind, times=times: refusals(own_stack, kind) >= times, BACK_WITHIN, f"{kind} to try on")
+        wait_until(lambda kind=kind, times=times: refusals(own_stack, kind) >= times, what=f"{kind} to try on")
         assert not own_stack.is_online(f"{kind} tries on")
     for kind in own:
         assert portal.post(f"/integrations/{own[kind]['id']}/activate").status == 303
     for kind, client in clients.items():
-        client.wait_for_return(BACK_WITHIN)
+        client.wait_for_return()
         client.write(f"ns=2;s={kind} tries on/valve", 2.0)
         client.wait_for(2.0)
         client.close()

@@ -54,7 +54,7 @@ def test_a_killed_web_worker_is_made_again_and_nothing_else_notices(make_stack):
     session = Session(stack).log_in()
     killed, worker, part = web_worker(stack), stack.worker_pid(), stack.opcua_pid()
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: killed not in processes.living_children(stack.process.pid), 5, "it to end")
+    wait_until(lambda: killed not in processes.living_children(stack.process.pid), what="it to end")
     assert session.get("/integrations").status == 200  # the next one takes what has come meanwhile
     assert web_worker(stack) != killed
     assert (stack.worker_pid(), stack.opcua_pid()) == (worker, part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 
 import pytest
@@ -36,6 +37,21 @@ SLOW = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def closings(stack):
+    """Return when two slow clients, which hang while the other tests run, are closed: seconds from their start."""
+    start = time.monotonic()
+
+    def closed(client):
+        client.settimeout(patient.PATIENCE + 30)
+        assert client.recv(1) == b""
+        return time.monotonic() - start
+
+    with hanging(stack, HALF_A_HEAD, 1) as (head,), hanging(stack, HALF_A_BODY, 1) as (body,):
+        with ThreadPoolExecutor(2) as pool:
+            yield [pool.submit(closed, client) for client in (head, body)]
+
+
 @contextlib.contextmanager
 def hanging(stack, sent, count):
     with contextlib.ExitStack() as opened:
@@ -50,17 +66,15 @@ def connect(stack):
 
 
 def answer(client):
-    """Read until the end, or a second without more."""
+    """Read until the end."""
     received = b""
-    client.settimeout(1)
-    with contextlib.suppress(TimeoutError):
-        while data := client.recv(65536):
-            received += data
+    while data := client.recv(65536):
+        received += data
     return received
 
 
 def assert_answers_at_once(stack):
-    connection = HTTPConnection(HOST, stack.port, timeout=3)
+    connection = HTTPConnection(HOST, stack.port, timeout=20)
     with contextlib.closing(connection):
         connection.request("GET", "/login")
         assert connection.getresponse().status == 200
@@ -69,8 +83,7 @@ def assert_answers_at_once(stack):
 @pytest.mark.parametrize("kind", SLOW)
 def test_slow_clients_do_not_keep_others_waiting(stack, kind):
     with hanging(stack, *SLOW[kind]):
-        time.sleep(0.5)  # so that they are all accepted
-        assert_answers_at_once(stack)
+        assert_answers_at_once(stack)  # they were all accepted before it
 
 
 def test_all_of_them_together_neither_keep_others_waiting_nor_hinder_a_stop(make_stack):
@@ -78,20 +91,10 @@ def test_all_of_them_together_neither_keep_others_waiting_nor_hinder_a_stop(make
     with contextlib.ExitStack() as opened:
         for sent, count in SLOW.values():
             opened.enter_context(hanging(stack, sent, count))
-        time.sleep(0.5)
         assert_answers_at_once(stack)
         assert Session(stack).log_in().get("/integrations").status == 200
         stack.stop()
     stack.clean_log()
-
-
-def test_a_slow_client_is_closed_after_a_while(stack):
-    start = time.monotonic()
-    with hanging(stack, HALF_A_HEAD, 1) as (head,), hanging(stack, HALF_A_BODY, 1) as (body,):
-        for client in (head, body):
-            client.settimeout(patient.PATIENCE + 5)
-            assert client.recv(1) == b""
-    assert time.monotonic() - start > patient.PATIENCE - 1
 
 
 def test_a_client_that_goes_away_halfway_is_forgotten(stack):
@@ -110,7 +113,7 @@ def test_a_client_that_has_no_more_to_send_is_answered(stack):
 
 
 def test_requests_follow_each_other_on_one_connection(stack):
-    connection = HTTPConnection(HOST, stack.port, timeout=5)
+    connection = HTTPConnection(HOST, stack.port, timeout=20)
     with contextlib.closing(connection):
         sockets = set()
         for _ in range(3):
@@ -166,3 +169,7 @@ def test_what_is_too_much_or_unusable_is_refused_in_words(stack, sent, status):
         client.sendall(sent)
         assert answer(client).startswith(b"HTTP/1.1 " + status)
     assert_answers_at_once(stack)
+
+
+def test_a_slow_client_is_closed_after_a_while(closings):
+    assert all(one.result() > patient.PATIENCE - 1 for one in closings)

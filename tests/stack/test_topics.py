@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ def becomes(client: Any, node: str, value: Any) -> None:
 
     seen: list[Any] = []
     try:
-        wait_until(lambda: seen.append(found()) or seen[-1] == value, 10)
+        wait_until(lambda: seen.append(found()) or seen[-1] == value)
     except AssertionError:
         pytest.fail(f"{node} never was {value!r}, but {seen[-1]!r}")
 
@@ -84,11 +83,11 @@ def test_a_killed_worker_comes_back_with_topics_and_with_what_was_not_published(
     clients.publish(stack.mqtt_port, device, "plant/x", "1.5", "-q", "1")
     becomes(client, f"ns=3;s={own}", 1.0)
     becomes(client, "ns=3;s=plant/x", 1.5)
-    time.sleep(2)  # what the hub keeps is in its file
+    stack.wait_written("hub.db", "plant/x", b"1.5")
     pid = stack.worker_pid()
     os.kill(pid, signal.SIGSTOP)
     client.write(f"ns=2;s={own}", 2.0)
-    time.sleep(0.5)  # it is in the file a tenth of a second later
+    stack.wait_written("opcua.db", "x", 2.0)
     os.kill(pid, signal.SIGKILL)
     client.wait_for_loss()  # the OPC UA part goes with the worker
     again = returned(stack, plc, opcua_programs)
@@ -134,7 +133,9 @@ def test_a_topic_that_becomes_another_integrations_leaves_the_node_to_who_has_wr
         apart(stack, subscriber, device, client, other, start=2)
     client.close()
     other.close()
-    time.sleep(2)  # what was written is in the files
+    stack.wait_written("opcua.db", "b/c", 2.5)
+    stack.wait_written("opcua.db", "c", 4.5)
+    stack.wait_written("hub.db", "a/b/c", b"4.5")
     stack.kill() if is_killed else stack.stop()
     stack.start()
     client, other = (opcua_programs("asyncua").connect(stack.opcua_port, one) for one in (short, long))
@@ -178,4 +179,4 @@ def returned(stack: Stack, plc: dict[str, Any], opcua_programs: Any) -> Any:
         except Fault:
             return None
 
-    return wait_until(connected, 20, "the OPC UA part to be back", 0.2)
+    return wait_until(connected, what="the OPC UA part to be back", every=0.2)

@@ -43,7 +43,7 @@ def url(stack: Stack, transport: str) -> str:
 def below(stack: Stack, transport: str = "web") -> WebSocket:
     """Return a WebSocket that was let in."""
     port = {"ws": stack.ws_port, "web": stack.port}[transport]
-    return WebSocket(socket.create_connection((HOST, port), timeout=5))
+    return WebSocket(socket.create_connection((HOST, port), timeout=20))
 
 
 def logged_in(stack: Stack, integration: dict, client_id: str = "c", transport: str = "web") -> WebSocket:
@@ -91,7 +91,7 @@ def test_paho_sends_and_receives(stack, transport):
     client.connect("localhost", int(url(stack, transport).split(":")[2].partition("/")[0]))
     client.loop_start()
     try:
-        assert subscribed.wait(5)
+        assert subscribed.wait(20)
         for number in range(200):
             client.publish("paho/x", b"%d" % number * 100, 1)
         wait_until(lambda: len(got) == 200)
@@ -136,20 +136,20 @@ def test_the_lines_of_the_panel_work(stack, tmp_path):
 def test_a_plain_visit_and_another_path_are_answered_by_the_portal(stack):
     session = Session(stack)
     assert session.get("/mqtt").status == 426
-    with socket.create_connection((HOST, stack.port), timeout=5) as client:
+    with socket.create_connection((HOST, stack.port), timeout=20) as client:
         client.sendall(handshake("/integrations"))
         assert client.recv(100).startswith(b"HTTP/1.1 405 ")
 
 
 def test_a_bad_handshake_is_answered_by_the_broker(stack):
-    with socket.create_connection((HOST, stack.port), timeout=5) as client:
+    with socket.create_connection((HOST, stack.port), timeout=20) as client:
         client.sendall(handshake(protocol="chat"))
         assert client.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_handshake_byte_by_byte_after_another_request_is_taken_over(stack):
     turing = stack.add()
-    with socket.create_connection((HOST, stack.port), timeout=5) as client:
+    with socket.create_connection((HOST, stack.port), timeout=20) as client:
         client.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while not client.recv(65_536).endswith(b"</html>"):
             pass
@@ -173,7 +173,7 @@ def test_a_deactivated_client_is_cut_off(stack, transport):
     client = logged_in(stack, turing, transport=transport)
     wait_until(lambda: stack.is_online(turing["username"]))
     stack.flask("integrations", "deactivate", turing["username"])
-    assert is_closed(client, 0.5)
+    assert is_closed(client, 20)
     wait_until(lambda: not stack.is_online(turing["username"]))
     client.close()
 
@@ -181,7 +181,7 @@ def test_a_deactivated_client_is_cut_off(stack, transport):
 def test_the_address_is_what_trusted_proxies_tell(make_stack):
     stack = make_stack(TRUSTED_PROXIES="1").start()
     turing = stack.add()
-    client = socket.create_connection((HOST, stack.port), timeout=5)
+    client = socket.create_connection((HOST, stack.port), timeout=20)
     carried = WebSocket(client, X_Forwarded_For="198.51.100.7, 203.0.113.9")
     carried.sendall(clients.connect_packet("c", turing["username"], turing["password"]))
     assert carried.recv(100) == b"\x20\x02\x00\x00"
@@ -196,14 +196,14 @@ def test_without_the_protocols_worker_clients_are_told_to_come_back(make_stack):
     held = [logged_in(stack, turing, f"c{number}") for number in range(10)]
     worker = stack.worker_pid()
     os.kill(worker, signal.SIGSTOP)  # it neither answers nor ends: what is handed over waits in a bounded line
-    waiting = [socket.create_connection((HOST, stack.port), timeout=5) for _ in range(20)]
+    waiting = [socket.create_connection((HOST, stack.port), timeout=20) for _ in range(20)]
     for client in waiting:
         client.sendall(handshake())
     assert Session(stack).get("/login").status == 200
     os.kill(worker, signal.SIGKILL)
-    assert all(is_closed(client, 5) for client in held)
+    assert all(is_closed(client, 20) for client in held)
 
-    wait_until(lambda: _answer(stack).startswith(b"HTTP/1.1 101 "), 10)
+    wait_until(lambda: _answer(stack).startswith(b"HTTP/1.1 101 "))
     for number in range(20):
         logged_in(stack, turing, f"again{number}").close()
     for client in [*held, *waiting]:
@@ -216,7 +216,7 @@ def test_without_the_protocols_worker_clients_are_told_to_come_back(make_stack):
 
 def _answer(stack: Stack) -> bytes:
     """Return the answer to a handshake at the portal; nothing from a worker that is just ending."""
-    with socket.create_connection((HOST, stack.port), timeout=5) as client:
+    with socket.create_connection((HOST, stack.port), timeout=20) as client:
         client.sendall(handshake())
         try:
             return client.recv(1000)
@@ -232,7 +232,7 @@ def test_the_web_workers_forget_what_they_gave_away(make_stack):
     (web,) = [pid for pid in processes.children(stack.process.pid) if not processes.children(pid)]
     sockets = [os.readlink(f"/proc/{web}/fd/{name}") for name in os.listdir(f"/proc/{web}/fd")]
     assert sum(name.startswith("socket:") for name in sockets) < 20
-    connection = HTTPConnection(HOST, stack.port, timeout=5)
+    connection = HTTPConnection(HOST, stack.port, timeout=20)
     connection.request("GET", "/login")
     assert connection.getresponse().status == 200
     connection.close()
@@ -244,7 +244,7 @@ def test_the_web_workers_forget_what_they_gave_away(make_stack):
 
 def test_the_way_through_the_portal_can_be_turned_off(make_stack):
     stack = make_stack(MQTT_WEB="off").start()
-    with socket.create_connection((HOST, stack.port), timeout=5) as client:
+    with socket.create_connection((HOST, stack.port), timeout=20) as client:
         client.sendall(handshake())
         assert client.recv(100).startswith(b"HTTP/1.1 4")
     stack.stop()
@@ -279,7 +279,7 @@ def test_a_certificate_that_cannot_be_used_stops_the_start(make_stack, tmp_path)
 
 
 def served(stack: Stack) -> str:
-    return ssl.get_server_certificate((HOST, stack.tls_port), timeout=5).strip()
+    return ssl.get_server_certificate((HOST, stack.tls_port), timeout=20).strip()
 
 
 def test_a_renewed_certificate_is_used_without_a_restart(make_stack, tmp_path):
@@ -291,35 +291,38 @@ def test_a_renewed_certificate_is_used_without_a_restart(make_stack, tmp_path):
         assert served(stack) == file.read().strip()
     trusting = ssl.create_default_context(cafile=chain)
     trusting.check_hostname = False
-    with socket.create_connection((HOST, stack.tls_port), timeout=5) as raw, trusting.wrap_socket(raw) as stays:
+    with socket.create_connection((HOST, stack.tls_port), timeout=20) as raw, trusting.wrap_socket(raw) as stays:
         stays.sendall(clients.connect_packet("stays", turing["username"], turing["password"]))
         assert clients.receive(stays, 4) == b"\x20\x02\x00\x00"
         with open(fresh_chain) as file:
             wanted = file.read().strip()
         shutil.move(fresh_chain, chain)
         shutil.move(fresh_key, key)
-        wait_until(lambda: served(stack) == wanted, 10, "the renewed certificate")
+        wait_until(lambda: served(stack) == wanted, what="the renewed certificate")
         stays.sendall(b"\xc0\x00")
         assert clients.receive(stays, 2) == b"\xd0\x00"
         with open(chain, "w") as file:
             file.write("broken")
-        wait_until(lambda: "the changed certificate cannot be used" in stack.log(), 10)
+        wait_until(lambda: "the changed certificate cannot be used" in stack.log())
         assert served(stack) == wanted
         time.sleep(2.5)
         assert stack.log().count("cannot be used") == 1
     stack.stop()
 
 
-def test_slow_handshakes_are_cut_and_disturb_nobody(stack):
+def test_slow_handshakes_are_cut_and_disturb_nobody(make_stack):
+    """At the portal's port they disturb nobody either; when they are cut there, `test_slow_http.py` shows."""
+    stack = make_stack(MQTT_CONNECT_TIMEOUT="2").start()
     turing = stack.add()
     slow = [socket.create_connection((HOST, port)) for port in (stack.tls_port, stack.ws_port, stack.wss_port) * 20]
-    slow += [socket.create_connection((HOST, stack.port)) for _ in range(20)]
-    started = time.monotonic()
-    for client in slow[60:]:
+    unfinished = [socket.create_connection((HOST, stack.port)) for _ in range(20)]
+    for client in unfinished:
         client.sendall(handshake()[:-5])
     logged_in(stack, turing).close()
     for client in slow:
-        client.settimeout(15)
+        client.settimeout(30)
         assert client.recv(10) == b""
+    for client in (*slow, *unfinished):
         client.close()
-    assert time.monotonic() - started < 15
+    stack.stop()
+    stack.clean_log()

@@ -151,7 +151,7 @@ def test_what_one_writes_the_other_two_read_as_the_table_says(triangle: Triangle
     assert in_a_list(row) in listed.decode()
     becomes(triangle.node(topic, 3), BY_ITSELF[type(row.topic)], row.topic)
     if row.node:
-        wait_until(lambda: node.read_data_value().SourceTimestamp != seen, 5, "the message to come to the node")
+        wait_until(lambda: node.read_data_value().SourceTimestamp != seen, what="the message to come to the node")
         becomes(node, row.node.VariantType, row.node.Value)
     else:
         becomes(node, BY_ITSELF[type(row.topic)], row.topic)
@@ -175,7 +175,7 @@ def becomes(node: Any, kind: T, value: Any) -> None:
         found.append((read.StatusCode.name, read.Value and (read.Value.VariantType, comparable(read.Value.Value))))
         return bool(found[-1][1] == (kind, comparable(value)))
 
-    wait_until(is_there, 5, f"{kind.name} {value!r}; there is {found[-1:]}")
+    wait_until(is_there, what=f"{kind.name} {value!r}; there is {found[-1:]}")
 
 
 def comparable(value: Any) -> Any:

@@ -48,7 +48,7 @@ class Portal:
             found = self.agent(name)
             return found["status"] == status and classes in (None, found.get("classes"))
 
-        wait_until(is_so, 10, f"{name} to be {status}")
+        wait_until(is_so, what=f"{name} to be {status}")
         return self.agent(name)
 
     def ended(self, action: str, *arguments: Any) -> dict[str, Any]:
@@ -105,10 +105,10 @@ def test_an_agent_is_known_called_watched_and_removed(portal: Portal, start: Any
 
     assert portal.result("vrpc_create", name, "Press", "p1", "[50]", 10) == "p1"
     assert portal.result("vrpc_call", name, "Press", "p1", "pressure", "[]", 10) == 50
-    wait_until(lambda: portal.agent(name)["instances"] == 1, 5, "the instance to be known")
+    wait_until(lambda: portal.agent(name)["instances"] == 1, what="the instance to be known")
     watch_strokes(portal, name)
     assert portal.result("vrpc_delete", name, "Press", "p1", 10) is True
-    wait_until(lambda: portal.agent(name)["instances"] == 0, 5, "the instance to be gone")
+    wait_until(lambda: portal.agent(name)["instances"] == 0, what="the instance to be gone")
 
     with pytest.raises(ValueError, match="connected"):
         portal.ask("vrpc_remove", D, name)
@@ -120,11 +120,11 @@ def test_an_agent_is_known_called_watched_and_removed(portal: Portal, start: Any
 
 def watch_strokes(portal: Portal, name: str) -> None:
     watch = portal.ask("vrpc_watch", D, name, "Press", "p1", "stroke")["watch"]
-    wait_until(lambda: portal.ask("vrpc_events", watch, 0)["state"] != "starting", 10, "the watch to begin")
+    wait_until(lambda: portal.ask("vrpc_events", watch, 0)["state"] != "starting", what="the watch to begin")
     assert portal.ask("vrpc_events", watch, 0)["state"] == "live"
     for number in (1, 2):
         assert portal.result("vrpc_call", name, "Press", "p1", "strike", "[7]", 10) == number
-    wait_until(lambda: len(portal.ask("vrpc_events", watch, 0)["events"]) == 2, 5, "two strokes")
+    wait_until(lambda: len(portal.ask("vrpc_events", watch, 0)["events"]) == 2, what="two strokes")
     assert [json.loads(one["arguments"]) for one in portal.ask("vrpc_events", watch, 1)["events"]] == [[2, 7]]
     portal.ask("vrpc_unwatch", watch)
     assert portal.ask("vrpc_events", watch, 0) is None
@@ -147,9 +147,9 @@ def test_a_call_fails_at_once_when_its_integration_is_deactivated(stack: Stack, 
     agent = start("npm", "stopped")
     portal.becomes("stopped", "online", classes=2)
     call = portal.ask("vrpc_call", D, "stopped", "Press", "", "never", "[]", 30)["call"]
-    wait_until(lambda: portal.ask("vrpc_result", call)["state"] == "promised", 5, "a promise")
+    wait_until(lambda: portal.ask("vrpc_result", call)["state"] == "promised", what="a promise")
     stack.flask("integrations", "deactivate", agent.integration["username"])
-    wait_until(lambda: portal.ask("vrpc_result", call)["state"] == "failed", 2, "the call to fail")
+    wait_until(lambda: portal.ask("vrpc_result", call)["state"] == "failed", what="the call to fail")
     assert portal.ask("vrpc_result", call)["error"] == "the agent went offline"
     assert portal.agent("stopped")["status"] == "offline"
 
@@ -164,7 +164,7 @@ def test_after_a_kill_agents_are_offline_until_they_come_back(make_stack: Any, t
     assert watch
     agent.freeze()  # it cannot come back for now
     os.kill(stack.worker_pid(), signal.SIGKILL)
-    wait_until(lambda: _is_offline(portal), 20, "the agent to be offline")
+    wait_until(lambda: _is_offline(portal), what="the agent to be offline")
     agent.thaw()
     portal.becomes("killed", "online", classes=2)
     assert portal.result("vrpc_call", "killed", "Press", "", "add", "[1, 2]", 10) == 3

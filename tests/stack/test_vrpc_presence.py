@@ -82,7 +82,7 @@ def test_a_twin_takes_over_and_the_agent_is_online(team, start, kind):
     second = start(kind, name).ready()
     first.wait_for("close" if kind == "npm" else "error")
     first.kill()  # one of npm would take its name back, and so on
-    wait_until(lambda: second.count("connect") > second.count("close"), 5, "the second agent to have the name")
+    wait_until(lambda: second.count("connect") > second.count("close"), what="the second agent to have the name")
     client.sees(name)
     assert client.call(name, "Press", "add", 1, 2) == 3
     assert states(client, name)[-1] == "online"
@@ -93,7 +93,7 @@ def test_twins_that_take_over_from_each_other_are_flagged_with_their_addresses(s
     twins = [start("npm", name) for _ in range(2)]
     page = Session(stack).log_in()
     told = re.compile(r"Two fight for this name: both from <span[^>]*>127.0.0.1<")
-    wait_until(lambda: told.search(page.get(f"/agents?q={name}").text), 15, "them to be flagged", every=0.2)
+    wait_until(lambda: told.search(page.get(f"/agents?q={name}").text), what="them to be flagged", every=0.2)
     assert all(twin.count("connect") > 1 for twin in twins)
 
 
@@ -118,7 +118,7 @@ def test_a_wrong_password_is_refused(stack, team, start, kind):
     if kind == "npm":
         agent.wait_for("error", times=2)  # it retries
     else:
-        wait_until(lambda: not agent.running, 5, "the agent to end, as it does")
+        wait_until(lambda: not agent.running, what="the agent to end, as it does")
     with pytest.raises(Fault):
         team.program(kind).connect(
             broker(stack), team.domain, {**team.integration("client"), "password": "wrong"}, timeout=1
@@ -134,7 +134,7 @@ def test_an_agent_that_is_deactivated_while_it_serves_is_cut_and_comes_back_when
             client.sees(agent.name)
     stack.flask("integrations", "deactivate", own["username"])
     agents["npm"].wait_for("close")
-    wait_until(lambda: not agents["pypi"].running, 5, "the agent of PyPI to end, as it does")
+    wait_until(lambda: not agents["pypi"].running, what="the agent of PyPI to end, as it does")
     for client in clients:
         for agent in agents.values():
             client.sees(agent.name, "offline")
@@ -150,9 +150,9 @@ def test_a_client_that_is_deactivated_is_cut_and_its_instances_end(stack, team, 
     client = team.program("npm").connect(broker(stack), team.domain, own).sees(agent.name)
     client.create(agent.name, "Press", "short-lived", isolated=True)
     stack.flask("integrations", "deactivate", own["username"])
-    wait_until(lambda: client.events("offline"), 5, "the client to be cut")
+    wait_until(lambda: client.events("offline"), what="the client to be cut")
     gone = {"event": "clientGone", "client": client.id}
-    wait_until(lambda: gone in agent.events, 5, "the agent to learn it by the Will")
+    wait_until(lambda: gone in agent.events, what="the agent to learn it by the Will")
 
 
 def test_another_domain_sees_nothing_of_it(stack, team, start):
@@ -187,8 +187,8 @@ def test_everybody_comes_back_after_a_restart_and_who_does_not_is_offline(make_s
         os.kill(stack.process.pid, signal.SIGKILL)  # nobody says goodbye, and no Will is published
         stack.kill()
         stack.start()
-        agents["npm"].wait_for("connect", times=2, timeout=20)
-        wait_until(lambda: len(client.events("connect")) == 2, 20, "the client to be back")
+        agents["npm"].wait_for("connect", times=2)
+        wait_until(lambda: len(client.events("connect")) == 2, what="the client to be back")
         client.sees("npm-tcp").sees("pypi-tcp", "offline")
         assert client.get("npm-tcp", "Press", "lasting").call("strike") == 2
         assert not agents["pypi"].running, "it ends with its connection: a fault of the package"

@@ -84,7 +84,7 @@ def test_a_call_right_after_the_creation_may_be_lost_at_its_agent(place):
     press = client.create(agent, "Press", "quick")
     lost = press.begin("pressure")
     with pytest.raises(Fault, match="timed out"):
-        lost.result(5)
+        lost.result(20)
     place.relay.release()
     client.get(agent, "Press", "quick")
     assert press.call("pressure") == 10
@@ -118,10 +118,10 @@ def test_its_agent_and_its_client_end_with_their_connection(place):
         for agent in agents.values():  # all that it tells of itself has come
             place.clients["npm"].sees(agent.name)
         relay.cut()
-        wait_until(lambda: not agents["pypi"].running, 5, "the agent to end")
+        wait_until(lambda: not agents["pypi"].running, what="the agent to end")
         agents["npm"].wait_for("connect", times=2)
         place.clients["npm"].sees(agents["pypi"].name, "offline").sees(agents["npm"].name)
-        wait_until(lambda: len(clients["npm"].events("connect")) == 2, 5, "the client of npm to be back")
+        wait_until(lambda: len(clients["npm"].events("connect")) == 2, what="the client of npm to be back")
         clients["npm"].sees(agents["npm"].name)
         assert clients["npm"].call(agents["npm"].name, "Press", "add", 1, 2) == 3
         with pytest.raises(Fault):

@@ -44,12 +44,12 @@ class Speaker:
     @property
     def answer(self) -> str:
         """Return how its CONNECT was answered."""
-        return wait_until(lambda: self._codes, 5, "a CONNACK")[0]
+        return wait_until(lambda: self._codes, what="a CONNACK")[0]
 
     def subscribe(self, topic_filter: str) -> int:
         """Subscribe; return the code of the SUBACK."""
         _, number = self._client.subscribe(topic_filter)
-        return wait_until(lambda: self._granted.get(number), 5, "a SUBACK")[0]
+        return wait_until(lambda: self._granted.get(number), what="a SUBACK")[0]
 
     def publish(self, topic: str, payload: Any, retain: bool = False) -> None:
         self._client.publish(topic, payload if isinstance(payload, bytes) else json.dumps(payload), retain=retain)
@@ -129,7 +129,7 @@ def test_an_agent_cannot_make_another_agents_events(team, rogue_agent, clients):
     assert listener.subscribe(event) == 0
     rogue_agent.publish(event, {"a": [1], "i": f"__e__{event}", "v": 3})
     rogue_agent.publish(listener.place, {"r": "hello", "i": "1", "v": 3})
-    wait_until(lambda: listener.results() == ["hello"], 5, "what an agent may say")
+    wait_until(lambda: listener.results() == ["hello"], what="what an agent may say")
     assert [topic for topic, _ in listener.heard] == [listener.place]
 
 
@@ -149,7 +149,7 @@ def test_an_agent_cannot_call(team, rogue_agent, clients):
     rogue_agent.call(agent.name, "echo", "by the rogue", reply_to=client.place)
     rogue_agent.publish(client.place, {"r": "after it", "i": "1", "v": 3})
     client.call(agent.name, "echo", "by the client")
-    wait_until(lambda: len(client.results()) >= 2, 5, "an answer")
+    wait_until(lambda: len(client.results()) >= 2, what="an answer")
     assert sorted(client.results()) == ["after it", "by the client"]
 
 
@@ -171,9 +171,9 @@ def test_a_client_cannot_have_an_answer_sent_to_another(team, clients):
     (rogue, victim), agent = clients, team.agent("npm")
     rogue.call(agent.name, "echo", "unasked", reply_to=victim.place)
     rogue.call(agent.name, "echo", "asked")
-    wait_until(lambda: rogue.results() == ["asked"], 5, "its own answer")
+    wait_until(lambda: rogue.results() == ["asked"], what="its own answer")
     victim.call(agent.name, "echo", "its own")
-    wait_until(lambda: victim.results(), 5, "an answer")
+    wait_until(lambda: victim.results(), what="an answer")
     assert victim.results() == ["its own"]
 
 
@@ -184,7 +184,7 @@ def test_a_client_cannot_be_an_agent_or_unregister_one(team, clients):
     rogue.publish(f"{DOMAIN}/{agent.name}/Press/__classInfoConcise__", b"", retain=True)
     rogue.publish(f"{clients[1].place}/__clientInfo__", {"status": "offline"})
     rogue.call(agent.name, "echo", "done")
-    wait_until(lambda: rogue.results() == ["done"], 5, "what it may do")
+    wait_until(lambda: rogue.results() == ["done"], what="what it may do")
     newcomer = team.newcomer("npm").sees(agent.name)
     assert newcomer.call(agent.name, "Press", "add", 1, 2) == 3
     assert "made-up" not in newcomer.agents() and "made-up" not in client.agents()
@@ -208,7 +208,7 @@ def test_a_will_of_another_domain_or_role_is_refused(team, role, will, why):
     before = sum(row["count"] for row in team.stack.activity(who))
     with speaking(team, role, will) as speaker:
         assert speaker.answer == NOT_AUTHORIZED
-    wait_until(lambda: sum(row["count"] for row in team.stack.activity(who)) > before, 5, "it to be on record")
+    wait_until(lambda: sum(row["count"] for row in team.stack.activity(who)) > before, what="it to be on record")
     assert why.value in {row["detail"] for row in team.stack.activity(who)}
 
 
@@ -216,7 +216,7 @@ def test_who_has_no_will_may_read_about_agents_as_a_client_and_nothing_as_an_age
     name = team.agent("npm").name
     with speaking(team, "client", None) as reader, speaking(team, "agent", None) as nobody:
         assert reader.subscribe(f"{DOMAIN}/+/__agentInfo__") == 0
-        wait_until(lambda: agent_will(name) in [topic for topic, _ in reader.heard], 5, "what is retained")
+        wait_until(lambda: agent_will(name) in [topic for topic, _ in reader.heard], what="what is retained")
         assert reader.subscribe(f"{DOMAIN}/speakers/none") == REFUSED
         assert nobody.subscribe(f"{DOMAIN}/+/__agentInfo__") == REFUSED
         assert nobody.subscribe(f"{DOMAIN}/{name}/Press/__static__/add") == REFUSED

@@ -73,7 +73,7 @@ def test_a_client_and_an_agent_made_from_the_scripts_meet(stack: Stack, tmp_path
     serves = stack.add("vrpc", domain=DOMAIN, role="agent")
     calls = stack.add("vrpc", domain=DOMAIN, role="client")
     with running(written(stack, tmp_path, transport, agent, "agent", serves)):
-        wait_until(lambda: stack.is_online(serves["username"]), 10, "the agent to be online")
+        wait_until(lambda: stack.is_online(serves["username"]), what="the agent to be online")
         with running(written(stack, tmp_path, transport, client, "client", calls)) as caller:
             said, _ = caller.communicate(timeout=20)
     assert said.strip().splitlines()[-1] == "3", said

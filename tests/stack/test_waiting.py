@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ class Web:
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     running = Web(tmp_path_factory.mktemp("web"))
     try:
-        wait_until(running.is_up, 20, "gunicorn to be ready")
+        wait_until(running.is_up, what="gunicorn to be ready")
         yield running
     finally:
         processes.stop(running.process)
@@ -106,7 +107,7 @@ def test_a_request_that_waits_runs_again_whole(web: Web) -> None:
         client.sendall(head + body)
         (answer,) = answers(client, 1)
     assert answer["body"].encode() == body and answer["query"] == "a=b"
-    assert 0.4 <= answer["waited"] < 5
+    assert 0.4 <= answer["waited"] < 60
 
 
 def test_the_connection_is_kept_and_its_next_request_has_not_waited(web: Web) -> None:
@@ -114,7 +115,7 @@ def test_the_connection_is_kept_and_its_next_request_has_not_waited(web: Web) ->
         assert web.get("/later/0.2", connection)["waited"] >= 0.2
         first = connection.sock
         assert web.get("/now", connection)["waited"] == 0
-        assert web.get("/later/0.2", connection)["waited"] < 5
+        assert 0.2 <= web.get("/later/0.2", connection)["waited"] < 60
         assert connection.sock is first
 
 
@@ -134,53 +135,55 @@ def test_threads_stay_free_while_many_requests_wait(web: Web) -> None:
         clients = [opened.enter_context(web.connect()) for _ in range(MANY)]
         before = web.get("/now")["runs"]
         for number, client in enumerate(clients):
-            client.sendall(get(f"/later/8.0?{number}"))
-        wait_until(lambda: web.get("/now")["runs"] == before + MANY, 4, "all of them to wait, on two threads")
+            client.sendall(get(f"/later/6.0?{number}"))
+        wait_until(lambda: web.get("/now")["runs"] == before + MANY, what="all of them to wait, on two threads")
         for number, client in enumerate(clients):
             client.settimeout(30)
             (answer,) = answers(client, 1)
             assert answer["query"] == str(number)
 
 
-@pytest.mark.parametrize("leave", [socket.socket.close, lambda client: client.shutdown(socket.SHUT_WR)])
-def test_a_client_that_leaves_is_waited_for_no_more(web: Web, leave: Callable[[socket.socket], None]) -> None:
+def test_a_client_that_leaves_is_waited_for_no_more(web: Web) -> None:
     before = web.get("/now")["runs"]
-    with web.connect() as client:
-        client.sendall(get("/later/1.0"))
-        wait_until(lambda: web.get("/now")["runs"] == before + 1, 5, "its request to wait")
-        leave(client)
-        time.sleep(1)
-        assert web.get("/now")["runs"] == before + 1, "what nobody waits for does not run again"
+    with web.connect() as one, web.connect() as other:
+        for client in (one, other):
+            client.sendall(get("/later/4.0"))
+        wait_until(lambda: web.get("/now")["runs"] == before + 2, what="their requests to wait")
+        one.close()
+        other.shutdown(socket.SHUT_WR)
+        web.get("/later/4.0")  # runs three times, the last two after theirs would have
+        assert web.get("/now")["runs"] == before + 2 + 3, "what nobody waits for does not run again"
 
 
 def test_what_is_sent_while_waiting_is_bounded_and_the_request_answered(web: Web) -> None:
     with web.connect() as client:
-        client.sendall(get("/later/0.6"))
+        client.sendall(get("/later/4.0"))
         client.settimeout(0.3)
         sent = 0
         with contextlib.suppress(TimeoutError):
             while sent < 64 * 1024 * 1024:
                 sent += client.send(b"x" * 65536)
         assert sent < 64 * 1024 * 1024, "more was taken than the kernel and the bound hold"
-        client.settimeout(10)
+        client.settimeout(20)
         (answer,) = answers(client, 1)
-    assert answer["waited"] >= 0.6
+    assert answer["waited"] >= 4
 
 
 def test_more_requests_than_may_wait_are_told_to_come_back(web: Web) -> None:
     body = b"x" * 200_000
-    head = b"POST /later/4.0 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+    head = b"POST /later/60.0 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
     count = waiting.MOST_BYTES // len(head + body)
+    before = web.get("/now")["runs"]
     with contextlib.ExitStack() as opened:
         clients = [opened.enter_context(web.connect()) for _ in range(count + 1)]
         for client in clients[:count]:
             client.sendall(head + body)
-        time.sleep(1)
+        wait_until(lambda: web.get("/now")["runs"] == before + count, what="all of them to wait")
         clients[-1].sendall(head + body)
         answer = clients[-1].recv(1000)
         assert answer.startswith(b"HTTP/1.1 503") and b"\r\nRetry-After: 3\r\n" in answer
         assert web.get("/now")
-    wait_until(lambda: _waits(web), 5, "the room of those that left")
+    wait_until(lambda: _waits(web), what="the room of those that left")
 
 
 def test_more_bytes_than_threads_can_take_are_told_to_come_back(web: Web) -> None:
@@ -189,31 +192,31 @@ def test_more_bytes_than_threads_can_take_are_told_to_come_back(web: Web) -> Non
     count = patient.MOST_AT_ONCE // len(body) + 10
     with contextlib.ExitStack() as opened:
         clients = [opened.enter_context(web.connect()) for _ in range(count)]
-        for client in clients[:THREADS]:
-            client.sendall(head % (b"2.0", len(body)) + body)
-        for client in clients[THREADS:]:
-            client.sendall(head % (b"0.0", len(body)) + body)
+        for client in clients:
+            client.sendall(head % (b"free", len(body)) + body)
         small = opened.enter_context(web.connect())
         small.sendall(get("/now"))
+        wait_until(lambda: len(select.select(clients, [], [], 0)[0]) >= 5, what="what is told to come back")
+        (web.folder / "free").touch()
         statuses = [client.recv(12) for client in clients]
         assert 5 <= statuses.count(b"HTTP/1.1 503") <= 20 and statuses.count(b"HTTP/1.1 200") >= count - 20
         answers(small, 1)
     with web.connect() as client:
         for _ in range(count):  # none of it is counted any more
-            client.sendall(head % (b"0.0", len(body)) + body)
+            client.sendall(head % (b"free", len(body)) + body)
             answers(client, 1)
 
 
 def test_a_request_that_waits_takes_little_more_than_its_bytes(tmp_path: Path) -> None:
     web = Web(tmp_path)
     try:
-        wait_until(web.is_up, 20, "gunicorn to be ready")
+        wait_until(web.is_up, what="gunicorn to be ready")
         request = get("/later/60.0", *[f"X-{number}: {'x' * 1_500}" for number in range(10)])
         runs, before = web.get("/now")["runs"], web.memory()
         with contextlib.ExitStack() as opened:
             for _ in range(800):
                 opened.enter_context(web.connect()).sendall(request)
-            wait_until(lambda: web.get("/now")["runs"] == runs + 800, 20, "all of them to wait")
+            wait_until(lambda: web.get("/now")["runs"] == runs + 800, what="all of them to wait")
             assert web.memory() - before < 2 * 800 * len(request)
     finally:
         processes.stop(web.process)
@@ -236,7 +239,7 @@ def test_a_client_that_is_given_away_hears_nothing_more_from_the_worker(web: Web
         client.settimeout(0.3)
         with pytest.raises(TimeoutError):
             client.recv(1)
-        client.settimeout(5)
+        client.settimeout(20)
         with socket.socket(fileno=descriptor) as given:
             given.sendall(b"hello")
         assert client.recv(5) == b"hello"

@@ -44,9 +44,9 @@ class Subscriber:
     def text(self) -> str:
         return Path(self._output.name).read_text("utf-8", "replace")
 
-    def wait_for(self, text: str, timeout: float = 5) -> None:
+    def wait_for(self, text: str) -> None:
         """Wait until it has printed something."""
-        wait_until(lambda: text in self.text, timeout, f"{text!r} in what mosquitto_sub prints")
+        wait_until(lambda: text in self.text, what=f"{text!r} in what mosquitto_sub prints")
 
     def subscribed(self) -> Subscriber:
         """Wait until the broker has answered its subscription."""
@@ -57,9 +57,9 @@ class Subscriber:
         """Press Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
-    def ended(self, timeout: float = 5) -> int:
+    def ended(self) -> int:
         """Wait for its end; return its exit status."""
-        return self._process.wait(timeout)
+        return self._process.wait(20)
 
     @property
     def running(self) -> bool:
@@ -105,7 +105,7 @@ def remaining_length(length: int) -> bytes:
 
 def open_socket(port: int) -> socket.socket:
     """Return a socket that is connected to the broker."""
-    return socket.create_connection((HOST, port), timeout=5)
+    return socket.create_connection((HOST, port), timeout=20)
 
 
 def connack(port: int, username: str, password: str, client_id: str = "raw") -> int:
@@ -143,7 +143,7 @@ def receive(client: socket.socket, count: int) -> bytes:
     return data
 
 
-def is_closed(client: socket.socket, timeout: float = 5) -> bool:
+def is_closed(client: socket.socket, timeout: float = 20) -> bool:
     """Tell whether the peer closes the connection within a time."""
     client.settimeout(timeout)
     with contextlib.suppress(ConnectionResetError):

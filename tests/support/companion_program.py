@@ -42,6 +42,7 @@ def main() -> None:
     signal.sigwait(ENDING)
     for one in made:
         one.end()
+    say("told")
     for one in made:
         one.wait()
 

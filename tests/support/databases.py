@@ -67,7 +67,7 @@ def in_threads(*jobs: Callable[[], Any]) -> list[Any]:
 
     def run(index: int) -> None:
         with db.connected():
-            barrier.wait(5)
+            barrier.wait(20)
             try:
                 results[index] = jobs[index]()
             except Exception as error:

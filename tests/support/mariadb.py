@@ -55,7 +55,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        processes.wait_until(self._answers, 20, "MariaDB to answer")
+        processes.wait_until(self._answers, what="MariaDB to answer")
         self.execute(f"CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}'", f"GRANT ALL ON *.* TO {USER}@'%'")
 
     def stop(self) -> None:

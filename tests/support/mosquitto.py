@@ -28,7 +28,7 @@ class Mosquitto:
             "utf-8",
         )
         self._process = processes.start([program, "-c", str(config)])
-        wait_until(self._accepts, 5, "Mosquitto to be ready")
+        wait_until(self._accepts, what="Mosquitto to be ready")
 
     def stop(self) -> None:
         """End it."""

@@ -129,17 +129,17 @@ class Client:
         """Return what it was notified of, oldest first; the name of a StatusCode that is not good."""
         return [event["value"] for event in self._events if event["event"] == "value"]
 
-    def wait_for(self, value: Any, timeout: float = 5) -> None:
+    def wait_for(self, value: Any) -> None:
         """Wait until it is notified of a value."""
-        wait_until(lambda: value in self.values, timeout, f"{value!r} to come; came: {self.values}")
+        wait_until(lambda: value in self.values, what=f"{value!r} to come; came: {self.values}")
 
-    def wait_for_loss(self, timeout: float = 5) -> None:
+    def wait_for_loss(self) -> None:
         """Wait until it sees that its socket is closed."""
-        wait_until(lambda: self._has("lost"), timeout, "the client to be cut")
+        wait_until(lambda: self._has("lost"), what="the client to be cut")
 
-    def wait_for_return(self, timeout: float = 10) -> None:
+    def wait_for_return(self) -> None:
         """Wait until it has connected again by itself."""
-        wait_until(lambda: self._has("back"), timeout, "the client to come back")
+        wait_until(lambda: self._has("back"), what="the client to come back")
 
     @property
     def is_connected(self) -> bool:

@@ -56,7 +56,7 @@ class Cluster:
             cwd=self.folder,
             **self._as_user,
         )
-        processes.wait_until(self._answers, 20, "PostgreSQL to answer")
+        processes.wait_until(self._answers, what="PostgreSQL to answer")
 
     def stop(self) -> None:
         try:

@@ -30,7 +30,7 @@ def start(command: list[str], *, at_end: int = signal.SIGTERM, **options: Any) -
     )
 
 
-def stop(process: subprocess.Popen, signal_number: int = signal.SIGTERM, timeout: float = 5) -> int:
+def stop(process: subprocess.Popen, signal_number: int = signal.SIGTERM, timeout: float = 30) -> int:
     """Send a signal and wait; kill what does not end in time.  Return the exit status."""
     if process.poll() is None:
         process.send_signal(signal_number)
@@ -84,8 +84,11 @@ def free_port() -> int:
     raise AssertionError("unreachable: the ports go round")
 
 
-def wait_until(condition: Callable[[], Any], timeout: float = 5, what: str = "", every: float = 0.02) -> Any:
-    """Return the first true value of a condition; fail, saying what was waited for, when it takes too long."""
+def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "", every: float = 0.01) -> Any:
+    """Return the first true value of a condition; fail, saying what was waited for, when it does not come.
+
+    The time is long on purpose: a machine that stalls for a while must fail no test.
+    """
     deadline = time.monotonic() + timeout
     while True:
         value = condition()

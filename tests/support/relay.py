@@ -45,10 +45,10 @@ class Relay:
         self.release()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join(5)
+        self._threads[0].join(20)
         self.cut()
         for thread in self._threads[1:]:
-            thread.join(5)
+            thread.join(20)
         for one in (*self._sockets, self._listener):
             one.close()
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -21,15 +22,13 @@ from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, bu
 
 import psycopg
 
-from tests.support import processes
+from tests.support import commands, processes
 from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery"
-READY_WITHIN = 20
-STOPS_WITHIN = 5
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -66,6 +65,7 @@ class Stack:
             **settings,
         }
         self.process: subprocess.Popen | None = None
+        self._commands = commands.started()
 
     @property
     def url(self) -> str:
@@ -84,7 +84,7 @@ class Stack:
         """Start it, and wait until pages and clients are served."""
         self.launch()
         try:
-            wait_until(self._ready, READY_WITHIN, "Gatehouse to be ready")
+            wait_until(self._ready, what="Gatehouse to be ready")
         except BaseException:
             self.kill()
             sys.stderr.write(self.log())
@@ -102,22 +102,19 @@ class Stack:
                 stderr=log,
             )
 
-    def stop(self, signal_number: int = signal.SIGTERM) -> float:
-        """Stop it as a service manager does, and hold it to a clean end; return the seconds that took."""
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
+        """Stop it as a service manager does, and hold it to a clean end."""
         assert self.process is not None
         family = [self.process.pid, *processes.descendants(self.process.pid)]
-        start = time.monotonic()
         try:
-            status = processes.stop(self.process, signal_number, STOPS_WITHIN)
-            took = time.monotonic() - start
-            wait_until(lambda: not any(map(processes.alive, family)), 1, "every process to end")
+            status = processes.stop(self.process, signal_number)
+            wait_until(lambda: not any(map(processes.alive, family)), what="every process to end")
         except BaseException:
             sys.stderr.write(self.log())
             raise
         finally:
             self._kill_all(family)
         assert status == 0, f"ended with status {status}:\n{self.log()}"
-        return took
 
     def kill(self) -> None:
         """End it at once, with everything that it started."""
@@ -165,6 +162,16 @@ class Stack:
         with closing(sqlite3.connect(path, uri=True)) as connection:
             return connection.execute(sql).fetchall()
 
+    def wait_written(self, file: str, name: str, value: bytes | float) -> None:
+        """Wait until a record of this name, or whose name ends so, has this value in a file in DATA_DIR."""
+        encoded = value if isinstance(value, bytes) else struct.pack("<d", value)
+        record = re.compile(re.escape(name.encode()) + b".{0,80}?" + re.escape(encoded), re.DOTALL)
+        paths = [Path(self.environ["DATA_DIR"]) / f"{file}{end}" for end in ("", "-wal")]
+        wait_until(
+            lambda: any(path.exists() and record.search(path.read_bytes()) for path in paths),
+            what=f"{name} to be {value!r} in {file}",
+        )
+
     def beats(self) -> bool:
         """Tell whether the heartbeat of each part of the protocols worker is fresh."""
         parts = 1 if self.environ["OPCUA_PORT"] == "off" else 2
@@ -179,34 +186,26 @@ class Stack:
         assert self.process is not None
         children = processes.children(self.process.pid)
         grandchildren = [pid for child in children for pid in processes.children(child)]
-        (pid,) = wait_until(lambda: [p for p in grandchildren if processes.alive(p)], 5)
+        (pid,) = wait_until(lambda: [p for p in grandchildren if processes.alive(p)])
         return pid
 
     def opcua_keeper_pid(self) -> int:
         """Return the pid of what keeps the OPC UA part: the protocols worker's only child."""
         worker = self.worker_pid()
-        (pid,) = wait_until(lambda: processes.living_children(worker), 5, "the keeper of the OPC UA part")
+        (pid,) = wait_until(lambda: processes.living_children(worker), what="the keeper of the OPC UA part")
         return pid
 
     def opcua_pid(self) -> int:
         """Return the pid of the OPC UA part: its keeper's only child."""
         keeper = self.opcua_keeper_pid()
-        (pid,) = wait_until(lambda: processes.living_children(keeper), 5, "the OPC UA part")
+        (pid,) = wait_until(lambda: processes.living_children(keeper), what="the OPC UA part")
         return pid
 
     # --- the command line
 
     def flask(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command line of the product."""
-        done = subprocess.run(
-            [sys.executable, "-m", "flask", *words],
-            cwd=ROOT,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
+        done = self._commands.run(words, self.environ)
         assert not check or done.returncode == 0, done
         return done
 

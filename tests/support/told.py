@@ -61,7 +61,7 @@ class Told:
         """End it at once, as a crash or a power cut would."""
         self._process.kill()
         self._process.wait()
-        self._reader.join(5)
+        self._reader.join(20)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
         self._process.stdout.close()

@@ -76,17 +76,17 @@ class Agent(Program):
             environ |= {"USERNAME": integration["username"], "PASSWORD": integration["password"]}
         super().__init__([*_command(kind, "agent"), broker, domain, name], folder, **environ)
 
-    def ready(self, timeout: float = 10) -> Agent:
+    def ready(self) -> Agent:
         """Wait until it is connected for the first time; end it if it is not in time."""
         try:
-            return self.wait_for("connect", timeout)
+            return self.wait_for("connect")
         except BaseException:
             self.kill()
             raise
 
-    def wait_for(self, event: str, timeout: float = 10, times: int = 1) -> Agent:
+    def wait_for(self, event: str, times: int = 1) -> Agent:
         """Wait until it has told of an event ("connect", "close", "error", "end", "clientGone"…) so many times."""
-        wait_until(lambda: self.count(event) >= times, timeout, f"{event!r} of {self.name}; came: {self.events}")
+        wait_until(lambda: self.count(event) >= times, what=f"{event!r} of {self.name}; came: {self.events}")
         return self
 
     def count(self, event: str) -> int:
@@ -169,14 +169,14 @@ class Client:
         """Return what it knows of the agents of its domain."""
         return self._ask("agents")
 
-    def sees(self, agent: str, status: str = "online", timeout: float = 5) -> Client:
+    def sees(self, agent: str, status: str = "online") -> Client:
         """Wait until it knows an agent in a state, and a class of it."""
 
         def found() -> bool:
             known = self.agents().get(agent, {})
             return known.get("status") == status and bool(known.get("classes"))
 
-        wait_until(found, timeout, f"{agent} to be {status}")
+        wait_until(found, what=f"{agent} to be {status}")
         return self
 
     def knows(self, agent: str, class_name: str, instance: str) -> bool:
@@ -192,9 +192,9 @@ class Client:
         """Return the arguments that a listener was called with, oldest first."""
         return [one["arguments"] for one in self.events("heard") if one["label"] == label]
 
-    def wait_for(self, label: str, *arguments: Any, timeout: float = 5) -> None:
+    def wait_for(self, label: str, *arguments: Any) -> None:
         """Wait until a listener has been called with arguments."""
-        wait_until(lambda: list(arguments) in self.heard(label), timeout, f"{label}: {arguments}")
+        wait_until(lambda: list(arguments) in self.heard(label), what=f"{label}: {arguments}")
 
     # --- its end
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from pathlib import Path
 
 from flask import Flask, request
 
 from portal import config, handover
 from portal.patient import SOCKET, WAITED, HandedOver, Later
+from tests.support.processes import wait_until
 
 app = Flask(__name__)
 runs = 0
@@ -31,10 +32,10 @@ def now() -> dict[str, object]:
     return {"runs": runs, "waited": request.environ[WAITED]}
 
 
-@app.post("/busy/<float:seconds>")
-def busy(seconds: float) -> dict[str, object]:
-    """Keep a thread for so long."""
-    time.sleep(seconds)
+@app.post("/busy/<name>")
+def busy(name: str) -> dict[str, object]:
+    """Keep a thread until there is a file of this name."""
+    wait_until((Path(config.load().data_dir) / name).exists)
     return {"body": len(request.get_data())}
 
 

@@ -24,6 +24,11 @@ if ($null -eq $python) { throw 'Python 3.11 or newer is needed: https://www.pyth
 
 $me = [Security.Principal.WindowsPrincipal][Security.Principal.WindowsIdentity]::GetCurrent()
 $isAdmin = $me.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)
+$isService = $isAdmin -and -not $NoService -and -not $Uninstall
+$base = & $python -c 'import sys; print(sys.base_prefix)'
+if ($isService -and $base.StartsWith($env:USERPROFILE, 'OrdinalIgnoreCase')) {
+    throw "$base is yours alone: install Python for all users, or run this with -NoService."
+}
 if ($Folder -eq '') { $Folder = Join-Path $(if ($isAdmin) { $env:ProgramFiles } else { $env:LOCALAPPDATA }) $label }
 $Folder = [IO.Path]::GetFullPath([IO.Path]::Combine($here, $Folder))
 
@@ -38,13 +43,16 @@ if ($Uninstall) {
     Unregister-ScheduledTask -TaskName $label -Confirm:$false -ErrorAction SilentlyContinue
     exit 0
 }
-if (-not $isAdmin -or $NoService) { exit 0 }
+if (-not $isAdmin) { exit 0 }
 
 # Administrators and the system may do everything (by their numbers: names are translated), LOCAL SERVICE reads.
 icacls $Folder /inheritance:r /grant:r '*S-1-5-32-544:(OI)(CI)F' '*S-1-5-18:(OI)(CI)F' '*S-1-5-19:(OI)(CI)RX' | Out-Null
 foreach ($name in 'state', 'files') { icacls (Join-Path $Folder $name) /grant '*S-1-5-19:(OI)(CI)M' | Out-Null }
+if ($NoService) { exit 0 }
 
-$app, $environment = foreach ($name in 'app.*', 'env.*') { (Get-ChildItem $Folder -Directory -Filter $name)[0].FullName }
+$app, $environment = foreach ($name in 'app.*', 'env.*') {
+    @(Get-ChildItem -LiteralPath $Folder -Directory -Filter $name)[0].FullName
+}
 $action = New-ScheduledTaskAction -Execute "$environment\Scripts\python.exe" -WorkingDirectory $Folder `
     -Argument "`"$app\run.py`" --config `"$Folder\edge.toml`""
 $settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries `

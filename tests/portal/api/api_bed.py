@@ -102,7 +102,7 @@ class Bed:
     def handing_over(self, path: str, method: str = "GET", **options: Any) -> Any:
         """Ask for what ends in the client's socket changing hands; give the client's end of it."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            client = socket.create_connection(listener.getsockname(), timeout=5)
+            client = socket.create_connection(listener.getsockname(), timeout=20)
             server, _ = listener.accept()
         with client:
             with server, contextlib.suppress(HandedOver):

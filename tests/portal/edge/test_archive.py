@@ -16,7 +16,7 @@ import pytest
 from edge_connector import config
 from edge_connector.connectors import KINDS, make
 from portal.edge import archive, choices
-from portal.edge.archive import Plan
+from portal.edge.plan import Plan
 
 ONE = Plan(
     name="hall@1",

@@ -80,7 +80,7 @@ class Running:
     def pair(self) -> tuple[socket.socket, socket.socket]:
         """Return a client's socket, and the web worker's end of the connection."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            ours = self.opened.enter_context(socket.create_connection(listener.getsockname(), timeout=5))
+            ours = self.opened.enter_context(socket.create_connection(listener.getsockname(), timeout=20))
             theirs, _ = listener.accept()
         return ours, theirs
 

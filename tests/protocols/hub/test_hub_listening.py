@@ -16,7 +16,7 @@ filters = st.builds(
 names = st.lists(st.sampled_from(["a", "b", ""]), min_size=1, max_size=4).map("/".join).filter(bool)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     acts=st.lists(st.tuples(st.booleans(), st.integers(0, 2), st.lists(filters, max_size=2)), max_size=12),
     topics=st.lists(names, min_size=1),

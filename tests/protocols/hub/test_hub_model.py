@@ -164,7 +164,7 @@ class Both:
             getattr(self, kind)(*arguments)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     limits=st.fixed_dictionaries(
         {"topics": st.integers(1, 9), "bytes": st.sampled_from([4_600, 6_800, 99_999]), "history": st.integers(1, 4)}
@@ -178,7 +178,7 @@ def test_the_hub_and_its_model_agree(limits: dict[str, int], acts: list[tuple[An
     both.settle()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     history=st.integers(1, 4),
     topics=st.integers(1, 9),

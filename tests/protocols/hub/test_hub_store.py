@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -111,7 +109,7 @@ def test_the_order_of_updates_comes_back(path: Path) -> None:
     assert [topic for topic, *_ in Kept(path).all()] == ["a", "c"], "what did not fit is gone from the file"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     acts=st.lists(
         st.one_of(
@@ -241,7 +239,7 @@ while True:
     for topic in range(50):
         bed.run(f"t{topic}", b"%06d" % number)
     bed.hub.settle()
-    print(number, time.monotonic(), flush=True)
+    print(number, flush=True)
     number += 1
     time.sleep(0.02)
     if number % 25 == 0:
@@ -255,21 +253,16 @@ def test_a_kill_loses_the_last_second_at_most(path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", _WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        told = []
-        for line in process.stdout:
-            number, at = line.split()
-            told.append((int(number), float(at)))
-            if told[-1][0] == 120:
-                break
-        os.kill(process.pid, signal.SIGKILL)
-        ended = time.monotonic()
+        while process.stdout.readline() != "120\n":
+            pass
+        process.kill()
+        last = int(f"120 {process.stdout.read()}".split()[-1])
     finally:
         process.kill()
-        process.wait(10)
+        process.wait()
         process.stdout.close()
     found = Kept(path).all()
     assert len(found) == 50
     assert not list(path.parent.glob("hub.db.damaged-*"))
-    a_second_before = max(number for number, at in told if at < ended - 1)
     for _, payload, *_ in found:
-        assert int(payload) >= a_second_before - 1
+        assert int(payload) >= last - 50, "50 rounds take it a second at least"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.hub import index
@@ -16,7 +16,6 @@ from tests.protocols.hub.hub_bed import Bed, anything
 topic_names = st.text(st.sampled_from("ab-/\x01"), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(keys=st.lists(st.text(st.sampled_from("ab\0"), max_size=5)), begin=st.text(st.sampled_from("ab\0"), max_size=5))
 def test_an_index_is_a_sorted_list(keys: list[str], begin: str) -> None:
     before, index._CHUNK = index._CHUNK, 2
@@ -47,7 +46,6 @@ def pages(bed: Bed, prefix: str, limit: int, may_read: Callable[[str], bool] = a
             return found
 
 
-@settings(deadline=None)
 @given(
     topics=st.sets(topic_names), deleted=st.sets(topic_names), prefix=st.text(st.sampled_from("ab-/"), max_size=3),
     limit=st.integers(1, 4), steps=st.integers(1, 5),
@@ -113,7 +111,6 @@ def test_places_have_their_value_and_say_if_there_is_more_below() -> None:
     assert ("c", False, True) not in names()
 
 
-@settings(deadline=None)
 @given(
     topics=st.sets(topic_names),
     levels=st.lists(st.sampled_from(["a", "b", ""]), max_size=2),
@@ -141,7 +138,6 @@ def test_every_place_is_found_once_however_few_steps_there_are(
             assert one.has_more
 
 
-@settings(deadline=None)
 @given(
     topics=st.sets(topic_names), deleted=st.sets(topic_names), text=st.text(st.sampled_from("aB-/"), max_size=3),
     limit=st.integers(1, 4), steps=st.integers(1, 5),

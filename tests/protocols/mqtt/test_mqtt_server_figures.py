@@ -5,16 +5,10 @@ from dataclasses import asdict
 
 import mqtt_wire as wire
 import pytest
+from test_mqtt_server import eventually
 
 from protocols.contract import Grant, Refused, Trouble, Wait
 from protocols.mqtt.sessions import TAKEN_OVER
-
-
-def eventually(condition, seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.005)
 
 
 def told(client: wire.SocketClient) -> int:
@@ -49,17 +43,15 @@ def test_a_client_of_version_5_is_told_why_it_is_closed(start) -> None:
 
 
 def test_a_kicked_client_that_does_not_read_is_closed_all_the_same(start) -> None:
-    running = start()
+    running = start(sweep_interval=60)
     stuck = running.socket(wire.connect("stuck", level=5) + wire.subscribe(("flood", 0), level=5))
     eventually(lambda: len(running.presence.open) == 1)
     writer = running.client("w", "bob")
     for _ in range(12):
         writer.send(wire.publish("flood", bytes(1 << 20)))
-    started = time.monotonic()
     running.do(lambda: running.server.kick(["1"], "kicked"))
-    eventually(lambda: running.presence.events[-1] == ("disconnected", "1", "kicked"))
-    eventually(lambda: not any(c.connection.address and c.connection.closed for c in running.server._clients), 1)
-    assert time.monotonic() - started < 0.5
+    assert running.presence.events[-1] == ("disconnected", "1", "kicked")
+    eventually(lambda: len(running.server._clients) == 1)
     assert stuck.socket.fileno() >= 0
 
 
@@ -103,30 +95,35 @@ def test_connections_are_bounded_in_all_and_by_address(start) -> None:
     assert other.socket().at_end()
 
 
-def test_a_login_that_waits_is_answered_after_its_time_and_later_ones_at_once(start) -> None:
-    running = start(connect_timeout=0.1)
+def test_a_login_that_waits_is_answered_after_its_time(start) -> None:
+    running = start()
     running.door.waits += [Wait(0.2), Wait(0.1)]
     started = time.monotonic()
     slow = running.socket(wire.connect("slow", password=b"wrong"))
-    eventually(lambda: len(running.door.logins) == 1)
-    running.door.waits, waits = [], running.door.waits
-    running.client("quick")
-    assert time.monotonic() - started < 0.15
-    running.door.waits = waits
     assert slow.receive() == wire.connack(4)
-    assert 0.28 < time.monotonic() - started < 1.0
-    assert 0.2 < running.door.waited < 1.0
+    assert time.monotonic() - started > 0.28
+    assert running.door.waited > 0.28
     assert slow.at_end()
+
+
+def test_nobody_waits_behind_a_login_that_waits(start) -> None:
+    running = start()
+    running.door.waits.append(Wait(25))
+    running.socket(wire.connect("slow"))
+    eventually(lambda: len(running.door.logins) == 1)
+    running.client("quick")
+    assert [login.client_id for login in running.door.logins] == ["slow", "quick"]
 
 
 def test_a_client_that_leaves_while_it_waits_is_forgotten(start) -> None:
     running = start()
-    running.door.waits.append(Wait(0.2))
+    running.door.waits.append(Wait(25))
     client = running.socket(wire.connect())
     eventually(lambda: len(running.door.logins) == 1)
     client.close()
     eventually(lambda: not running.server._clients)
-    time.sleep(0.25)
+    ((_, _, ask),) = running.server._broker.waiting._queue
+    running.do(ask)
     assert running.presence.events == [] and len(running.door.logins) == 1
 
 
@@ -138,7 +135,7 @@ def test_publishing_above_the_rate_is_slowed_down(start) -> None:
     running.client("w").send(*[wire.publish("a", bytes(1 + number % 2)) for number in range(130)])
     for _ in range(130):
         assert reader.receive()[0] == 0x30
-    assert 0.2 < time.monotonic() - started < 1.5
+    assert time.monotonic() - started > 0.2
 
 
 @pytest.mark.parametrize("level", [4, 5])

@@ -197,7 +197,7 @@ def test_packet_identifiers_wrap_around_those_in_use() -> None:  # [MQTT-2.3.1-4
     assert used == set(range(1, 65_536)) - {held_id}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 2), st.lists(st.integers(0, 5), min_size=5, max_size=60))
 def test_whatever_breaks_everything_arrives_in_order_and_qos_2_once(qos: int, steps: list[int]):
     """Publish, lose connections and acknowledge in any order; then drain."""

@@ -61,7 +61,7 @@ class Running:
         return f"opc.tcp://127.0.0.1:{self.port}/"
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
 
     def do(self, call: Callable[[], Any]) -> Any:
         async def wrapped() -> Any:

@@ -56,5 +56,5 @@ class Recorder:
     def wait_for(self, count: int) -> list[tuple[str, ...]]:
         """Return the events, once there are so many."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.events) >= count, 10), self.events
+            assert self._changed.wait_for(lambda: len(self.events) >= count, 20), self.events
             return list(self.events)

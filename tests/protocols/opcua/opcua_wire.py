@@ -73,7 +73,7 @@ class Wire:
     def __init__(self, port: int, mode: str = "None_") -> None:
         self._policy = SecurityPolicyNone() if mode == "None_" else _policy(port, mode)
         self._mode = getattr(ua.MessageSecurityMode, mode)
-        self._socket = socket.create_connection(("127.0.0.1", port), 10)
+        self._socket = socket.create_connection(("127.0.0.1", port), 20)
         self._channel = SecureConnection(self._policy, TransportLimits())
         self._requests = 0
         self.token = ua.NodeId()
@@ -87,6 +87,10 @@ class Wire:
 
     def close(self) -> None:
         self._socket.close()
+
+    def leave(self) -> None:
+        """End the connection, also for a thread that waits for an answer."""
+        self._socket.shutdown(socket.SHUT_RDWR)
 
     def patience(self, seconds: float) -> Wire:
         """Wait for answers for so long only."""
@@ -116,7 +120,7 @@ class Wire:
             data += chunk
         return data
 
-    def is_closed(self, patience: float = 5.0) -> bool:
+    def is_closed(self, patience: float = 20.0) -> bool:
         """Tell whether the server closes; whatever it says before is dropped."""
         self._socket.settimeout(patience)
         try:

@@ -35,8 +35,9 @@ def test_stock_as_it_comes_falls(stock, attack: Attack) -> None:
 
 
 @pytest.mark.parametrize("attack", [*attacks.ATTACKS, *attacks.OPEN_ATTACKS], ids=named)
-def test_ours_stands(start, attack: Attack) -> None:
+def test_ours_stands(start, attack: Attack, monkeypatch) -> None:
+    monkeypatch.setattr(attacks, "PATIENCE", 20.0)
     running = start(**LIMITS)
-    running.door.waits[SLOW] = [Wait(2.0)]
+    running.door.waits[SLOW] = [Wait(25.0)]
     assert not attack(running.port)
     running.client().value(attacks.STATE)

@@ -14,6 +14,7 @@ from asyncua import Client, ua
 from protocols.contract import Grant, Refusal, Wait
 from tests.protocols.opcua.attacks import STATE
 from tests.protocols.opcua.opcua_wire import Closed, Fault, Wire, fault
+from tests.support.processes import wait_until
 
 KICKED = "disconnected in the portal"
 
@@ -89,20 +90,24 @@ def test_a_client_that_is_not_read_is_offline_as_soon_as_it_leaves(start, leave:
 
 
 def test_a_client_that_does_nothing_is_offline_when_its_session_times_out(start) -> None:
-    running = start(session_timeout=0.3, shortest_timeout=0.1)
+    running = start()
     client = running.client(timeout=3_600_000)
-    assert client.session.RevisedSessionTimeout == 300
+    assert client.session.RevisedSessionTimeout == 30_000
+    (shell,) = running.server._crowd.all
+    shell.processor.active_at -= 31
     running.presence.wait_for(2)
     assert events(running)[1] == ("disconnected", "session timed out")
     assert client.is_closed()
 
 
 def test_a_session_that_is_used_does_not_time_out(start) -> None:
-    running = start(session_timeout=0.4, shortest_timeout=0.1)
+    running = start()
     client = running.client()
+    (shell,) = running.server._crowd.all
     for _ in range(8):
-        time.sleep(0.1)
+        shell.processor.active_at -= 20
         client.value(STATE)
+        running.do(lambda: shell.check(running.server.common.now()))
     assert running.presence.open == {"1"}
 
 
@@ -188,7 +193,7 @@ def test_a_kicked_client_that_comes_back_is_refused_when_it_was_deactivated(star
 
 def test_a_credential_that_is_withdrawn_while_its_login_waits_is_refused(start) -> None:
     running = start()
-    running.door.waits["ada"] = [Wait(0.3)]
+    running.door.waits["ada"] = waits = [Wait(0.01)] * 100_000
     client = running.wire().open().create_session()
     result: list[int | None] = []
     token = client.sealed("ada", "right")
@@ -198,7 +203,8 @@ def test_a_credential_that_is_withdrawn_while_its_login_waits_is_refused(start) 
         time.sleep(0.01)
     running.door.answers["ada"] = Refusal.INACTIVE
     running.do(lambda: running.server.disconnect([1], "integration deactivated", forget=False))
-    login.join(10)
+    waits.clear()
+    login.join(20)
     assert result == [ua.StatusCodes.BadUserAccessDenied]
     assert running.presence.events == []
 
@@ -295,20 +301,29 @@ def test_a_login_is_not_kept_waiting_for_ever(start) -> None:
 
 
 def test_time_at_the_door_is_not_time_to_log_in(start) -> None:
-    running = start(connect_timeout=0.2)
-    running.door.waits["ada"] = [Wait(0.5)]
-    running.client().value(STATE)
+    running = start()
+    running.door.waits["ada"] = waits = [Wait(0.01)] * 100_000
+    client = running.wire().open().create_session()
+    client.send(client.packed(client.activation(client.sealed("ada", "right"))))
+    wait_until(lambda: running.door.logins)
+    (shell,) = running.server._crowd.all
+    shell._since -= 1_000
+    running.do(lambda: shell.check(running.server.common.now()))
+    waits.clear()
+    client.answer(ua.ActivateSessionRequest)
+    client.value(STATE)
 
 
 def test_a_client_that_goes_while_it_waits_is_forgotten(start) -> None:
     running = start()
-    running.door.waits["ada"] = [Wait(0.2)]
+    running.door.waits["ada"] = [Wait(20)]
+    tasks = running.do(lambda: len(asyncio.all_tasks()))
     client = Wire(running.port).open().create_session()
     client.send(client.packed(client.activation(client.sealed("ada", "right"))))
-    while not running.door.logins:
-        time.sleep(0.01)
+    wait_until(lambda: running.door.logins)
+    assert running.do(lambda: len(asyncio.all_tasks())) > tasks
     client.reset()
-    time.sleep(0.4)
+    wait_until(lambda: running.do(lambda: len(asyncio.all_tasks())) == tasks)
     assert running.presence.events == [] and len(running.door.logins) == 1
 
 

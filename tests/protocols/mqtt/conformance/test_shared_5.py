@@ -208,7 +208,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=st.lists(STEP, max_size=50), window=st.integers(1, 4))
 def test_whoever_comes_and_goes_a_group_loses_nothing(steps: list[tuple], window: int) -> None:
     """5.0: 4.8.2-3 4.5.0-1 4.9.0-2."""

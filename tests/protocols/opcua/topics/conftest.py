@@ -39,7 +39,7 @@ def link(start: Callable[..., Running], main: Main, monkeypatch: pytest.MonkeyPa
 
 
 def wait_connected(values: TopicSpace) -> None:
-    wait_until(lambda: values._hub.is_connected, 5, "the link to the main part")
+    wait_until(lambda: values._hub.is_connected, what="the link to the main part")
 
 
 @pytest.fixture

@@ -38,11 +38,11 @@ def test_a_topic_may_be_monitored_before_it_has_a_value(main, mqtt, opcua):
 def test_writes_of_opcua_clients_are_told_as_messages(main, opcua):
     client, writer = opcua("ada"), opcua("ada")
     writer.own("ada/x").write_value(1.5)
-    wait_until(lambda: main.value("ada/x") == b"1.5", 5)
+    wait_until(lambda: main.value("ada/x") == b"1.5")
     seen = client.watch(client.node("ada/x"), client.own("ada/x"))
-    wait_until(lambda: seen.told == [1.5, 1.5], 5)
+    wait_until(lambda: seen.told == [1.5, 1.5])
     writer.own("ada/x").write_value(2.5)
-    wait_until(lambda: seen.told == [1.5, 1.5, 2.5, 2.5], 5)
+    wait_until(lambda: seen.told == [1.5, 1.5, 2.5, 2.5])
 
 
 @pytest.mark.parametrize(("queue", "oldest", "left"), [(1, True, [9]), (3, True, [7, 8, 9]), (3, False, [0, 1, 9])])
@@ -59,7 +59,7 @@ def test_the_size_of_a_queue_holds(main, mqtt, opcua, queue: int, oldest: bool, 
     made = client.client.tloop.post(subscription.aio_obj.create_monitored_items([request]))
     assert isinstance(made[0], int)
     main.do(lambda: [main.hub.publish("plant/x", b"%d" % number) for number in range(1, 10)])
-    wait_until(lambda: seen.values, 5)
+    wait_until(lambda: seen.values)
     assert [one.Value.Value for one in seen.values] == left
     lost = [one.StatusCode.value == 0x480 for one in seen.values]
     assert any(lost) == (queue > 1)
@@ -83,7 +83,7 @@ def test_a_topic_is_listened_to_as_long_as_it_is_monitored(main, linked, opcua):
     assert hub._filters == before
     subscription.subscribe_data_change(client.node("plant/y"))
     client.client.disconnect()
-    wait_until(lambda: "plant/y" not in hub._filters, 5)
+    wait_until(lambda: "plant/y" not in hub._filters)
     client.client.connect()
 
 
@@ -118,5 +118,5 @@ def test_a_deadband_holds_and_other_types_pass(main, mqtt, opcua):
     client.client.tloop.post(subscription.aio_obj.create_monitored_items([request]))
     for payload in (b"12", b"16.5", b'"off"', b"17"):
         other.publish("plant/x", payload)
-    wait_until(lambda: len(seen.values) >= 4, 5)
+    wait_until(lambda: len(seen.values) >= 4)
     assert [one.Value.Value for one in seen.values] == [10, 16.5, "off", 17]

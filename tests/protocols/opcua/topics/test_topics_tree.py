@@ -118,7 +118,7 @@ def test_a_write_publishes_where_the_filters_allow_it(main, linked, mqtt, opcua)
     client.node("ada/x").write_value("text")
     assert [other.next() for _ in range(2)] == [("plant/new", b"1.5", False), ("ada/x", b'"text"', False)]
     assert main.do(lambda: main.hub.get("plant/new").integration_id) == 1
-    wait_until(lambda: client.value(client.own("ada/x")) == "text", 5)
+    wait_until(lambda: client.value(client.own("ada/x")) == "text")
     for topic, code in (("plant/a/b", "BadUserAccessDenied"), ("bob/x", "BadUserAccessDenied")):
         with pytest.raises(getattr(ua.uaerrors, code)):
             client.node(topic).write_value(1.0)

@@ -97,7 +97,7 @@ class Mqtt:
         self._client.loop_start()
         if filters:
             self._client.subscribe([(one, 1) for one in filters])
-            wait_until(lambda: subscribed, 5)
+            wait_until(lambda: subscribed)
 
     def _heard(self, client: Any, data: Any, message: Any) -> None:
         self.messages.put((message.topic, message.payload, message.retain))
@@ -106,7 +106,7 @@ class Mqtt:
         self._client.publish(topic, payload, qos, retain).wait_for_publish(5)
 
     def next(self) -> tuple[str, bytes, bool]:
-        return self.messages.get(timeout=5)
+        return self.messages.get(timeout=20)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -129,7 +129,7 @@ class Seen:
 
     def wait_for(self, *wanted: Any) -> None:
         """Wait until the last that was told is this."""
-        wait_until(lambda: self.told[-len(wanted) :] == list(wanted), 5, f"{wanted} to come last; came: {self.told}")
+        wait_until(lambda: self.told[-len(wanted) :] == list(wanted), what=f"{wanted} to come last; came: {self.told}")
 
 
 class OpcUa:
