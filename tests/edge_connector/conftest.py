@@ -16,8 +16,11 @@ from tests.support.vrpc import Client, Clients
 
 @pytest.fixture(scope="module")
 def hall(stack: Stack) -> dict[str, Any]:
-    """An integration that agents and clients use."""
-    return stack.add("mqtt")
+    """An integration that agents and clients use, also in their domain."""
+    made = stack.add("mqtt")
+    named = [word for kind in ("publish", "subscribe") for one in ("#", f"{DOMAIN}/#") for word in (f"--{kind}", one)]
+    stack.flask("integrations", "permit", made["username"], *named)
+    return made
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.request import Request, urlopen
 
 import paho.mqtt.client as paho
 import pytest
@@ -14,6 +17,7 @@ from tests.edge_connector.conftest import connect
 from tests.edge_connector.cut import Way
 from tests.edge_connector.ear import Ear
 from tests.edge_connector.edge import DOMAIN, Edge
+from tests.support.clients import publish
 from tests.support.processes import wait_until
 from tests.support.stack import Session, Stack
 from tests.support.vrpc import Client, Clients
@@ -118,3 +122,22 @@ def test_a_removed_edge_connector_is_cut_off_and_leaves_nothing_behind(
         stack.flask("integrations", "delete", "saw")
         wait_until(lambda: ear.payloads.count(b"") == infos, what="all of that to be cleared")
     edge.says("refuses the connection")
+
+
+def test_a_domain_is_closed_to_the_wildcards_of_other_integrations_over_every_protocol(
+    edge: Edge, stack: Stack, hall: dict[str, Any]
+) -> None:
+    plain, script = stack.add("mqtt"), stack.add("http")
+    info = f"{DOMAIN}/press/__agentInfo__"
+    with Ear(stack.mqtt_port, plain, "#") as deaf, Ear(stack.mqtt_port, hall, f"{DOMAIN}/#") as named:
+        wait_until(lambda: info in [topic for topic, *_ in named.heard], 5, "what names the domain")
+        publish(stack.mqtt_port, plain, f"{DOMAIN}/press/System/box/cpu", "{}", "-q", "1")
+        publish(stack.mqtt_port, hall, "plant/end", "x", "-q", "1")
+        wait_until(lambda: "plant/end" in [topic for topic, *_ in deaf.heard], 5, "all that is in no domain")
+        assert not any(topic.startswith(f"{DOMAIN}/") for topic, *_ in deaf.heard)
+        assert f"{DOMAIN}/press/System/box/cpu" not in [topic for topic, *_ in named.heard]
+    token = base64.b64encode(f"{script['username']}:{script['password']}".encode()).decode()
+    asked = Request(f"{stack.url}/api/v1/values", headers={"Authorization": f"Basic {token}"})  # noqa: S310
+    with urlopen(asked, timeout=10) as answer:  # noqa: S310
+        topics = [one["topic"] for one in json.loads(answer.read())["values"]]
+    assert "plant/end" in topics and not any(one.startswith(f"{DOMAIN}/") for one in topics)
