@@ -74,6 +74,7 @@ class Sqlite:
     def _connect(self) -> sqlite3.Connection:
         made = sqlite3.connect(self._uri, uri=True, timeout=self._seconds, check_same_thread=False)
         made.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
+        made.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # no other file, read or made
         return made
 
     @contextlib.contextmanager
