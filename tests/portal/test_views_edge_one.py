@@ -255,6 +255,7 @@ def test_the_page_says_when_the_protocol_servers_are_away(ada, hall1, live_hall1
     live_hall1.stop()
     page = ada.get(place(hall1))
     assert page.status_code == 200 and "The protocol servers do not answer." in page.text
+    assert "Not known" in page.text and "Offline" not in page.text
     for part in ("edge", "edge-feeds", "edge-log"):
         assert ada.get(polled(page, part), headers=HTMX).status_code in (200, 204), part
     assert ada.post(f"{place(hall1)}/restart").status_code == 503
