@@ -179,11 +179,6 @@ class Link:
     # --- its thread, which is paho's as well
 
     def _run(self) -> None:
-        server = self._server
-        about = properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_SECONDS, MaximumPacketSize=self._wanted)
-        self._client.connect_async(
-            server.host, server.port, KEEP_ALIVE, clean_start=paho.MQTT_CLEAN_START_FIRST_ONLY, properties=about
-        )
         while not self._stopping.is_set():
             self._attempt()
             if not self._stopping.is_set():
@@ -201,7 +196,7 @@ class Link:
         if self._server.username:
             self._client.username_pw_set(self._server.username, self.password())
         try:
-            self._client.reconnect()
+            self._open()
         except (OSError, ValueError) as error:
             self._troubled(f"cannot connect: {error}")
             return
@@ -218,6 +213,15 @@ class Link:
         if not self._told and not self._stopping.is_set():
             self._troubled("the server ended the connection, or talks something else than MQTT 5.0")
         self._ended()
+
+    def _open(self) -> None:
+        """Open a connection, with a new session until a server accepts one: to paho one that refuses was the first."""
+        if self.connections:
+            self._client.reconnect()
+            return
+        about = properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_SECONDS, MaximumPacketSize=self._wanted)
+        where, first = (self._server.host, self._server.port), paho.MQTT_CLEAN_START_FIRST_ONLY
+        self._client.connect(*where, KEEP_ALIVE, clean_start=first, properties=about)
 
     def _turn(self) -> bool:
         """Read and write what can be; tell whether there is a connection still."""

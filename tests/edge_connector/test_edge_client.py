@@ -11,23 +11,24 @@ from typing import BinaryIO
 from edge_connector.config import Server
 from edge_connector.link import Link
 from edge_connector.outbox import Message
-from tests.support.processes import wait_until
 
 CONNECT, PUBLISH, PUBREL = 1, 3, 6
-ACCEPTED, RESUMED = b"\x20\x03\x00\x00\x00", b"\x20\x03\x01\x00\x00"
+ACCEPTED, RESUMED, REFUSED = (b"\x20\x03" + rest for rest in (b"\0\0\0", b"\1\0\0", b"\0\x89\0"))
+Step = tuple[bytes, int]  # an answer to CONNECT, and the packet after which the connection ends
 
 
 class Interrupter:
-    """Ends the connection when it has a PUBREL, then when it has a CONNECT, and then lets things go on."""
+    """Serves one connection after the other, each up to a packet."""
 
-    def __init__(self, server: socket.socket) -> None:
+    def __init__(self, server: socket.socket, steps: list[Step]) -> None:
         self._server = server
+        self._steps = steps
         self.heard: list[list[int]] = []
+        self.clean: list[bool] = []  # whether each has begun a new session
 
     def run(self) -> None:
-        self._serve(ACCEPTED, until=PUBREL)
-        self._serve(b"", until=CONNECT)
-        self._serve(RESUMED, until=PUBREL)
+        for answer, until in self._steps:
+            self._serve(answer, until)
 
     def _serve(self, answer: bytes, until: int) -> None:
         self.heard.append([])
@@ -36,6 +37,7 @@ class Interrupter:
                 kind, body = _packet(stream)
                 self.heard[-1].append(kind)
                 if kind == CONNECT:
+                    self.clean.append(bool(body[7] & 2))
                     line.sendall(answer)
                 elif kind == PUBLISH:
                     topic = int.from_bytes(body[:2], "big")
@@ -55,24 +57,29 @@ def _packet(stream: BinaryIO) -> tuple[int, bytes]:
 
 
 @contextmanager
-def interrupter() -> Iterator[tuple[Interrupter, int]]:
+def interrupted(*steps: Step) -> Iterator[Interrupter]:
+    """Have a link connect as often as there are steps, and send a value when it first has."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        found = Interrupter(server)
+        found = Interrupter(server, list(steps))
         thread = threading.Thread(target=found.run, daemon=True)
         thread.start()
-        yield found, server.getsockname()[1]
-        thread.join(5)
+        where = Server(*server.getsockname(), "tcp", path="", fingerprint="", ca="", username="a", password="b")
+        link = Link(where, "acme.default/hall/1", 1_000_000)
+        link._pauses.next = lambda: 0.05
+        sent: list[int | None] = []
+        link.on_up = lambda window: sent.append(link.send(Message("plant/a", b"1", False, ""), 1)) if not sent else None
+        link.start()
+        thread.join(10)
+        link.stop(lambda: None)
+        assert not thread.is_alive(), found.heard
+        yield found
 
 
 def test_what_the_server_has_is_not_published_again_after_an_attempt_that_failed() -> None:
-    with interrupter() as (server, port):
-        where = Server("127.0.0.1", port, "tcp", path="", fingerprint="", ca="", username="a", password="b")
-        link = Link(where, "acme.default/hall/1", 1_000_000)
-        link._pauses.next = lambda: 0.05
-        link.on_up = lambda window: sent.append(link.send(message, 1)) if not sent else None
-        message = Message("plant/a", b"1", False, "")
-        sent: list[int | None] = []
-        link.start()
-        wait_until(lambda: len(server.heard) == 3 and server.heard[2][-1:] == [PUBREL], 10, "the PUBREL")
-        link.stop(lambda: None)
-    assert server.heard == [[CONNECT, PUBLISH, PUBREL], [CONNECT], [CONNECT, PUBREL]]
+    with interrupted((ACCEPTED, PUBREL), (b"", CONNECT), (RESUMED, PUBREL)) as server:
+        assert server.heard == [[CONNECT, PUBLISH, PUBREL], [CONNECT], [CONNECT, PUBREL]]
+
+
+def test_the_first_connection_that_is_accepted_begins_a_session_and_later_ones_go_on_with_it() -> None:
+    with interrupted((REFUSED, CONNECT), (ACCEPTED, PUBLISH), (RESUMED, PUBREL)) as server:
+        assert server.clean == [True, True, False]

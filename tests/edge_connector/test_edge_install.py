@@ -100,7 +100,7 @@ def test_it_is_updated_falls_back_from_a_release_that_does_not_connect_and_loses
         edge.says("9.0.0 has connected, and stays")
         found = about(caller)
         assert (found["version"], found["update"]["state"]) == ("9.0.0", "done")
-        lost = another("9.1.0", link=("self._client.reconnect()", 'raise OSError("no way")'))
+        lost = another("9.1.0", link=("self._open()", 'raise OSError("no way")'))
         update(caller, plan, "9.1.0", lost)
         edge.says("9.1.0 is not kept: it has not connected within 10 s").ready(times + 2)
         found = about(caller)
