@@ -203,6 +203,8 @@ def test_an_update_is_sent_with_what_proves_that_it_is_from_here(ada, hall1, liv
     page = ada.get(polled(ada.get(place(hall1)), "edge"), headers=HTMX)
     assert f'href="{place(hall1)}/update"' in page.text and f"{VERSION} is available" in page.text
     assert f"to {VERSION}?" in ada.get(f"{place(hall1)}/update", headers=HTMX).text
+    live_hall1.agents["acme.default", "hall1"]["version"] = "\u202e1.0"
+    assert r"It runs version <bdi>\u202e1.0</bdi>" in ada.get(f"{place(hall1)}/update", headers=HTMX).text
     live_hall1.calls.clear()
     answer = ada.post(f"{place(hall1)}/update")
     version, archive, mac = json.loads(live_hall1.calls[0][5])
