@@ -14,6 +14,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge_connector.topics import matches
+
 VIA = "via"  # the user property in which a bridge leaves its name
 REQUESTS = 1  # the number of all filters that are not followed, by which the agent itself is asked
 
@@ -56,8 +58,8 @@ class Following:
         numbers = getattr(message.properties, "SubscriptionIdentifier", [REQUESTS])
         via = tuple(value for name, value in getattr(message.properties, "UserProperty", []) if name == VIA)
         found = Heard(message.topic, bytes(message.payload), message.retain, via)
-        for number, hears in enumerate(self._followed.values(), REQUESTS + 1):
-            if number in numbers:
+        for number, (topics, hears) in enumerate(self._followed.items(), REQUESTS + 1):
+            if number in numbers and matches(topics, message.topic):  # a server could say any number
                 for hear in hears:
                     hear(found)
         return REQUESTS in numbers

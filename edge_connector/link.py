@@ -25,6 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge_connector import tls
+from edge_connector.client import Client
 from edge_connector.config import Server
 from edge_connector.following import REQUESTS, VIA, Following, Hear, numbered, properties
 from edge_connector.leaving import Leaving
@@ -151,7 +152,7 @@ class Link:
     def _made(self, place: str, will: tuple[str, bytes] | None) -> paho.Client:
         server = self._server
         digest = hashlib.sha256(place.encode()).hexdigest()[:20]
-        client = paho.Client(
+        client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"ve3{digest}",
             protocol=paho.MQTTv5,

@@ -113,7 +113,7 @@ def place_in_domain(type: str, domain: str, role: str) -> tuple[str, str]:
 
 def edge_name(field: str, text: str, longest: int = EDGE_NAME_LENGTH) -> str:
     """Return a legal name of an Edge Connector, or prefix of a fleet's: what is the same in topics and usernames."""
-    more = "@" if field == "name" else ""
+    more = "" if field == "prefix" else "@"
     if not text:
         raise FieldError(field, f"A {field} is required.")
     if len(text) > longest:

@@ -43,6 +43,7 @@ class Gate:
         self._sealer = sealer
         self._snapshot = Snapshot()
         self._revision = NOTHING
+        self.domains: frozenset[str] = frozenset()  # that integrations of VRPC and Edge Connectors are in
         self.read_at = 0.0  # when the last reading that the snapshot is as new as began, in monotonic seconds
 
     def named(self, username: str) -> Entry | None:
@@ -103,6 +104,7 @@ class Gate:
         # Only now may anybody be cut: from here on the new snapshot refuses whoever comes back.
         self._snapshot.remove(withdrawn.deleted)
         self._snapshot.put(fresh)
+        self._follow_domains(withdrawn)
         self._revision = revision
         self.read_at = began
         return withdrawn
@@ -138,6 +140,13 @@ class Gate:
             withdrawn.add("password changed", entry.id)
         if _topics(entry) != _topics(before):
             withdrawn.permitted.append(entry)
+
+    def _follow_domains(self, withdrawn: Withdrawn) -> None:
+        """Note which domains there are; to whom they are closed is a matter of every integration."""
+        domains = frozenset(entry.domain for entry in self._snapshot.entries() if KINDS[entry.type].is_placed)
+        if domains != self.domains:
+            self.domains = domains
+            withdrawn.permitted = self._snapshot.entries()
 
     def _read(self, since: int) -> Iterator[Entry]:
         """Yield the entries that have changed since a revision."""

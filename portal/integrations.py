@@ -105,6 +105,8 @@ def rename(integration_id: int, username: str, actor: Actor) -> Integration:
     username = fields.username(username)
     with _changing(integration_id) as integration:
         if integration.username != username:
+            if integration.type == "edge":  # whose download and agent are called like it
+                username = fields.edge_name("username", username)
             _refuse_taken(username)
             detail = f"was {integration.username}"
             integration.username = username

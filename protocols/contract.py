@@ -40,6 +40,7 @@ class Grant(NamedTuple):
     domain: str = ""  # of VRPC: where its agents and clients are; for an HTTP one, whose functions it may call
     role: str = ""  # in that domain: "agent", "client" or "both"
     is_single: bool = False  # it lets in one client identifier at a time
+    closed: frozenset[str] = frozenset()  # all domains of VRPC: no wildcard, %u or %c stands for one of these
 
 
 class Refusal(StrEnum):

@@ -128,11 +128,11 @@ class Book:
             self._writer.replace(list(self._live.values()))
 
 
-def grant(entry: Entry) -> Grant:
-    """Return what an integration is granted."""
+def grant(entry: Entry, domains: frozenset[str]) -> Grant:
+    """Return what an integration is granted, where these are all domains of VRPC."""
     kind = KINDS[entry.type]
     filters = (entry.publish, entry.subscribe) if kind.has_filters else ((), ())
-    return Grant(entry.id, entry.username, *filters, entry.domain, entry.role, kind.is_single)
+    return Grant(entry.id, entry.username, *filters, entry.domain, entry.role, kind.is_single, domains)
 
 
 class Entrance:
@@ -174,7 +174,7 @@ class Entrance:
             return self._deny(login, attempt, Refusal(str(reason)), waited, entry)
         self._guard.passed(attempt, now, guessed=waited > 0)
         self._doorman.let_in(entry.id)
-        return grant(entry)
+        return grant(entry, self._gate.domains)
 
     def _deny(
         self, login: Login, attempt: Attempt, refusal: Refusal, waited: float, entry: Entry | None = None

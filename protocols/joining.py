@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import peewee as pw
+
 from portal import activity, db
 from portal.credentials import Sealer, SealError
 from portal.edge import fleets
@@ -103,6 +105,8 @@ class Joining:
                     self._make(*wanted)
             except db.Unavailable as error:
                 log.error("%s cannot join its fleet until the database can be used: %s", wanted[0].username, error)
+            except (pw.PeeweeException, SealError):  # of this one; others join all the same
+                log.exception("%s cannot join its fleet", wanted[0].username)
 
     def _next(self) -> tuple[Join, str] | None:
         with self._lock:

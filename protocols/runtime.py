@@ -172,7 +172,7 @@ class Runtime:
             entrance.give,
         )
         self._server = server = parts.MAKERS[self._part](tools)
-        grants = {entry.id: grant(entry) for entry in self._gate.entries()}
+        grants = {entry.id: grant(entry, gate.domains) for entry in gate.entries()}
         looper = self._servers.start(self._part, server, self._transports(), grants)
         actions: dict[str, Action] = {"connections": self.connections, "usage": self.usage, **server.actions()}
         actions |= self._doorman.actions()
@@ -237,7 +237,7 @@ class Runtime:
 
     def _apply(self, withdrawn: Withdrawn) -> None:
         if withdrawn.permitted:
-            grants = {entry.id: grant(entry) for entry in withdrawn.permitted}
+            grants = {entry.id: grant(entry, self._gate.domains) for entry in withdrawn.permitted}
             self._servers.tell(lambda server: server.permit(grants))
         for reason, integration_ids in withdrawn.cut.items():
             self._disconnect(integration_ids, reason, forget=False)

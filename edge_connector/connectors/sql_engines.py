@@ -23,6 +23,7 @@ from edge_connector.settings import Table
 CONNECTIONS = 4
 CONNECT_SECONDS = 5
 GRACE = 1.0  # seconds beyond the time-out after which a database that does not keep to it is cut off
+_LARGEST = 64 * 1024 * 1024  # bytes of one value of SQLite's, which makes it in this process's memory
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock
 
 
@@ -71,7 +72,10 @@ class Sqlite:
         )
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._uri, uri=True, timeout=self._seconds, check_same_thread=False)
+        made = sqlite3.connect(self._uri, uri=True, timeout=self._seconds, check_same_thread=False)
+        made.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
+        made.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # no other file, read or made
+        return made
 
     @contextlib.contextmanager
     def begun(self, connection: Connection, *, writing: bool) -> Iterator[None]:

@@ -81,9 +81,15 @@ def _files(plan: Plan) -> list[_File]:
 
 def _filled_in(name: str, plan: Plan) -> bytes:
     """Return a file with the names of a plan in it."""
-    project = plan.label.lower().replace(".", "-")  # Docker's names have neither
-    text = (FILES / name).read_text("utf-8").replace("@LABEL@", plan.label).replace("@PROJECT@", project)
+    text = (FILES / name).read_text("utf-8").replace("@LABEL@", plan.label).replace("@PROJECT@", _project(plan))
     return text.replace("\n", "\r\n" if name.endswith(".ps1") else "\n").encode()
+
+
+def _project(plan: Plan) -> str:
+    """Return what Docker calls it: no two names share that, or one would take the other's place and state."""
+    plain = plan.label.lower().replace(".", "-")  # it takes neither capitals nor dots
+    is_same = plain == f"gatehouse-edge-{plan.name}"
+    return plain if is_same else f"{plain}-{hashlib.sha256(plan.name.encode()).hexdigest()[:8]}"
 
 
 def _agent() -> list[_File]:

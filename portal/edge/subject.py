@@ -14,7 +14,7 @@ from portal.models import Activity, Connection, EdgeConnector, Integration
 from portal.vrpc import Agent
 from portal.worker_client import Silent
 
-FRESH = timedelta(hours=1)  # that a refused login is shown for, also of one that is online
+FRESH = timedelta(minutes=10)  # that a refused login is shown for, though it has logged in since
 ANOTHER = "another instance"
 
 

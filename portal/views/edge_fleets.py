@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -12,7 +13,6 @@ from portal import activity, clock, session, telling
 from portal.db import writing
 from portal.edge import fleets, listing
 from portal.edge.listing import Asked
-from portal.edge.subject import FRESH
 from portal.fields import FieldError
 from portal.models import EdgeFleet
 from portal.views import edge_download
@@ -20,6 +20,7 @@ from portal.views.current import sealer
 from portal.views.edge_one import begin
 from portal.views.pieces import question
 
+SHOWN = timedelta(hours=1)  # after a new member was refused
 CLOSED = "fleet is closed to new members"  # what the servers say of it
 
 blueprint = Blueprint("edge_fleets", __name__)
@@ -90,7 +91,7 @@ def _page(
 def _members(fleet: EdgeFleet) -> dict[str, Any]:
     """Return what _fleet.html shows."""
     found = listing.read(Asked(fleet=fleet.id))
-    refused = activity.refused_since(f"{fleet.prefix}-", CLOSED, clock.now() - FRESH) if not fleet.is_open else None
+    refused = activity.refused_since(f"{fleet.prefix}-", CLOSED, clock.now() - SHOWN) if not fleet.is_open else None
     rows = [(row.integration.id, row.integration.last_login, row.agent) for row in found.rows]
     seen = repr((refused and (refused.id, refused.count), fleet.is_open, found.is_silent, found.counts, rows))
     version = blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest()

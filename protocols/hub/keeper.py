@@ -39,12 +39,11 @@ class StoreKeeper:
         """Return what was kept, in the order in which it came, and begin to write."""
         self._everything = everything
         found: dict[str, Kept] = {}
-        rows = self._store.open()
-        for kept in sorted(records.decode(number, data) for number, data in rows):
+        for kept in sorted(records.decode(number, data) for number, data in self._store.open()):
             if (older := found.pop(kept.message.topic, None)) is not None:
                 self._gone[older.record] = None
             found[kept.message.topic] = kept
-        self._number = max((number for number, _ in rows), default=0)
+            self._number = max(self._number, kept.record)
         self._store.start(soon, self._done, self._failed)
         return list(found.values())
 

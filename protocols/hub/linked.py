@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from protocols.access import is_closed
 from protocols.contract import Link, Refused
 from protocols.hub.ear import Ear, Row, row
 from protocols.hub.hub import Hub
 from protocols.hub.listening import is_exact
 from protocols.hub.messages import MayRead, Message
 from protocols.topics import matches, name_fault
+
+Readable = tuple[str, list[str], list[str], list[str]]  # how its own topics begin; then as `Access.readable`
 
 _MOST = 1_000  # places of one answer
 _BYTES = 4 * 1024 * 1024  # of payloads in one answer
@@ -81,12 +84,12 @@ class LinkedHub:
     def _took(self, link: Link, cost: int) -> None:
         self._ear(link).took(cost)
 
-    def _look(self, link: Link, topics: list[str], filters: list[str], own: str) -> list[tuple[Row | None, bool]]:
+    def _look(self, link: Link, topics: list[str], readable: Readable) -> list[tuple[Row | None, bool]]:
         """Return the value of each place in the tree of topics, or whether there is anything below it.
 
         Of very large values there are fewer than were asked for: the first ones.
         """
-        may_read = _within(filters, own)
+        may_read = _within(readable)
         found: list[tuple[Row | None, bool]] = []
         size = 0
         for topic in topics:
@@ -112,10 +115,10 @@ class LinkedHub:
         return rows, page.messages[len(rows) - 1].topic if len(rows) < len(page.messages) else page.cursor
 
     def _children(
-        self, link: Link, levels: list[str], after: str | None, most: int, filters: list[str], own: str
+        self, link: Link, levels: list[str], after: str | None, most: int, readable: Readable
     ) -> tuple[list[tuple[str, bool, bool]], str | None]:
         """Return what is one level below a place: its name, whether it has a value, and anything below it."""
-        found = self._hub.children(levels, after, min(most, _MOST), _within(filters, own))
+        found = self._hub.children(levels, after, min(most, _MOST), _within(readable))
         return [(one.name, one.message is not None, one.has_more) for one in found.places], found.cursor
 
     def _history(self, link: Link, topic: str) -> list[Row]:
@@ -145,9 +148,16 @@ def _fitting(messages: list[Message]) -> list[Row]:
     return rows
 
 
-def _within(filters: list[str], own: str) -> MayRead:
-    """Say of a topic whether it begins so, or a filter matches it."""
-    return lambda topic: topic.startswith(own) or any(matches(one, topic) for one in filters)
+def _within(readable: Readable) -> MayRead:
+    """Say of a topic whether it begins so, or a filter matches it that may."""
+    own, filters, naming, closed = readable
+    domains = frozenset(closed)
+
+    def may_read(topic: str) -> bool:
+        opening = naming if is_closed(domains, topic) else filters
+        return topic.startswith(own) or any(matches(one, topic) for one in opening)
+
+    return may_read
 
 
 def _anything(topic: str) -> bool:

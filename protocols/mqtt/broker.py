@@ -78,9 +78,10 @@ class Broker:
 
     # --- state
 
-    def restore(self, stored: Stored, now: float) -> None:
-        """Take back what was recorded, before any client is let in."""
+    def restore(self, stored: Stored, now: float, closed: frozenset[str] = frozenset()) -> None:
+        """Take back what was recorded, before any client is let in; these are the domains of VRPC."""
         self.common.now = now
+        self.subscriptions.closed = closed
         for message in stored.retained:
             if self.retained.restore(message, stored.owners.get(message.topic, 0)):
                 self.retained.tell(message.topic, message.payload)
@@ -92,6 +93,7 @@ class Broker:
     def permit(self, grants: Mapping[int, Grant]) -> None:
         """Hold open connections and stored sessions of these integrations to other topics from now on."""
         for integration_id, grant in grants.items():
+            self.subscriptions.closed = grant.closed  # the same for all
             for session in self.sessions.of(integration_id):
                 if session.grant != grant:
                     self._let_go_of_misplaced(session, grant)

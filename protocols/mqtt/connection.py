@@ -143,20 +143,14 @@ class Connection:
         """End a turn of the loop: answers that depend on what was recorded in it wait for its commit."""
         self.gate.settle()
 
-    def drained(self) -> None:
-        """Go on sending: the outbox has been taken."""
-        if self.client is not None:
-            self.client.session.go_on()
+    def drained(self) -> bool:
+        """Go on sending, now that the outbox is taken; say whether to come again for retained messages."""
+        return self.client is not None and self.client.session.go_on()
 
     @property
     def is_asking(self) -> bool:
         """Say whether a CONNECT waits for its answer."""
         return self._admission is not None
-
-    @property
-    def is_searching(self) -> bool:
-        """Say whether retained messages are still looked for."""
-        return self.client is not None and self.client.session.is_searching
 
     def overdue(self, now: float) -> str | None:
         """Say why the connection has been silent for too long, if it has."""

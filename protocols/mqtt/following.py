@@ -94,7 +94,7 @@ class _Inside(Session):
     is_private = True
 
     def __init__(self, common: Common, hear: Callable[[str, bytes], None]) -> None:
-        super().__init__(common, Grant(0, "", (), ()), "", LEVEL_3_1_1, 0)
+        super().__init__(common, Grant(0, "", (), ("#",)), "", LEVEL_3_1_1, 0)
         self.is_simple = False  # it is told messages, not bytes
         self.line = _Ear(common, hear)
 

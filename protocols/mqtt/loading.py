@@ -74,12 +74,16 @@ class Loaded:
 
 
 def load(rows: Iterable[Row], now: float, clocks: Clocks | None = None) -> Loaded:
-    """Put everything together; `now` is the engine's time."""
-    return _Loader(dict(rows), now, clocks).load()
+    """Put everything together, of rows in the order of their numbers; `now` is the engine's time."""
+    loader = _Loader(now, clocks)
+    for number, data in rows:
+        loader.take(number, data)
+    return loader.loaded()
 
 
 class _Loader:
-    def __init__(self, rows: dict[int, bytes], now: float, clocks: Clocks | None) -> None:
+    def __init__(self, now: float, clocks: Clocks | None) -> None:
+        self._now, self._clocks = now, clocks
         self._sessions: dict[int, StoredSession] = {}
         self._retained: dict[str, Message] = {}
         self._owners: dict[str, int] = {}
@@ -88,34 +92,38 @@ class _Loader:
         self._topics: dict[str, str] = {}
         self._held = Held()
         self._orphans: list[int] = []
-        self._next = max(max(rows, default=0) + 1, records.FIRST)
-        self._stamp: Stamp | None = None
-        self._records = self._decode(rows)
-        self._timeline = Timeline(self._stamp, now, clocks)
+        self._next = records.FIRST
+        self._timeline = Timeline(None, now, clocks)
+        self._waiting: dict[type[Record], list[tuple[int, Any]]] = {kind: [] for kind in _ORDER}
 
-    def _decode(self, rows: dict[int, bytes]) -> dict[type[Record], list[tuple[int, Any]]]:
-        found: dict[type[Record], list[tuple[int, Any]]] = {kind: [] for kind in (Stamp, *_ORDER)}
-        for number in sorted(rows):
-            try:
-                record = records.decode(number, rows.pop(number))  # which needs no second place for all of it
-            except DamagedRecord as error:
-                _log.error("record %d cannot be read and is left out: %s", number, error)
-                self._orphans.append(number)
-            else:
-                found[type(record)].append((number, record))
-        for _, self._stamp in found.pop(Stamp):
-            pass
-        return found
+    def take(self, number: int, data: bytes) -> None:
+        """Take a record: those of retained messages at once, for nothing else is needed to make them."""
+        self._next = max(self._next, number + 1)
+        try:
+            record = records.decode(number, data)
+        except DamagedRecord as error:
+            _log.error("record %d cannot be read and is left out: %s", number, error)
+            self._orphans.append(number)
+            return
+        if isinstance(record, Stamp):  # the first of all
+            self._timeline = Timeline(record, self._now, self._clocks)
+        elif isinstance(record, RetainedRecord):
+            self._note(number, self._add_retained(number, record))
+        else:
+            self._waiting[type(record)].append((number, record))
 
-    def load(self) -> Loaded:
-        """Handle the records kind by kind: what others refer to comes first."""
+    def loaded(self) -> Loaded:
+        """Handle what waits kind by kind: what others refer to comes first."""
         for kind, add in _ORDER.items():
-            for number, record in self._records.pop(kind):
-                if not add(self, number, record):
-                    self._orphans.append(number)
+            for number, record in self._waiting.pop(kind):
+                self._note(number, add(self, number, record))
         self._orphans += self._bodies.keys() - self._held.references.keys()
         stored = Stored(list(self._sessions.values()), list(self._retained.values()), self._owners)
         return Loaded(stored, self._held, self._timeline, self._orphans, self._next)
+
+    def _note(self, number: int, is_of_use: bool) -> None:
+        if not is_of_use:
+            self._orphans.append(number)
 
     def _add_session(self, number: int, one: SessionRecord) -> bool:
         will = one.will
@@ -197,5 +205,4 @@ _ORDER: dict[type[Record], Callable[[_Loader, int, Any], bool]] = {
     SubscriptionRecord: _Loader._add_subscription,
     EntryRecord: _Loader._add_entry,
     ReceivedRecord: _Loader._add_received,
-    RetainedRecord: _Loader._add_retained,
 }

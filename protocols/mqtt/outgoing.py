@@ -100,15 +100,11 @@ class Outgoing(Inflight):
         if outbox.has_room and (self._backlog is None or self._backlog.is_draining):
             outbox.relax()
 
-    def go_on(self) -> None:
-        """Begin a new turn of the loop: the outbox has been taken."""
+    def go_on(self) -> bool:
+        """Begin a new turn of the loop, the outbox is taken; say whether the next has to look for retained messages."""
         if self._replay is not None:
             self._replay.rest()
         self.pump()
-
-    @property
-    def is_searching(self) -> bool:
-        """Say whether retained messages are still to be looked for, in the next turn."""
         return self._replay is not None and self._replay.is_tired
 
     def end_replay(self, topic_filter: str) -> None:

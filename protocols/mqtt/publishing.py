@@ -74,15 +74,21 @@ class Publisher:
             route = self._find_route(name)
         if self._broker.flow.congested and (slow := self._slow_subscriber(route)) is not None:
             return slow
+        self._pass_on(route, head, data, start, body, name_end, at, end, count)
+        return None
+
+    def _pass_on(
+        self, route: Route, head: int, data: bytes, start: int, body: int, name_end: int, at: int, end: int, count: int
+    ) -> None:
+        """Send packets of one topic to everybody, the hub among them; `at` is where the payload of the first begins."""
         if head == PUBLISH_QOS_0:
             self._spread(route, data, start, body, end, count)
         elif not self._publish_one(head, data, name_end, at, end, route):
-            return None
+            return
         hub = self._hub
         if not (heard := hub.heard):
             hub.wake()
         heard += (route.entry, data, start, at, end, count, self._integration_id)  # see `protocols.hub.runs`
-        return None
 
     def _publish_one(self, head: int, data: bytes, name_end: int, at: int, end: int, route: Route) -> bool:
         """Route a message with a QoS or a RETAIN flag; say whether it is still to be noted for the hub."""

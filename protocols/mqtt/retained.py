@@ -8,9 +8,11 @@ from sys import intern
 from typing import Protocol
 
 from protocols.hits import Hits
+from protocols.mqtt.documents import Documents
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import Message
+from protocols.vrpc.names import is_class_info
 
 _log = logging.getLogger("protocols.mqtt")
 
@@ -67,6 +69,7 @@ class Retained:
         self._expiring: dict[str, float] = {}  # when, by topic
         self._owners: dict[str, int] = {}  # integrations of VRPC and Edge Connectors, by topic
         self._root = _Node()
+        self._documents = Documents()
         self._follower: Follower | None = None
         self._now: Callable[[], float] = float
 
@@ -142,6 +145,8 @@ class Retained:
         node = self._root
         for level in levels:
             node = node.child(level)
+        if is_class_info(message.topic):
+            message.payload = self._documents.hold(message.payload)
         node.message = message
         if owner:
             self._owners[message.topic] = owner
@@ -238,6 +243,8 @@ class Retained:
         self._expiring.pop(name, None)
         self._owners.pop(name, None)
         path[-1].message = None
+        if is_class_info(name):
+            self._documents.release(message.payload)
         if not _is_own(name):
             self.count -= 1
             self.size -= _size(message)

@@ -102,9 +102,10 @@ class Route:
 
 
 class Matched:
-    """Collects the subscriptions that match a topic name."""
+    """Collects the subscriptions that match a topic name; `closed` says that not every one of these may receive it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, closed: bool) -> None:
+        self._closed = closed
         self._found: dict[Session, list[Subscription]] = {}
         self.shares: list[Share] = []
 
@@ -122,13 +123,14 @@ class Matched:
         plain: list[tuple[Session, int]] = []
         special: list[Target] = []
         for subscriber, subscriptions in self._found.items():
-            if subscriber.is_narrow and not subscriber.access.may_receive(topic):
+            if (self._closed or subscriber.is_narrow) and not subscriber.access.may_receive(topic):
                 continue
             if subscriber.is_simple and not any(_is_special(one) for one in subscriptions):
                 plain.append((subscriber, max(one.qos for one in subscriptions)))
             else:
                 special.append(Target(subscriber, subscriptions))
-        return Route(entry, topic, plain, special, self.shares)
+        shares = [one for one in self.shares if one.names_first_level] if self._closed else self.shares
+        return Route(entry, topic, plain, special, shares)
 
 
 def _is_special(subscription: Subscription) -> bool:

@@ -95,7 +95,8 @@ class MqttServer:
         if self._follower is not None:
             follow(self._broker, self._follower, self.now, self._loop.call_soon)
         stored = self._broker.keeper.start(self._loop.call_soon_threadsafe, self.now())
-        self._broker.restore(stored, self.now())
+        closed = next((grant.closed for grant in grants.values()), frozenset[str]())
+        self._broker.restore(stored, self.now(), closed)
         gone = stored.integration_ids() - grants.keys()
         self._broker.sessions.disconnect(gone, DELETED, forget=True)
         self._broker.forget(gone)

@@ -6,7 +6,7 @@ connection, `line` and `outbox` are None and messages wait in the queue.
 
 from __future__ import annotations
 
-from protocols.access import Access
+from protocols.access import Access, is_closed
 from protocols.contract import Grant
 from protocols.mqtt import encode
 from protocols.mqtt.alarms import Alarm
@@ -81,7 +81,9 @@ class Session(Outgoing):
 
     def may_receive(self, topic: str) -> bool:
         """Say whether what a permitted subscription matches may be received, too."""
-        return not self.is_narrow or self.access.may_receive(topic)
+        if not self.is_narrow and not is_closed(self.grant.closed, topic):
+            return True
+        return self.access.may_receive(topic)
 
     # --- what is recorded
 

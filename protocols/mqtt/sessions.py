@@ -189,6 +189,7 @@ class Sessions:
 
         Subscriptions that are not permitted any more are muted: they deliver nothing until they are permitted again.
         """
+        is_recorded = session.grant[:4] == grant[:4]  # what else there is comes with the grants at a start
         session.regrant(grant)
         for topic_filter, subscription in session.subscriptions.items():
             muted = not session.may_subscribe(topic_filter)
@@ -198,7 +199,7 @@ class Sessions:
                 self._subscriptions.add(session, subscription)
             subscription.muted = muted
         self._redeliver(session.withhold(session.access.may_receive))
-        if session.expiry:
+        if session.expiry and not is_recorded:
             self._common.keeper.session(session)
 
     # --- time
@@ -234,7 +235,8 @@ class Sessions:
     def restore(self, stored: StoredSession) -> None:
         """Take back a session that was recorded; one that had a connection has lost it now."""
         now = self._common.now
-        session = Session(self._common, stored.grant, stored.client_id, stored.level, stored.expiry)
+        grant = stored.grant._replace(closed=self._subscriptions.closed)
+        session = Session(self._common, grant, stored.client_id, stored.level, stored.expiry)
         session.record = stored.record
         session.received = dict.fromkeys(stored.received)
         session.will, session.ends_at = stored.will, stored.ends_at

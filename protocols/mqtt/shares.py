@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from protocols.mqtt.routes import Subscription
+from protocols.mqtt.topics import parse_shared
 
 if TYPE_CHECKING:
     from protocols.mqtt.session import Session
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
 class Share:
     """The members of one "$share/name/filter", of whatever integration."""
 
-    __slots__ = ("_next", "_turns", "members", "whole")
+    __slots__ = ("_next", "_turns", "members", "names_first_level", "whole")
 
     def __init__(self, whole: str) -> None:
         self.whole = whole
+        self.names_first_level = parse_shared(whole)[1][:1] not in (
+            "+",
+            "#",
+        )  # what is closed to wildcards is handed on
         self.members: dict[Session, Subscription] = {}
         self._turns: list[Session] = []
         self._next = 0

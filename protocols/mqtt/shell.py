@@ -126,12 +126,10 @@ class Shell(asyncio.Protocol):
             if connection.outbox.size:
                 self._transport.write(connection.outbox.take())
                 self._server.hurry.answered(self._transport)
-            if not self._rests:
-                connection.drained()
-                if connection.is_searching:
-                    self._rests = True
-                    self._server.later(_REST, self._search_on)
-        if not connection.held and not self._transport.is_closing():
+            if not self._rests and connection.drained():
+                self._rests = True
+                self._server.later(_REST, self._search_on)
+        if not connection.held and not (self._reads and not connection.can_go_on) and not self._transport.is_closing():
             if not self._reads:
                 self._reads = True
                 self._transport.resume_reading()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from protocols.access import is_closed
 from protocols.hub.entries import Entry
 from protocols.mqtt.routes import Matched, Route, Subscription
 from protocols.mqtt.shares import Share
@@ -35,6 +36,7 @@ class Subscriptions:
         self._root = _Node()
         self._routes: dict[str, Route] = {}
         self._shares: dict[str, Share] = {}  # by "$share/name/filter"
+        self.closed: frozenset[str] = frozenset()  # domains of VRPC
         self.count = 0
         self.shared = 0  # of them
 
@@ -115,7 +117,7 @@ class Subscriptions:
         self._routes.clear()
 
     def _match(self, name: str) -> Matched:
-        found = Matched()
+        found = Matched(closed=is_closed(self.closed, name))
         nodes = [self._root]
         wildcards = not name.startswith("$")  # [MQTT-4.7.2-1]
         for level in name.split("/"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field, replace
 
-from protocols.storage.file import RecordFile, Row, is_unreadable
+from protocols.storage.file import ROWS, RecordFile, Row, is_unreadable
 from protocols.storage.probe import probe
 
 _SLICE = 10_000  # rows written at a time to a new file
@@ -13,24 +13,23 @@ _SLICE = 10_000  # rows written at a time to a new file
 
 @dataclass(slots=True)
 class Content:
-    """What a file holds."""
+    """What is wrong with a file, and what it holds then."""
 
     rows: list[Row] = field(default_factory=list)  # those that are whole, by their numbers
     damaged: int = 0  # rows that can be read and are not
     fault: str = ""  # what is wrong with the file; "" when all is well
 
 
-def recover(file: RecordFile) -> list[Row]:
-    """Return the rows of a file, and leave one that can be written; raise sqlite3.Error or OSError if there is none."""
+def recover(file: RecordFile) -> None:
+    """Leave a file whose rows are all whole and that can be written; raise sqlite3.Error or OSError without one."""
     _finish_replacing(file)
     if not file.path.exists():
         file.put_aside()  # a log without its file is no use, and harms a new one
         file.create()
-        return []
+        return
     content = _read(file)
     if content.fault:
         _replace(file, content)
-    return content.rows
 
 
 def start_anew(file: RecordFile) -> None:
@@ -58,6 +57,8 @@ def _read(file: RecordFile) -> Content:
             return content
         (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
         content.fault = "" if found == b"ok" else found.decode("utf-8", "replace").splitlines()[-1]
+        if not content.fault and all(_is_whole(file, *row) for row in db.execute(ROWS)):
+            return content
         rows.update(_rows(db, content))
     except sqlite3.Error as error:
         if not is_unreadable(error):
@@ -74,21 +75,19 @@ def _read(file: RecordFile) -> Content:
 def _rows(db: sqlite3.Connection, content: Content) -> dict[int, bytes]:
     """Read every row, in one go if that works."""
     if not content.fault:
-        return dict(db.execute("SELECT id, data FROM record ORDER BY id"))
+        return dict(db.execute(ROWS))
     return probe(db)
 
 
 def _keep_whole(file: RecordFile, content: Content, rows: dict[int, bytes]) -> None:
-    content.rows = [
-        (number, data) for number, data in sorted(rows.items()) if _is_bytes(data) and file.is_whole(number, data)
-    ]
+    content.rows = [row for row in sorted(rows.items()) if _is_whole(file, *row)]
     content.damaged = len(rows) - len(content.rows)
     if content.damaged and not content.fault:
         content.fault = "checksums are wrong"
 
 
-def _is_bytes(data: object) -> bool:
-    return isinstance(data, bytes)
+def _is_whole(file: RecordFile, number: int, data: object) -> bool:
+    return isinstance(data, bytes) and file.is_whole(number, data)
 
 
 # --- a new file in the place of a damaged one

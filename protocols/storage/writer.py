@@ -11,7 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from protocols.contract import Trouble
@@ -54,19 +54,22 @@ class Writer(Generic[Work]):
         """Return what keeps it from being written as it should, if anything does."""
         return self._trouble
 
-    def open(self) -> list[Row]:
-        """Return every record that is whole, by its number; nothing if the file is out of reach."""
+    def open(self) -> Iterator[Row]:
+        """Return every record that is whole, by its number; nothing if the file is out of reach.
+
+        They are read one after the other, and all of them before `start`.
+        """
         try:
-            rows = salvage.recover(self._file)
+            salvage.recover(self._file)
             self._is_known = True
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
-            return []
+            return iter(())
         try:
             self._db = self._connect()
         except sqlite3.Error as error:
             self._fail(error)
-        return rows
+        return self._file.rows()
 
     def start(self, soon: Soon, done: Callable[[], None], failed: Callable[[], None]) -> None:
         """Start writing.

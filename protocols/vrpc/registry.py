@@ -7,6 +7,7 @@ is done in the next turn of the loop.
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 from typing import Protocol
 
 from protocols.contract import Refused
@@ -229,6 +230,7 @@ class Registry:
             if len(agent.classes) >= self._limits.classes:
                 self._hits.add("classes")
                 return
+            name = intern(name)  # agents of one software have the same classes
             one = agent.classes[name] = Class(agent, name)
         if kind == CLASS_INFO:
             one.full = payload

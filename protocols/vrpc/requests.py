@@ -2,7 +2,8 @@
 
 Its agent answers wherever `s` says, and makes a listener of each argument `__e__<topic>`, which it calls on that topic.
 Most requests are decided on without taking them apart: every "s" in them has the client's own topic as its value, no
-text begins like a listener, and none of this is written with escapes.  The rest is parsed as JSON, up to a bound.
+text begins like a listener, and none of this is written with escapes.  Where there is one "s" only, as in nearly all,
+this is seen at once.  What is not as plain is parsed as JSON, up to a bound.
 """
 
 from __future__ import annotations
@@ -14,26 +15,35 @@ from collections.abc import Callable
 LONGEST = 64 * 1024  # bytes of a request that is parsed
 LISTENER = "__e__"
 
-_KEY = re.compile(rb'"s"[ \t\r\n]*:[ \t\r\n]*')
+_S = b'"s"'
+_KEY = rb'"s"[ \t\r\n]*+:[ \t\r\n]*+'
 _QUOTED_LISTENER = f'"{LISTENER}'.encode()
+_ESCAPE = b"\\u00"
 _ESCAPED = re.compile(rb"\\u00(?:73|5[fF]|65)")  # how JSON may spell an s, a _ and an e
 
 
 class Replies:
     """Checks the requests of one client; `may_hear` says which topics it may be called back on."""
 
-    __slots__ = ("_may_hear", "_spelled", "_topic")
+    __slots__ = ("_as_npm", "_as_pypi", "_find_other", "_find_own", "_may_hear", "_topic")
 
     def __init__(self, topic: str, may_hear: Callable[[str], bool]) -> None:
         self._topic = topic
         self._may_hear = may_hear
-        self._spelled = tuple({json.dumps(topic, ensure_ascii=escaped).encode() for escaped in (True, False)})
+        quoted = json.dumps(topic).encode()
+        self._as_npm, self._as_pypi = _S + b":" + quoted, _S + b": " + quoted  # the packages of these names write it
+        spelled = {json.dumps(topic, ensure_ascii=escaped).encode() for escaped in (True, False)}
+        own = b"(?:%b)" % b"|".join(map(re.escape, spelled))
+        self._find_own = re.compile(_KEY + own).search
+        self._find_other = re.compile(_KEY + b"(?!%b)" % own).search
 
     def are_own(self, request: bytes) -> bool:
         """Say whether what this request brings about comes to the client itself."""
-        if _QUOTED_LISTENER not in request and not (b"\\u00" in request and _ESCAPED.search(request)):
-            places = [found.end() for found in _KEY.finditer(request)]
-            if places and all(request.startswith(self._spelled, place) for place in places):
+        is_plain = _QUOTED_LISTENER not in request and not (_ESCAPE in request and _ESCAPED.search(request))
+        if is_plain:
+            if request.count(_S) == 1 and (self._as_npm in request or self._as_pypi in request):
+                return True
+            if not self._find_other(request) and self._find_own(request):
                 return True
         return len(request) <= LONGEST and self._is_own_when_parsed(request)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.edge_connector.cut import Way
 from tests.edge_connector.edge import DOMAIN, Edge
 from tests.support.stack import Stack
 from tests.support.vrpc import Client, Clients
@@ -15,8 +16,19 @@ from tests.support.vrpc import Client, Clients
 
 @pytest.fixture(scope="module")
 def hall(stack: Stack) -> dict[str, Any]:
-    """An integration that agents and clients use."""
-    return stack.add("mqtt")
+    """An integration that agents and clients use, also in their domain."""
+    made = stack.add("mqtt")
+    named = [word for kind in ("publish", "subscribe") for one in ("#", f"{DOMAIN}/#") for word in (f"--{kind}", one)]
+    stack.flask("integrations", "permit", made["username"], *named)
+    return made
+
+
+@pytest.fixture
+def way(stack: Stack) -> Iterator[Way]:
+    """A way to the server that can be cut."""
+    found = Way(stack.mqtt_port)
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import time
 from collections.abc import Callable
 from typing import Any
+from urllib.request import Request, urlopen
 
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.edge_connector.conftest import connect
+from tests.edge_connector.cut import Way
 from tests.edge_connector.ear import Ear
 from tests.edge_connector.edge import DOMAIN, Edge
+from tests.support.clients import publish
 from tests.support.processes import wait_until
 from tests.support.stack import Session, Stack
-from tests.support.vrpc import Clients
+from tests.support.vrpc import Client, Clients
 
 pytestmark = pytest.mark.stack
 
@@ -48,6 +54,43 @@ def test_one_integration_serves_calls_and_publishes_and_retains_outside_its_doma
     assert "refuses" not in edge.log()
 
 
+def test_what_it_reads_while_it_is_cut_off_comes_once_and_in_order(
+    make_edge: Callable[..., Edge],
+    way: Way,
+    stack: Stack,
+    hall: dict[str, Any],
+    programs: Callable[[str], Clients],
+) -> None:
+    mill = stack.add("edge", domain=DOMAIN, username="mill")
+    credentials = {"port": way.port, "username": "mill", "password": mill["password"]}
+    edge = make_edge("mill", credentials, connectors={"box": {"kind": "system"}}).start().ready()
+    caller = connect(programs("npm"), stack, hall).sees("mill")
+    poll = {"connector": "box", "function": "uptime", "interval": 0.1}
+    with Ear(stack.mqtt_port, hall, "mill/#") as ear:
+        feeds = {f"f{number}": {**poll, "topic": f"mill/{number}"} for number in range(30)}
+        caller.call("mill", "EdgeConnector", "set_feeds", feeds)
+        for times in (2, 3):
+            wait_until(lambda times=times: len(ear.heard) > 300 * (times - 1), 20, "values under load")
+            way.cut()
+            edge.says("the connection ended", times - 1)
+            time.sleep(1)
+            way.mend()
+            edge.ready(times)
+        caller.sees("mill")
+        caller.call("mill", "EdgeConnector", "set_feeds", {})
+        wait_until(lambda: _values(caller)["buffered"] == 0, 20, "the buffer to be empty")
+        told = _values(caller)
+        wait_until(lambda: len(ear.heard) >= told["sent"], 5, "all that was sent")
+    numbers = [int(about["number"]) for _, _, about in ear.heard]
+    assert numbers == list(range(1, told["sent"] + 1))
+    assert (told["dropped"], told["refused"]) == (0, 0)
+    caller.end()
+
+
+def _values(caller: Client) -> dict[str, Any]:
+    return caller.call("mill", "EdgeConnector", "status")["values"]
+
+
 @pytest.mark.parametrize(("protocol", "code"), [(paho.MQTTv311, "Server unavailable"), (paho.MQTTv5, "Quota exceeded")])
 def test_a_second_instance_is_refused_with_its_reason_and_shown(
     edge: Edge, stack: Stack, press: dict[str, Any], protocol: Any, code: str
@@ -79,3 +122,22 @@ def test_a_removed_edge_connector_is_cut_off_and_leaves_nothing_behind(
         stack.flask("integrations", "delete", "saw")
         wait_until(lambda: ear.payloads.count(b"") == infos, what="all of that to be cleared")
     edge.says("refuses the connection")
+
+
+def test_a_domain_is_closed_to_the_wildcards_of_other_integrations_over_every_protocol(
+    edge: Edge, stack: Stack, hall: dict[str, Any]
+) -> None:
+    plain, script = stack.add("mqtt"), stack.add("http")
+    info = f"{DOMAIN}/press/__agentInfo__"
+    with Ear(stack.mqtt_port, plain, "#") as deaf, Ear(stack.mqtt_port, hall, f"{DOMAIN}/#") as named:
+        wait_until(lambda: info in [topic for topic, *_ in named.heard], 5, "what names the domain")
+        publish(stack.mqtt_port, plain, f"{DOMAIN}/press/System/box/cpu", "{}", "-q", "1")
+        publish(stack.mqtt_port, hall, "plant/end", "x", "-q", "1")
+        wait_until(lambda: "plant/end" in [topic for topic, *_ in deaf.heard], 5, "all that is in no domain")
+        assert not any(topic.startswith(f"{DOMAIN}/") for topic, *_ in deaf.heard)
+        assert f"{DOMAIN}/press/System/box/cpu" not in [topic for topic, *_ in named.heard]
+    token = base64.b64encode(f"{script['username']}:{script['password']}".encode()).decode()
+    asked = Request(f"{stack.url}/api/v1/values", headers={"Authorization": f"Basic {token}"})  # noqa: S310
+    with urlopen(asked, timeout=10) as answer:  # noqa: S310
+        topics = [one["topic"] for one in json.loads(answer.read())["values"]]
+    assert "plant/end" in topics and not any(one.startswith(f"{DOMAIN}/") for one in topics)

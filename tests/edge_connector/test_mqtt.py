@@ -15,13 +15,14 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
 
 from edge_connector.connectors.base import Home
 from edge_connector.connectors.mqtt import MQTT
 from edge_connector.connectors.mqtt_bridge import Direction, Route
 from edge_connector.connectors.mqtt_values import Values, packed, plain
 from edge_connector.errors import ConfigFault, Refused
-from edge_connector.following import Heard
+from edge_connector.following import Following, Heard, properties
 from edge_connector.outbox import Message
 from edge_connector.settings import Table
 from tests.edge_connector.cut import Way
@@ -287,6 +288,20 @@ def test_what_is_said_in_the_agents_domain_does_not_go_over_a_bridge(inward: boo
     way.take(Route("#", "", ""), Heard("dd/host/client", b"x", False, ()))
     assert [one.topic for one in sent] == ["dd/host/client"]
     assert way.status() == {"passed": 1, "returned": 0, "dropped": 1}
+
+
+def test_a_broker_does_not_widen_what_was_asked_for() -> None:
+    heard: list[tuple[str, str]] = []
+    following = Following()
+    for filter in ("cell/#", "cell/+/t", "#"):
+        following.add(filter, lambda one, filter=filter: heard.append((filter, one.topic)))
+    for topic, numbers in (("cell/1", [2, 3]), ("plant/valve", [2, 3]), ("$SYS/x", [4]), ("cell/1/t", [3])):
+        message = paho.MQTTMessage(topic=topic.encode())
+        message.properties = properties(PacketTypes.PUBLISH)
+        for number in numbers:
+            message.properties.SubscriptionIdentifier = number
+        assert following.heard(message) is False
+    assert heard == [("cell/#", "cell/1"), ("cell/+/t", "cell/1/t")]
 
 
 @pytest.mark.parametrize("value", ["text", 'a "b"', 7, 2**63, 1.5, True, None, [1], {"a": "ä"}, "base64:AP8="])

@@ -249,6 +249,23 @@ def test_a_server_that_is_away_is_said_to_be(kind: str) -> None:
     db.close()
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_value_does_not_fill_the_memory_of_the_agent(make: Make) -> None:
+    db = make(free_queries=True)
+    with pytest.raises(Refused, match="too big"):
+        db.query_text("SELECT length(hex(zeroblob(40000000)))")
+    assert db.query_text("SELECT length(hex(zeroblob(4000)))")["rows"] == [[8000]]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("statement", ["ATTACH '{}' AS other", "VACUUM INTO '{}'"])
+def test_no_other_file_is_reached_or_made(make: Make, tmp_path: Path, statement: str) -> None:
+    db = free(make)
+    with pytest.raises(Refused, match="too many attached"):
+        db.change_text(statement.format(tmp_path / "other.db"))
+    assert [one.name for one in tmp_path.iterdir()] == ["parts.db"]
+
+
 def test_a_missing_file_is_not_made(tmp_path: Path) -> None:
     db = SQL("db", Table("db", {"url": f"sqlite:///{tmp_path}/none.db", "queries": {"one": "SELECT 1"}}))
     with pytest.raises(Refused, match="unable to open"):

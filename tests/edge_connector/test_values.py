@@ -27,13 +27,6 @@ from tests.support.vrpc import Client
 pytestmark = pytest.mark.stack
 
 
-@pytest.fixture
-def way(stack: Stack) -> Iterator[Way]:
-    found = Way(stack.mqtt_port)
-    yield found
-    found.close()
-
-
 class Sending:
     """A buffer and a connection, without the rest of an agent."""
 

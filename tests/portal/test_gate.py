@@ -297,7 +297,25 @@ def test_a_changed_domain_or_role_is_a_changed_permission(gate, actor, sealer):
     gate.refresh()
     integrations.set_domain(press.id, actor, domain="acme.default", role="agent")
     assert [entry.role for entry in gate.refresh().permitted] == ["agent"]
+    integrations.create(actor, sealer, "vrpc", username="saw", domain="acme.other")
+    gate.refresh()
     integrations.set_domain(press.id, actor, domain="acme.other", role="agent")
-    assert [entry.domain for entry in gate.refresh().permitted] == ["acme.other"]
+    assert "acme.other" in [entry.domain for entry in gate.refresh().permitted]
     integrations.set_note(press.id, "by the door", actor)
     assert gate.refresh().permitted == []
+
+
+def test_a_domain_that_is_new_or_gone_is_a_matter_of_every_integration(gate, turing, actor, sealer):
+    assert gate.domains == frozenset()
+    integrations.create(actor, sealer, "http", username="script", domain="acme.calls")
+    assert gate.refresh().permitted == [] and gate.domains == frozenset(), "who may only call is in no domain"
+    press = integrations.create(actor, sealer, "edge", username="press", domain="acme.default")
+    assert {entry.username for entry in gate.refresh().permitted} == {"turing", "script", "press"}
+    assert gate.domains == {"acme.default"}
+    second = integrations.create(actor, sealer, "vrpc", username="saw", domain="acme.default")
+    assert gate.refresh().permitted == []
+    integrations.delete(press.id, actor)
+    assert gate.refresh().permitted == [] and gate.domains == {"acme.default"}
+    integrations.delete(second.id, actor)
+    assert {entry.username for entry in gate.refresh().permitted} == {"turing", "script"}
+    assert gate.domains == frozenset()

@@ -62,3 +62,34 @@ def test_dollar_topics_can_be_read_where_they_are_named_and_never_written() -> N
     one = access("#", "$SYS/#")
     assert one.may_receive("$SYS/x") and one.may_receive_below("$SYS") and not one.may_publish("$SYS/x")
     assert not access("#").may_receive("$SYS/x")
+
+
+CLOSED = frozenset({"acme.default", "acme.other"})
+
+
+@pytest.mark.parametrize("filters", [("#",), ("+/#",), ("+/press/__agentInfo__",), ("%u/#",), ("%c/#",), ()])
+def test_nothing_but_its_name_opens_a_domain_of_vrpc(filters: tuple[str, ...]) -> None:
+    for names in ("acme.default", "x"):
+        found = Access(Grant(1, names, filters, filters, closed=CLOSED), names)
+        assert not found.may_publish("acme.default/press/__agentInfo__")
+        assert not found.may_receive("acme.default/press/__agentInfo__")
+        assert not found.may_receive("acme.default") and not found.may_receive_below("acme.default")
+        for one in ("acme.default/#", "acme.default/+/__agentInfo__", "acme.default/press/__agentInfo__"):
+            assert not found.may_subscribe(one)
+
+
+def test_a_filter_that_names_a_domain_opens_it_and_no_other() -> None:
+    filters = ("#", "acme.default/+/__agentInfo__")
+    found = Access(Grant(1, "ada", filters, filters, closed=CLOSED), "c")
+    assert found.may_publish("acme.default/press/__agentInfo__") and found.may_receive(
+        "acme.default/press/__agentInfo__"
+    )
+    assert found.may_subscribe("acme.default/+/__agentInfo__") and found.may_receive_below("acme.default")
+    assert not found.may_receive("acme.default/press/Press/line1/move")
+    assert not found.may_receive("acme.other/press/__agentInfo__") and not found.may_subscribe("acme.other/#")
+
+
+def test_all_else_is_open_as_ever() -> None:
+    found = Access(Grant(1, "ada", ("#",), ("#",), closed=CLOSED), "c")
+    assert found.may_publish("plant/a") and found.may_receive("plant/a") and found.may_receive("acme.defaults/a")
+    assert found.may_subscribe("#") and found.may_subscribe("+/a") and found.may_subscribe("plant/acme.default/#")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import peewee as pw
 import pytest
 
 from portal import db, integrations
@@ -88,7 +89,7 @@ def by_own_password(own: str = OWN) -> Login:
 def test_a_new_member_is_let_in_at_its_first_try_and_by_its_own_password_from_then_on(house, fleet, token, sealer):
     granted = house.answer(login(token))
     (made,) = fleets.members(fleet.id)
-    assert granted == Grant(made.id, MEMBER, ("#",), ("#",), "acme.default", "agent", True)
+    assert granted == Grant(made.id, MEMBER, ("#",), ("#",), "acme.default", "agent", True, frozenset({"acme.default"}))
     assert sealer.open(made.sealed_password) == OWN and house.book.refusals == []
     assert house.answer(by_own_password()) == granted
     assert [row.kind for row in Activity.select().where(Activity.integration_id == made.id)] == [
@@ -216,3 +217,19 @@ def test_a_token_that_was_sealed_with_another_key_keeps_only_its_own_fleet_close
     house.follow()
     assert isinstance(house.answer(login(fleets.token(roof, sealer), "roof-0a1b2c3d")), Grant)
     assert "nobody can join the fleet hall" in caplog.text
+
+
+def test_one_that_the_database_does_not_take_keeps_nobody_else_out(house, fleet, token, monkeypatch):
+    real = connectors.join
+
+    def fail(*given: object, username: str, **more: object) -> object:
+        if username == MEMBER:
+            raise pw.DataError("value out of range")
+        return real(*given, username=username, **more)
+
+    monkeypatch.setattr(fleets, "join", fail)
+    waited = house.entrance(login(token)).seconds
+    house.follow()
+    assert isinstance(house.entrance(login(token), waited), Wait)
+    house.follow()
+    assert isinstance(house.answer(login(token, "hall-00000001")), Grant)

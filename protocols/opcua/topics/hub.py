@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from protocols.linking import Away, Dial, OtherPart
 from protocols.opcua.topics.outbox import Outbox, Outgoing
-from protocols.opcua.topics.scope import Scope
+from protocols.opcua.topics.scope import Readable, Scope
 
 _log = logging.getLogger("protocols.opcua")
 _FILTERS = 1_000  # of one question
@@ -18,6 +18,7 @@ _PLACES = 50
 _PAUSE = 0.05  # seconds before something is tried again
 _GATHER = 0.002  # seconds between two batches, unless more is there than fits into one
 _ANSWER = 0.5  # seconds that a client waits at most: asyncua's ends its connection when nothing comes for one second
+_ALL: Readable = ("", (), (), ())  # every topic begins so
 _SILENCE = 1.0
 
 
@@ -167,16 +168,16 @@ class HubLink:
 
     async def look(self, topics: list[str], scope: Scope) -> list[tuple[Told | None, bool]]:
         """Return the value of each place, or whether there is anything below it, as far as it may be read."""
-        return await self._look(topics, scope.filters, scope.own)
+        return await self._look(topics, scope.readable)
 
     async def latest(self, topics: list[str]) -> list[Told | None]:
         """Return the value of each topic, whoever may read it."""
-        return [told for told, _ in await self._look(topics, (), "")]
+        return [told for told, _ in await self._look(topics, _ALL)]
 
-    async def _look(self, topics: list[str], filters: tuple[str, ...], own: str) -> list[tuple[Told | None, bool]]:
+    async def _look(self, topics: list[str], readable: Readable) -> list[tuple[Told | None, bool]]:
         found: list[tuple[Told | None, bool]] = []
         while len(found) < len(topics):
-            some = await self._ask("hub_look", topics[len(found) : len(found) + _PLACES], filters, own)
+            some = await self._ask("hub_look", topics[len(found) : len(found) + _PLACES], readable)
             found += [(_told(row), has_more) for row, has_more in some]
         return found
 
@@ -189,7 +190,7 @@ class HubLink:
         self, levels: list[str], after: str | None, most: int, scope: Scope
     ) -> tuple[list[tuple[str, bool, bool]], str | None]:
         """Return some places below others (name, whether it is a value, whether more is below), and where to go on."""
-        places, cursor = await self._ask("hub_children", levels, after, most, scope.filters, scope.own)
+        places, cursor = await self._ask("hub_children", levels, after, most, scope.readable)
         return [(name, is_value, has_more) for name, is_value, has_more in places], cursor
 
     async def history(self, topic: str) -> list[Told]:

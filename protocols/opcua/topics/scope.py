@@ -5,6 +5,8 @@ from __future__ import annotations
 from protocols.access import Access
 from protocols.contract import Grant
 
+Readable = tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+
 
 class Scope:
     """What a grant opens: what its filters match, and in any case what its own folder is."""
@@ -17,9 +19,9 @@ class Scope:
         self._access = Access(grant, client_id)
 
     @property
-    def filters(self) -> tuple[str, ...]:
-        """Return the filters of what may be read, beside its own."""
-        return self._access.filters[1]
+    def readable(self) -> Readable:
+        """Return what may be read, for the hub: its own, and see `Access.readable`."""
+        return self.own, *self._access.readable
 
     def may_read(self, topic: str) -> bool:
         """Say whether a topic may be read."""

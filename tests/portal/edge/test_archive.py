@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tarfile
 import tomllib
 import zipfile
@@ -142,10 +143,17 @@ def test_a_download_is_called_as_its_folder() -> None:
 def test_what_docker_builds_has_no_password_and_runs_as_a_user_that_gets_its_files() -> None:
     files = unpacked(replace(ONE, target="docker"))
     image, compose = files["Dockerfile"].decode(), files["compose.yaml"].decode()
-    assert "name: gatehouse-edge-hall-1\n" in compose
     assert "--uid 10001 " in image and '"10001:10001"' in compose
     ignored, *kept = files[".dockerignore"].decode().splitlines()
     assert (ignored, "!edge.toml" in kept) == ("*", False)
     copied = {name for line in image.splitlines() if line.startswith("COPY") for name in line.split()[1:-1]}
     assert {f"!{name}" for name in copied} == set(kept)
     assert all(name in files or name == "edge_connector" for name in copied)
+
+
+def test_no_two_names_are_one_project_of_docker() -> None:
+    names = ["hall-1", "hall@1", "hall.1", "Hall-1", "hall_1"]
+    composed = [unpacked(replace(ONE, name=name, target="docker"))["compose.yaml"].decode() for name in names]
+    projects = [re.findall(r"^name: (.*)", text, re.MULTILINE)[0] for text in composed]
+    assert projects[0] == "gatehouse-edge-hall-1" and len(set(projects)) == len(names)
+    assert all(re.fullmatch("[a-z0-9][a-z0-9_-]*", one) for one in projects)

@@ -55,6 +55,15 @@ def test_what_no_download_can_be_made_of_is_refused(database, actor, sealer, bad
         assert refused.value.field == next(iter(bad))
 
 
+@pytest.mark.parametrize("username", ["hall 1", "hall/1", "hall;reboot", "h\u00e4ll", "x" * 65])
+def test_one_is_renamed_to_what_its_download_can_be_called_only(database, actor, sealer, username):
+    made = connectors.create(actor, sealer, name="hall1", **CHOSEN)
+    with pytest.raises(FieldError, match="A username has") as refused:
+        integrations.rename(made.id, username, actor)
+    assert refused.value.field == "username"
+    assert integrations.rename(made.id, "hall@2", actor).username == "hall@2"
+
+
 def test_a_name_that_is_taken_leaves_nothing_behind(turing, actor, sealer):
     with pytest.raises(FieldError, match="taken"):
         connectors.create(actor, sealer, name=turing.username, **CHOSEN)

@@ -37,6 +37,7 @@ grants = st.builds(
     domain=st.just(""),  # this and what follows come with the grants at a start
     role=st.just(""),
     is_single=st.just(False),
+    closed=st.just(frozenset()),
 )
 wills = st.builds(
     Will, st.builds(Message, texts, st.binary()), st.integers(0, EXPIRES_NEVER), st.none() | st.integers(0, 99), moments

@@ -92,3 +92,35 @@ def test_expired_messages_go_with_the_next_sweep() -> None:  # [MQTT5-3.3.2-5]
     retained.keep(Message("renewed", b"x", retain=True))
     retained.sweep(10.0)
     assert sorted(retained.names("#")) == ["ever", "long", "renewed"]
+
+
+def test_agents_of_one_software_have_their_class_infos_in_memory_once() -> None:
+    retained = store()
+    topics = [f"acme.default/press{number}/Press/__classInfo__" for number in range(3)]
+    for topic in topics:
+        retained.keep(Message(topic, bytes(bytearray(b'{"className":"Press"}')), retain=True))
+    first, *others = [retained.get(topic).payload for topic in topics]
+    assert all(one is first for one in others)
+    assert retained.size > 3 * len(first)  # and each counts as a whole
+
+
+def test_a_class_info_that_changes_leaves_those_that_were_like_it() -> None:
+    retained = store()
+    one, other = (f"acme.default/{name}/Press/__classInfo__" for name in ("left", "right"))
+    for topic, payload in ((one, b"old"), (other, b"old"), (one, b"new"), (other, b"old")):
+        retained.keep(Message(topic, payload, retain=True))
+    assert (retained.get(one).payload, retained.get(other).payload) == (b"new", b"old")
+    for topic in (one, other):
+        retained.keep(Message(topic, b"", retain=True))
+    assert (retained.get(one), retained.get(other), retained.size) == (None, None, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([b"", b"a", b"b", b"c" * 65_537])), max_size=30))
+def test_what_is_held_of_class_infos_goes_with_the_last_that_has_it(changes) -> None:
+    retained, model = store(), {}
+    for agent, payload in changes:
+        topic = f"acme.default/{agent}/Press/__classInfo__"
+        retained.keep(Message(topic, payload, retain=True))
+        model[topic] = payload
+        assert len(retained._documents) == len({found for found in model.values() if found in (b"a", b"b")})
+        assert all(retained.get(name).payload == found for name, found in model.items() if found)

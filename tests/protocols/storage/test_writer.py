@@ -122,7 +122,7 @@ def test_a_file_that_is_replaced_is_put_aside_and_not_written_to(path: Path) -> 
 def test_a_store_that_was_never_started_can_be_stopped(path: Path) -> None:
     filled(path, 3)
     store = Plain(record_file(path), "test-store")
-    assert len(store.open()) == 3
+    assert len(list(store.open())) == 3
     store.stop(None, 10)
 
 
