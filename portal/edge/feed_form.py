@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from portal import arguments, vrpc
@@ -14,6 +15,7 @@ from portal.edge.asking import CLASS
 from portal.vrpc import Agent, Function
 
 SHORTEST, LONGEST = 0.05, 7 * 86_400  # seconds of an interval, as the agent has it
+MOST_CLASSES, MOST_SOURCES = 50, 5_000  # of an agent, which could say that it has millions
 NAME_LENGTH, TOPIC_LENGTH = 200, 1_000
 _BOTH = [("interval", SHORTEST, float(LONGEST)), ("deadband", 0.0, math.inf)]
 GONE = "The Edge Connector does not offer this any more. Choose another."
@@ -45,16 +47,18 @@ class Source:
 
 def sources(agent: Agent) -> list[Source]:
     """Return what the connectors of an agent offer to be read, by connector.  Raises `Silent`."""
+    return sorted(islice(_sources(agent), MOST_SOURCES), key=lambda source: source.connector)
+
+
+def _sources(agent: Agent) -> Iterator[Source]:
     opened = vrpc.opened(agent.domain, agent.agent, None)
     names = [one.name for one in opened.classes if one.name != CLASS] if opened else []
-    found = []
-    for name in names:
+    for name in names[:MOST_CLASSES]:
         again = vrpc.opened(agent.domain, agent.agent, name)
         inside = again.named(name) if again else None
         if inside is not None:
             reading = [one for one in inside.functions if one.reads and not one.is_static]
-            found += [Source(connector, name, one) for connector in inside.instances for one in reading]
-    return sorted(found, key=lambda source: source.connector)
+            yield from (Source(connector, name, one) for connector in inside.instances for one in reading)
 
 
 def typed(name: str, definition: Mapping[str, Any], offered: list[Source]) -> dict[str, str]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
+
+MOST_CONNECTORS = 200  # that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def status(value: Any) -> Status:
         host=said.text("host"),
         system=said.text("system"),
         uptime=said.number("uptime"),
-        connectors={str(name): str(kind) for name, kind in said.part("connectors").found.items()},
+        connectors={name: str(kind) for name, kind in islice(said.part("connectors").found.items(), MOST_CONNECTORS)},
         feeds=said.count("feeds"),
         server=link.text("server"),
         transport=link.text("transport"),
@@ -98,11 +101,11 @@ def status(value: Any) -> Status:
     )
 
 
-def feeds(value: Any) -> Feeds:
-    """Return a page of polls and watches."""
+def feeds(value: Any, most: int) -> Feeds:
+    """Return a page of polls and watches, so many at most: an agent may say more than it is asked for."""
     said = _Said(value)
     listed = said.found.get("feeds")
-    shown = [_feed(_Said(one)) for one in listed] if isinstance(listed, list) else []
+    shown = [_feed(_Said(one)) for one in listed[:most]] if isinstance(listed, list) else []
     return Feeds(said.count("count"), said.count("matching"), shown)
 
 

@@ -59,7 +59,8 @@ def restart(id: int) -> ResponseReturnValue:
 def confirm_update(id: int) -> ResponseReturnValue:
     """Ask before it is updated."""
     found = subject.find(id)
-    return question("_confirm_edge_update.html", it=found.integration, agent=found.agent, release=VERSION)
+    shown = {"it": found.integration, "agent": found.agent, "release": VERSION, "telling": telling}
+    return question("_confirm_edge_update.html", **shown)
 
 
 @blueprint.post("/edge/<int:id>/update")

@@ -136,7 +136,7 @@ def _feeds(found: Subject) -> dict[str, Any]:
     asked = _asked()
     first = int(asked.get("first", 0))
     answer, call = _answer(found, "feeds_call", "some_feeds", asked.get("q", ""), first, FEEDS)
-    listed = told.feeds(answer.value) if answer.is_told else Feeds()
+    listed = told.feeds(answer.value, FEEDS) if answer.is_told else Feeds()
     return {
         "it": found.integration,
         "edge": found,

@@ -8,9 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from portal.edge import feed_form
 from tests.portal import edge_pages
 from tests.portal.agent_pages import note, shown
 from tests.portal.edge_pages import asked, polled, recorded
+from tests.portal.live_agents import a_class, function
 from tests.portal.visitor import HTMX
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -122,6 +124,17 @@ def test_a_feed_is_changed_with_what_the_agent_has_of_it(ada, place, live_hall1)
         assert part in text, part
     assert 'name="retain" checked' not in text
     assert parse_qs(urlsplit(first.location).query) == {"name": ["a"], "call": ["c1"]}
+
+
+def test_of_an_agent_that_says_it_offers_millions_some_are_shown(ada, place, live_hall1, hall1, monkeypatch):
+    monkeypatch.setattr(feed_form, "MOST_CLASSES", 3)
+    monkeypatch.setattr(feed_form, "MOST_SOURCES", 40)
+    reads = [function(f"f{number}", reads=True) for number in range(30)]
+    for offered, most in ((reads, (30, 10)), (reads[:1], (3, 3))):
+        classes = [a_class(f"C{number}", *offered, instances=("a", "b")) for number in range(9)]
+        live_hall1.add("hall1", *classes, integration_id=hall1.id, integration="hall1")
+        text = ada.get(place).text
+        assert (text.count('<option value="a/'), text.count('<option value="b/')) == most
 
 
 def test_an_odd_definition_breaks_nothing(ada, place, live_hall1):

@@ -84,6 +84,16 @@ def test_odd_answers_break_nothing(ada, hall1, live_hall1, value):
         assert ada.get(polled(page, part), headers=HTMX).status_code == 200, part
 
 
+def test_an_agent_that_says_more_than_it_is_asked_for_fills_no_page(ada, hall1, live_hall1):
+    connectors = {f"c{number}": "Files" for number in range(5_000)}
+    live_hall1.answers = edge_pages.answers(
+        some_feeds={"count": 1, "feeds": [{}] * 20_000}, status=edge_pages.STATUS | {"connectors": connectors}
+    )
+    page = ada.get(place(hall1))
+    assert ada.get(polled(page, "edge-feeds"), headers=HTMX).text.count('<tr id="feed-') == 50
+    assert ada.get(polled(page, "edge"), headers=HTMX).text.count('<bdi class="mono">c') == 200
+
+
 @pytest.mark.parametrize("result", ["[" * 30_000 + "]" * 30_000, "1" * 5_000])
 def test_an_answer_that_python_cannot_read_is_told_of(ada, hall1, live_hall1, result):
     page = ada.get(place(hall1))
@@ -193,6 +203,8 @@ def test_an_update_is_sent_with_what_proves_that_it_is_from_here(ada, hall1, liv
     page = ada.get(polled(ada.get(place(hall1)), "edge"), headers=HTMX)
     assert f'href="{place(hall1)}/update"' in page.text and f"{VERSION} is available" in page.text
     assert f"to {VERSION}?" in ada.get(f"{place(hall1)}/update", headers=HTMX).text
+    live_hall1.agents["acme.default", "hall1"]["version"] = "\u202e1.0"
+    assert r"It runs version <bdi>\u202e1.0</bdi>" in ada.get(f"{place(hall1)}/update", headers=HTMX).text
     live_hall1.calls.clear()
     answer = ada.post(f"{place(hall1)}/update")
     version, archive, mac = json.loads(live_hall1.calls[0][5])
