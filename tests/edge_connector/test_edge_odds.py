@@ -52,7 +52,7 @@ def test_a_clock_that_jumps_holds_up_no_poll_no_call_and_no_connection(
         for seconds in (0, 10 * YEAR, -10 * YEAR):
             ahead.write_text(str(seconds))
             before = len(ear.heard)
-            wait_until(lambda before=before: len(ear.heard) > before + 20, 5, "values after the clock has jumped")
+            wait_until(lambda before=before: len(ear.heard) > before + 20, what="values after the clock has jumped")
             assert client.get(edge.name, "System", "box").call("versions")["python"]
     marks = [about for _, _, about in ear.heard]
     years = [int(one["time"][:4]) for one in marks]
@@ -93,15 +93,15 @@ def test_a_reading_of_a_controller_is_sent_when_it_differs_by_more_than_its_dead
         def becomes(value: int) -> None:
             cpu.db[4:6] = struct.pack(">H", value)
             before = readings()
-            wait_until(lambda: readings() > before + 2, 5, "the device to be read")
+            wait_until(lambda: readings() > before + 2, what="the device to be read")
 
         feed = {"connector": "cpu", "function": "read", "arguments": ["DB1.DBW4"], "topic": "s7/level"}
         feed |= {"interval": 0.05, "send": "change", "deadband": 5}
         client.call(edge.name, "EdgeConnector", "set_feed", "level", feed)
-        wait_until(lambda: ear.payloads == [b"65535"], 5, "the first reading")
+        wait_until(lambda: ear.payloads == [b"65535"], what="the first reading")
         for value in (65_533, 65_529, 65_525):
             becomes(value)
         assert ear.payloads == [b"65535", b"65529"]
         assert edge.stop() == 0
         edge.start().ready(2)
-        wait_until(lambda: ear.payloads[2:] == [b"65525"], 5, "the first reading after a restart")
+        wait_until(lambda: ear.payloads[2:] == [b"65525"], what="the first reading after a restart")
