@@ -8,11 +8,10 @@ from flask import Blueprint, flash, g, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from portal import clock, domains, integrations, listing, presence, session, stored
+from portal import clock, integrations, listing, presence, session, stored
 from portal.credentials import SealError
 from portal.fields import FieldError
 from portal.integrations import Actor
-from portal.kinds import KINDS
 from portal.listing import Query
 from portal.models import Integration, Revision
 from portal.onboarding import requests
@@ -72,10 +71,8 @@ def rows() -> ResponseReturnValue:
 @blueprint.post("/integrations")
 def create() -> ResponseReturnValue:
     """Add an integration with generated credentials, and open it."""
-    type = request.form.get("type", "")
-    domain = domains.default(settings()) if type in KINDS and KINDS[type].is_placed else ""
     try:
-        made = integrations.create(session.actor(), sealer(), type, domain=domain)
+        made = integrations.create(session.actor(), sealer(), request.form.get("type", ""))
     except FieldError as error:
         flash(error.message, "error")
         return redirect(url_for("integrations.page"), 303)
