@@ -171,7 +171,7 @@ class Link:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._message
-        client.on_publish = self._published
+        client.on_publish = lambda client, data, packet, reason, about: self.on_acknowledged(packet, reason.value)
         client.on_subscribe = self._subscribed
         client.on_socket_register_write = self._wake  # other threads queue, and only this one writes
         return client
@@ -287,9 +287,6 @@ class Link:
         is_request = self._following.heard(message)
         if is_request and not message.retain:  # no request is meant for whoever comes later
             self.on_message(message.topic, bytes(message.payload))
-
-    def _published(self, client: Any, data: Any, packet: int, reason: ReasonCode, about: Any) -> None:
-        self.on_acknowledged(packet, reason.value)
 
     def _subscribed(self, client: Any, data: Any, packet: int, reasons: list[ReasonCode], about: Any) -> None:
         topics = self._asked.pop(packet, "the agent's domain")
