@@ -54,3 +54,4 @@ async def _ended() -> None:
     for one in others:
         one.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)  # a connection that was closed just now ends a turn later

@@ -97,7 +97,7 @@ def test_styles_and_scripts_are_served_here_under_addresses_of_their_content(str
     found = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
     names = [path.rpartition("/")[2] for path in found]
     styles = [name for name in names if name.endswith(".css")]
-    expected = ["bootstrap.css", "gatehouse.css", "parts.css", "live.css", "widths.css"]
+    expected = ["bootstrap.css", "gatehouse.css", "parts.css", "live.css", "edge.css", "widths.css"]
     assert styles == expected, "each overrides those before it"
     assert "htmx.js" in names
     for path in found:

@@ -12,6 +12,8 @@ from protocols.hub import ear, linked
 from protocols.hub.linked import LinkedHub, is_publishable
 from tests.protocols.hub.hub_bed import Bed
 
+ANY = ("", [], [], [])  # every topic begins so
+
 
 class Link:
     """A link that remembers, and takes what it is told at once if it is eager."""
@@ -166,7 +168,7 @@ def test_places_are_looked_at_as_far_as_a_client_may_see(bed):
     bed.tell("/", b"3")
 
     def look(topics: list[str], filters: list[str], own: str = "none/") -> list[tuple[Any, bool]]:
-        return [(row and row[2], below) for row, below in bed.ask("look", topics, filters, own)]
+        return [(row and row[2], below) for row, below in bed.ask("look", topics, (own, filters, [], []))]
 
     topics = ["plant", "plant/line/speed", "plant/line/other", "ada/x", "ada", "", "/"]
     everything = [(None, True), (b"1", False), (None, False), (b"2", False), (None, True), (None, True), (b"3", False)]
@@ -176,11 +178,18 @@ def test_places_are_looked_at_as_far_as_a_client_may_see(bed):
     assert look(["plant", "ada"], ["plant/+/speed"]) == [(None, True), nothing]
 
 
+def test_a_closed_domain_is_looked_at_only_by_what_names_it(bed):
+    bed.tell("acme/line/speed", b"1")
+    for naming, below in ((["#"], False), (["acme/#"], True)):
+        readable = ("none/", ["#"], [one for one in naming if one != "#"], ["acme"])
+        assert bed.ask("look", ["acme"], readable) == [(None, below)]
+
+
 def test_large_values_are_told_in_several_answers(bed, monkeypatch):
     monkeypatch.setattr(linked, "_BYTES", 2_000)
     for number in range(5):
         bed.tell(f"a/{number}", bytes(1_500))
-    assert len(bed.ask("look", [f"a/{number}" for number in range(5)], ["#"], "")) == 2
+    assert len(bed.ask("look", [f"a/{number}" for number in range(5)], ANY)) == 2
     found, cursor = bed.ask("values", "a/", None)
     while cursor is not None:
         rows, cursor = bed.ask("values", "a/", cursor)
@@ -194,8 +203,8 @@ def test_the_children_of_a_place_come_in_pieces(bed):
     for number in range(5):
         bed.tell(f"a/{number}/x", b"1")
     bed.tell("a/3", b"1")
-    first, cursor = bed.ask("children", ["a"], None, 2, ["#"], "")
-    second, cursor = bed.ask("children", ["a"], cursor, 9, ["#"], "")
+    first, cursor = bed.ask("children", ["a"], None, 2, ANY)
+    second, cursor = bed.ask("children", ["a"], cursor, 9, ANY)
     assert [name for name, _, _ in first + second] == list("01234")
     assert [one for one in first + second if one[1]] == [("3", True, True)]
     assert cursor is None
