@@ -140,11 +140,11 @@ def test_a_domain_is_closed_to_the_wildcards_of_other_integrations_over_every_pr
         assert not any(topic.startswith(f"{DOMAIN}/") for topic, *_ in deaf.heard)
         assert f"{DOMAIN}/press/System/box/cpu" not in [topic for topic, *_ in named.heard]
     token = base64.b64encode(f"{script['username']}:{script['password']}".encode()).decode()
-    assert "plant/end" in _values(stack, token, "plant/")
-    assert _values(stack, token, f"{DOMAIN}/") == []
+    assert "plant/end" in _listed(stack, token, "plant/")
+    assert _listed(stack, token, f"{DOMAIN}/") == []
 
 
-def _values(stack: Stack, token: str, prefix: str) -> list[str]:
+def _listed(stack: Stack, token: str, prefix: str) -> list[str]:
     """Return the topics that begin so, as the REST API lists them."""
     asked = Request(f"{stack.url}/api/v1/values?prefix={prefix}", headers={"Authorization": f"Basic {token}"})  # noqa: S310
     with urlopen(asked, timeout=10) as answer:  # noqa: S310
