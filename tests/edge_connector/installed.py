@@ -16,8 +16,8 @@ from tests.support import processes
 
 def download(plan: Plan, folder: Path) -> Path:
     """Unpack a plan's download in a folder; return where it is."""
-    with tarfile.open(fileobj=io.BytesIO(archive.build(plan))) as tar:
-        tar.extractall(folder, filter="data")
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["tar", "xz"], input=archive.build(plan), cwd=folder, check=True)
     return folder / plan.label
 
 
