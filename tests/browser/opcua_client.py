@@ -79,9 +79,9 @@ class OpcUaClient:
     def datachange_notification(self, *changed: object) -> None:
         """Be told of a change, as asyncua wants it."""
 
-    def is_cut(self, timeout: float) -> bool:
+    def is_cut(self) -> bool:
         """Wait until the connection is lost."""
-        return self._lost.wait(timeout)
+        return self._lost.wait(ANSWER)
 
     async def _connect(self) -> None:
         self._client = Client(f"opc.tcp://127.0.0.1:{self._port}", timeout=ANSWER)

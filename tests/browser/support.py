@@ -69,7 +69,7 @@ class Visitor:
         page.goto("/login")
         page.get_by_label("E-mail address").fill(email)
         page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Log in").click()
+        follow(page.get_by_role("button", name="Log in"))
         expect(page).to_have_url(re.compile("/integrations$"))
 
     def _console(self, message: ConsoleMessage) -> None:
@@ -175,19 +175,30 @@ class Records:
             Revision.bump("switches")
 
 
+def follow(control: Locator) -> None:
+    """Click on what leads to another page, and wait until that is there, with its scripts."""
+    with control.page.expect_navigation():
+        control.click()
+
+
+def clipboard(page: Page) -> str:
+    """Return what was copied."""
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
 def row(page: Page, integration: dict[str, Any]) -> Locator:
     """Return the row of an integration in the table."""
     return page.locator(f"#row-{integration['id']}")
 
 
-def names(page: Page) -> list[str]:
-    """Return the usernames that the table shows, from top to bottom."""
-    return [text.strip() for text in page.locator(".rows tbody .name").all_inner_texts()]
+def names(page: Page) -> Locator:
+    """Return the usernames in the table, from top to bottom."""
+    return page.locator(".rows tbody .name")
 
 
-def polled(page: Page) -> int:
-    """Wait for the answer to the next poll of the table; return its status."""
-    with page.expect_response(lambda response: "/integrations/rows?" in response.url) as answer:
+def polled(page: Page, address: str = "/integrations/rows?") -> int:
+    """Wait for the answer to the next poll, of the table or what is said; return its status."""
+    with page.expect_response(lambda response: address in response.url) as answer:
         pass
     return answer.value.status
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.support import follow
 from tests.browser.test_live_data import PHONE
 from tests.browser.test_shape import CONTRAST, NAMELESS, assert_fits
 from tests.stack.test_vrpc_portal import Portal
@@ -66,8 +67,14 @@ def press(start) -> Agent:
 def opened(page, class_name: str = "Press") -> None:
     """Go to the agent, and open a class of it."""
     page.goto("/agents")
-    page.get_by_role("link", name="press1", exact=True).click()
+    follow(page.get_by_role("link", name="press1", exact=True))
     page.get_by_role("link", name=class_name, exact=True).click()
+
+
+def choose(page, instance: str) -> None:
+    """Choose an instance of the class that is open, to call functions with."""
+    page.locator(".instances").get_by_role("link", name=instance, exact=True).click()
+    expect(page.get_by_role("heading", name=f"Functions of {instance}")).to_be_visible()
 
 
 def function(page, name: str):
@@ -77,6 +84,7 @@ def function(page, name: str):
 def call(page, name: str, **typed: str):
     """Open a function, type its arguments, and call it; return what is said of its outcome."""
     function(page, name).click()
+    expect(page.locator(".functions .chosen-one .function-name")).to_have_text(name)
     for label, text in typed.items():
         page.get_by_label(re.compile(rf"^{label} · ")).fill(text)
     page.get_by_role("button", name=re.compile("^Call")).click()
@@ -94,7 +102,7 @@ def test_a_first_agent_appears_in_the_list_and_its_state_is_followed(page, recor
     expect(row).to_contain_text("press1")
     for text in (DOMAIN, "Online", "hall/press1", "2 classes"):
         expect(row).to_contain_text(text)
-    row.get_by_role("link", name="hall/press1").click()
+    follow(row.get_by_role("link", name="hall/press1"))
     expect(page).to_have_url(re.compile(r"/integrations/\d+$"))
     page.go_back()
     agent.kill()
@@ -102,7 +110,7 @@ def test_a_first_agent_appears_in_the_list_and_its_state_is_followed(page, recor
     page.get_by_role("link", name="Online 0").click()
     expect(page.get_by_text("No agent matches.")).to_be_visible()
     page.get_by_role("link", name="Show all 1").click()
-    page.get_by_role("link", name="press1", exact=True).click()
+    follow(page.get_by_role("link", name="press1", exact=True))
     page.get_by_role("link", name="Remove").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("link", name="Keep it")).to_be_focused()
@@ -173,7 +181,7 @@ def test_an_instance_is_created_called_and_deleted(page, press, records):
     page.get_by_role("button", name="Create").click()
     expect(page.locator("#outcome")).to_contain_text("Created after")
     expect(page.locator(".instances")).to_contain_text("spare")
-    page.get_by_role("link", name="Open it").click()
+    follow(page.get_by_role("link", name="Open it"))
     call(page, "pressure")
     expect(page.get_by_role("region", name="Result")).to_have_text("30")
     page.locator(".instances").get_by_role("link", name="Delete").click()
@@ -187,14 +195,14 @@ def test_an_instance_is_created_called_and_deleted(page, press, records):
 
 def test_an_event_is_watched_live_while_another_window_calls(page, second_context, press):
     opened(page)
-    page.get_by_role("link", name="main", exact=True).click()
+    choose(page, "main")
     page.get_by_role("link", name="Watch an event").click()
     page.get_by_label("Event", exact=True).fill("stroke")
     page.get_by_role("button", name="Watch").click()
     expect(page.get_by_text("None yet.")).to_be_visible()
     other = second_context.new_page()
     opened(other)
-    other.get_by_role("link", name="main", exact=True).click()
+    choose(other, "main")
     call(other, "strike", force="7")
     expect(other.get_by_role("region", name="Result")).to_have_text("1")
     events = page.locator("#events li .mono")
@@ -221,7 +229,8 @@ def test_what_is_typed_and_what_came_of_a_call_survive_polls(page, press):
 def test_all_is_reached_by_keyboard_and_is_an_address(page, press):
     page.goto("/agents")
     page.get_by_role("link", name="press1", exact=True).focus()
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     page.get_by_role("link", name="Press", exact=True).focus()
     page.keyboard.press("Enter")
     expect(function(page, "add")).to_be_visible()
@@ -250,16 +259,15 @@ def test_everything_works_without_scripts(plain, press):
     look_again = plain.get_by_role("button", name="Look again")
     expect(look_again).to_be_visible()
     while look_again.count():
-        with plain.expect_navigation():
-            look_again.click()
+        follow(look_again)
     expect(plain.get_by_role("region", name="Result")).to_have_text('"done"')
     expect(plain.get_by_label(re.compile("^milliseconds · "))).to_have_value("1000")
-    plain.get_by_role("link", name="main", exact=True).click()
+    choose(plain, "main")
     plain.get_by_role("link", name="Watch an event").click()
     plain.get_by_label("Event", exact=True).fill("stroke")
     plain.get_by_role("button", name="Watch").click()
-    plain.get_by_role("button", name="Stop").click()
-    plain.get_by_role("link", name="Close").click()
+    follow(plain.get_by_role("button", name="Stop"))
+    follow(plain.get_by_role("link", name="Close"))
     plain.locator(".instances").get_by_role("link", name="Delete").click()
     plain.get_by_role("button", name="Delete").click()
     expect(plain.locator("#outcome")).to_contain_text("Deleted after")
@@ -298,7 +306,7 @@ def test_an_agent_of_pypi_is_called_and_watched_like_one_of_npm(page, second_con
     page.get_by_label("Name of the instance").fill("spare")
     page.get_by_label(re.compile("^pressure · ")).fill("30")
     page.get_by_role("button", name="Create").click()
-    page.get_by_role("link", name="Open it").click()
+    follow(page.get_by_role("link", name="Open it"))
     page.get_by_role("link", name="Watch an event").click()
     page.get_by_label("Event", exact=True).fill("stroke")
     page.get_by_role("button", name="Watch").click()
@@ -336,7 +344,7 @@ def test_whatever_an_agent_says_of_itself_is_shown_as_text_and_fits(visitor, sta
         assert publish(stack.mqtt_port, integration, topic, json.dumps(payload), *will).returncode == 0
     page = visitor.page(**look)
     page.goto("/agents")
-    page.get_by_role("link", name=name, exact=True).click()
+    follow(page.get_by_role("link", name=name, exact=True))
     assert_fits(page)
     page.get_by_role("link", name=MARKUP, exact=True).click()
     page.locator(".functions a").click()

@@ -7,13 +7,14 @@ import subprocess
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.support import Records, Visitor
+from tests.browser.support import Records, Visitor, clipboard, follow
+from tests.support.processes import wait_until
 
 
 def test_lines_are_copied_from_the_page_and_work(page: Page, records: Records) -> None:
     made = records.add("script", "http")
     page.goto(f"/integrations/{made['id']}")
-    page.get_by_role("link", name="page of the REST API").click()
+    follow(page.get_by_role("link", name="page of the REST API"))
     expect(page).to_have_title(re.compile("REST API"))
     script = [f"LOGIN='script:{made['password']}'"]
     for place, words in (
@@ -22,8 +23,8 @@ def test_lines_are_copied_from_the_page_and_work(page: Page, records: Records) -
         ("#get-values-topic", '-u "$LOGIN" "$URL'),
     ):
         page.locator(f"{place} .line-box").first.get_by_role("button").click()
-        page.wait_for_function("words => navigator.clipboard.readText().then(text => text.includes(words))", arg=words)
-        script.append(page.evaluate("navigator.clipboard.readText()"))
+        wait_until(lambda words=words: words in clipboard(page), what=f"{words!r} to be copied")
+        script.append(clipboard(page))
     script.append(script[-1].replace("curl ", "curl -X DELETE ", 1))  # others begin without any value
     done = subprocess.run(["sh", "-ec", "\n".join(script)], capture_output=True, text=True, timeout=20)
     assert done.stdout == "21.5", (script, done)

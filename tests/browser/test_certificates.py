@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from portal import certificate, clock, config
 from portal.renewal import BEFORE_END, NOTICE
 from protocols.opcua import certificate as opcua_certificate
-from tests.browser.support import Visitor
+from tests.browser.support import Visitor, follow
 from tests.browser.test_shape import CONTRAST, NAMELESS, assert_fits
 from tests.support.processes import wait_until
 from tests.support.stack import Stack
@@ -55,7 +55,7 @@ def test_a_renewal_is_told_ahead_and_its_time_can_be_chosen(owner):
         page.get_by_role("link", name=f"Renew the certificate of {name} now").click()
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_role("link", name="Leave it")).to_be_focused()
-        dialog.get_by_role("button", name="Renew").click()
+        follow(dialog.get_by_role("button", name="Renew"))
         expect(page.get_by_text(f"The certificate of {name} is renewed.")).to_be_visible()
         expect(page.locator(section)).not_to_contain_text(before)
         expect(page.locator(section)).not_to_contain_text(re.compile(f"It is renewed on {date}"))

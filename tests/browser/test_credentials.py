@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from portal.kinds import KINDS
-from tests.browser.support import names, row, settled
+from tests.browser.support import clipboard, names, row, settled
 from tests.support.processes import wait_until
 
 DOTS = "••••••••"
@@ -17,10 +17,6 @@ DOTS = "••••••••"
 @pytest.fixture
 def turing(records):
     return records.add("vast_turing", note="Press 4, hall B")
-
-
-def clipboard(page):
-    return page.evaluate("navigator.clipboard.readText()")
 
 
 def edit_username(page, integration):
@@ -48,7 +44,7 @@ def test_each_type_is_added_with_generated_credentials_and_opened(page, records)
         expect(page).to_have_url(re.compile(r"/integrations/\d+$"))
         expect(panel.get_by_role("link", name=username)).to_be_visible()
         expect(panel).to_contain_text(DOTS)
-        assert username in names(page)
+        expect(names(page).get_by_text(username, exact=True)).to_be_visible()
         lines = {
             "mqtt": "mosquitto_sub -h 127.0.0.1 -p ",
             "opcua": "from asyncua import Client",
@@ -211,7 +207,7 @@ def test_a_line_is_copied_with_the_password_in_it(page, turing, stack):
     login = f"-h 127.0.0.1 -p {stack.mqtt_port} -u vast_turing -P {turing['password']}"
     assert clipboard(page) == f"mosquitto_sub {login} -t '#' -v"
     page.get_by_role("button", name="Copy the username").click()
-    page.wait_for_function("navigator.clipboard.readText().then(text => text == 'vast_turing')")
+    wait_until(lambda: clipboard(page) == "vast_turing", what="the username to be copied")
 
 
 def test_one_edits_while_another_deletes(page, second_context, records, turing):

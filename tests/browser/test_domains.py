@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.support import clipboard
 from tests.support.stack import HOST
 
 
@@ -54,7 +55,8 @@ def test_a_change_in_the_panel_outlives_polls_while_it_is_typed(page, records):
     panel.get_by_role("link", name="Change the domain and the role").click()
     panel.get_by_role("textbox", name="Domain").fill("acme.hall2")
     panel.get_by_role("radio", name=re.compile("^Agent")).check()
-    page.wait_for_timeout(1_000)
+    records.set_note(press, "changed elsewhere")
+    expect(page.locator("#panel")).to_contain_text("changed elsewhere")
     expect(panel.get_by_role("textbox", name="Domain")).to_have_value("acme.hall2")
     panel.get_by_role("button", name="Save").click()
     expect(panel).to_contain_text("acme.hall2")
@@ -78,7 +80,7 @@ def test_a_script_is_copied_with_the_password(page, records, stack):
     page.goto(f"/integrations/{press['id']}")
     page.get_by_role("button", name="Copy this line, with the password").first.click()
     expect(page.get_by_role("status")).to_contain_text("Copied")
-    copied = page.evaluate("navigator.clipboard.readText()")
+    copied = clipboard(page)
     for said in (f"mqtt://{HOST}:{stack.mqtt_port}", "acme.default", press["password"]):
         assert said in copied, said
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.support import follow
 from tests.browser.test_agents import no_agents as no_agents
 from tests.browser.test_live_data import PHONE
 from tests.browser.test_shape import CONTRAST, NAMELESS, assert_fits
@@ -43,9 +44,9 @@ def create(page: Page) -> None:
     """Create an Edge Connector from the menu of integrations."""
     page.goto("/integrations")
     page.locator(".menu summary").click()
-    page.locator(".menu-list").get_by_role("link", name="Edge Connector").click()
+    follow(page.locator(".menu-list").get_by_role("link", name="Edge Connector"))
     page.get_by_role("textbox", name="Name, or the prefix of a fleet").fill(NAME)
-    page.get_by_role("button", name="Create").click()
+    follow(page.get_by_role("button", name="Create"))
     expect(page.get_by_text("Waiting for it to come online…")).to_be_visible()
 
 
@@ -66,13 +67,13 @@ def test_one_is_created_downloaded_started_polled_and_removed(page, records, tmp
     archive = tmp_path / download.value.suggested_filename
     download.value.save_as(archive)
     run(archive)
-    expect(page.get_by_text("It is online")).to_be_visible(timeout=15_000)
-    page.get_by_role("link", name="Manage it").click()
+    expect(page.get_by_text("It is online")).to_be_visible()
+    follow(page.get_by_role("link", name="Manage it"))
     facts = page.get_by_role("region", name="How it is")
     expect(facts.locator("dd", has_text=re.compile("^Linux"))).to_be_visible()
     expect(page.get_by_role("region", name="Log").get_by_text("connected to")).to_be_visible()
 
-    page.get_by_role("link", name="Add a poll or a watch").click()
+    follow(page.get_by_role("link", name="Add a poll or a watch"))
     fill_in(page)
     page.get_by_role("textbox", name="Topic", exact=True).fill("plant/#")
     page.get_by_role("button", name="Save").click()
@@ -80,7 +81,7 @@ def test_one_is_created_downloaded_started_polled_and_removed(page, records, tmp
     page.get_by_role("textbox", name="Topic", exact=True).fill("plant/hall1/cpu")
     page.get_by_role("button", name="Save").click()
     row = page.get_by_role("row").filter(has_text="system.cpu")
-    expect(row.locator(".f-count").nth(1)).to_have_text(re.compile(r"[1-9]\d"), timeout=10_000)
+    expect(row.locator(".f-count").nth(1)).to_have_text(re.compile(r"[1-9]\d"))
     page.set_viewport_size(PHONE["viewport"])
     assert_fits(page)
     assert page.evaluate(CONTRAST) == []
@@ -89,7 +90,7 @@ def test_one_is_created_downloaded_started_polled_and_removed(page, records, tmp
     page.goto("/topics?topic=plant/hall1/cpu/percent")
     expect(page.locator("#topic .topic-value pre").first).to_have_text(re.compile(r"\d"))
     page.goto("/edge")
-    page.get_by_role("link", name=NAME, exact=True).click()
+    follow(page.get_by_role("link", name=NAME, exact=True))
     page.get_by_role("link", name="Remove", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_text("No Edge Connector yet")).to_be_visible()

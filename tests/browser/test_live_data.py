@@ -10,8 +10,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.support import clipboard, follow
 from tests.browser.test_shape import CONTRAST, NAMELESS, SHIFTS, assert_fits
 from tests.support.clients import Subscriber, logged_in, receive, remaining_length
+from tests.support.processes import wait_until
 
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -84,8 +86,9 @@ def twig(page, name: str):
 def test_without_any_value_the_page_says_how_to_get_one_in(page):
     page.goto("/topics")
     expect(page.get_by_text("No values yet")).to_be_visible()
-    for protocol in ("MQTT", "OPC UA", "HTTP"):
+    for protocol, words in (("MQTT", "mosquitto_pub"), ("OPC UA", "asyncua"), ("HTTP", "curl")):
         page.get_by_role("button", name=f"Copy the line for {protocol}").click()
+        wait_until(lambda words=words: words in clipboard(page), what=f"{words} to be copied")
         expect(page.get_by_role("status")).to_contain_text("Copied.")
 
 
@@ -220,11 +223,11 @@ def test_a_value_is_published_and_deleted(page, stack, device, records):
     topic.fill("oven/set")
     with Subscriber(stack.mqtt_port, listener) as subscriber:
         subscriber.subscribed()
-        page.get_by_role("button", name="Publish", exact=True).click()
+        follow(page.get_by_role("button", name="Publish", exact=True))
         subscriber.wait_for("oven/set 180.5")
     expect(page.get_by_role("status")).to_contain_text("Published to oven/set.")
     expect(page.locator("#topic pre")).to_have_text("180.5")
-    page.get_by_role("link", name="Publish here").click()
+    follow(page.get_by_role("link", name="Publish here"))
     expect(page.get_by_label("Topic", exact=True)).to_have_value("oven/set")
     expect(typed_value(page)).to_be_focused()
     page.locator("#topic").get_by_role("link", name="Delete").click()
@@ -254,7 +257,7 @@ def test_everything_works_without_scripts(plain, device):
     twig(plain, "line1").click()
     plain.get_by_role("link", name="speed", exact=True).click()
     expect(plain.locator("#topic pre")).to_have_text("1")
-    plain.get_by_role("link", name="Publish here").click()
+    follow(plain.get_by_role("link", name="Publish here"))
     typed_value(plain).fill("2")
     plain.get_by_role("button", name="Publish", exact=True).click()
     expect(plain.locator("#topic pre")).to_have_text("2")
@@ -262,6 +265,7 @@ def test_everything_works_without_scripts(plain, device):
     plain.get_by_role("button", name="Search").click()
     expect(plain.get_by_text("No topic with a value contains")).to_be_visible()
     plain.get_by_role("link", name="Show all topics").click()
+    expect(twig(plain, "plant")).to_be_visible()
     plain.goto("/topics?topic=plant/line1/speed")
     plain.locator("#topic").get_by_role("link", name="Delete").click()
     plain.get_by_role("button", name="Delete").click()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.browser.support import PATIENCE_MS, clipboard, polled
 from tests.support import npm
 from tests.support.processes import wait_until
 from tests.support.stack import HOST
@@ -70,7 +71,6 @@ def site() -> Iterator[str]:
 @pytest.mark.parametrize("way", ["ws", "wss", "web"])
 def test_a_page_of_another_site_sends_receives_and_is_cut_off(chromium, stack, records, site, way):
     turing = records.add("vast_turing")
-    time.sleep(0.2)  # the protocol servers know new credentials within 100 ms
     port = {"ws": stack.ws_port, "wss": stack.wss_port, "web": stack.port}[way]
     scheme = "wss" if way == "wss" else "ws"
     context = chromium.new_context(ignore_https_errors=True)  # as one does who accepts the certificate
@@ -80,7 +80,10 @@ def test_a_page_of_another_site_sends_receives_and_is_cut_off(chromium, stack, r
         login = {"username": turing["username"], "password": turing["password"]}
         assert page.evaluate(ROUND_TRIP, {"url": f"{scheme}://{HOST}:{port}/mqtt", **login}) == [0, 1, 70000, 500000]
         records.set_active(turing, False)
-        page.evaluate("Promise.race([window.ended, new Promise((_, fail) => setTimeout(fail, 1000))])")
+        page.evaluate(
+            "patience => Promise.race([window.ended, new Promise((_, fail) => setTimeout(fail, patience))])",
+            PATIENCE_MS,
+        )
     finally:
         context.close()
 
@@ -106,15 +109,15 @@ def test_the_panel_shows_one_way_at_a_time_and_keeps_the_choice(page, records):
     turing = records.add("vast_turing")
     page.goto(f"/integrations/{turing['id']}")
     panel = page.locator("#panel")
-    assert panel.locator(".way:visible").count() == 1
+    shown = panel.locator(".way:visible")
+    expect(shown).to_have_count(1)
     panel.get_by_text("TLS", exact=True).click()
-    with page.expect_response(lambda response: "/panel?" in response.url):
-        pass
+    polled(page, "/panel?")
     records.set_note(turing, "moved")
-    panel.get_by_text("moved").wait_for()
-    assert panel.locator(".way:visible").get_attribute("data-way") == "tls"
+    expect(panel.get_by_text("moved")).to_be_visible()
+    expect(shown).to_have_attribute("data-way", "tls")
     panel.get_by_label("TLS", exact=True).press("ArrowRight")
-    assert panel.locator(".way:visible").get_attribute("data-way") == "ws"
+    expect(shown).to_have_attribute("data-way", "ws")
 
 
 def test_the_choice_fits_a_phone(phone, records):
@@ -130,7 +133,8 @@ def test_the_server_page_shows_the_fingerprint_that_clients_see(page, stack):
     seen = ssl.get_server_certificate((HOST, stack.tls_port), timeout=20)
     shown = page.locator("#listeners .fingerprint").inner_text()
     page.get_by_role("button", name="Copy the fingerprint", exact=True).click()
-    assert page.evaluate("navigator.clipboard.readText()") == shown
+    expect(page.get_by_role("status")).to_contain_text("Copied.")
+    assert clipboard(page) == shown
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the certificate").click()
     assert download.value.suggested_filename == "gatehouse.pem"

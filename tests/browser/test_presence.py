@@ -81,6 +81,7 @@ def test_deleting_cuts_the_client_off_for_good(page, stack, turing, subscribed, 
     page.goto("/integrations")
     row(page, turing).get_by_role("link", name="Delete vast_turing").click()
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("link", name="Keep it")).to_be_focused()
     for _ in range(5):
         page.keyboard.press("Tab")
         assert dialog.evaluate(
@@ -148,7 +149,7 @@ def test_a_page_says_when_the_portal_does_not_answer_and_recovers(chromium, make
         stack.stop()
         expect(page.get_by_role("status")).to_contain_text("Gatehouse does not answer.")
         expect(page.locator("#live.old")).to_be_visible()
-        assert page.locator(".notice").count() == 1, "it says so once"
+        expect(page.locator(".notice")).to_have_count(1)
         expect(row(page, made)).to_be_visible()
         stack.start()
         expect(page.locator(".notice")).to_have_count(0)

@@ -22,13 +22,13 @@ def test_the_server_page_tells_its_limits_with_what_is_used(page, stack, records
     server = page.locator("#server .nodes li").filter(has_text="MQTT")
     expect(server).to_contain_text("Running")
     expect(page.locator("#server .nodes li").filter(has_text="OPC UA")).to_contain_text("Running")
-    page.wait_for_timeout(200)
     with Subscriber(stack.mqtt_port, made) as client:
         client.subscribed()
         expect(used).to_contain_text("1 of ")
         expect(server).to_contain_text("1 connection ")
     expect(used).to_contain_text("0 of ")
     page.get_by_role("link", name="Integrations").click()
+    expect(page.get_by_role("link", name="Integrations")).to_have_attribute("aria-current", "page")
     page.get_by_role("link", name="Server").click()
     expect(page.get_by_role("link", name="Server")).to_have_attribute("aria-current", "page")
 

@@ -20,7 +20,7 @@ def test_adding(plain, records):
     plain.locator(".menu summary").click()
     plain.get_by_role("button", name="MQTT").click()
     expect(plain).to_have_url(re.compile(r"/integrations/\d+$"))
-    assert {names(plain)[0]} == records.usernames()
+    expect(names(plain)).to_have_text(list(records.usernames()))
 
 
 def test_editing_with_a_mistake_first(plain, records, turing):
@@ -36,7 +36,7 @@ def test_editing_with_a_mistake_first(plain, records, turing):
     panel(plain).get_by_role("link", name="••••").click()
     panel(plain).get_by_label("New password").fill("another one")
     panel(plain).get_by_role("button", name="Save").click()
-    expect(panel(plain)).to_contain_text("••••")
+    expect(panel(plain).get_by_role("link", name="••••")).to_be_visible()
     assert records.usernames() == {"calm_hopper"}
     assert records.password(turing) == "another one"
 
@@ -53,7 +53,7 @@ def test_showing_a_password(plain, records, turing):
     row(plain, turing).get_by_role("button", name="Show the password").click()
     expect(panel(plain)).to_contain_text(turing["password"])
     panel(plain).get_by_role("link", name="Hide the password").click()
-    expect(panel(plain)).to_contain_text("••••")
+    expect(panel(plain).get_by_role("link", name="••••")).to_be_visible()
     assert records.happened("integration.password-shown") == 1
 
 
@@ -84,7 +84,7 @@ def test_searching_filtering_sorting_and_turning_pages(plain, records, turing):
     plain.get_by_role("link", name="Next").click()
     expect(plain.get_by_role("navigation", name="Pages")).to_contain_text("51–61 of 61")
     plain.get_by_role("columnheader", name="Username").get_by_role("link").click()
-    assert names(plain)[0] == "vast_turing"
+    expect(names(plain).first).to_have_text("vast_turing")
     plain.get_by_label("Search").fill("client_0001")
     plain.get_by_role("button", name="Search").click()
     expect(plain.locator(".rows tbody .name")).to_have_count(10)
@@ -102,7 +102,7 @@ def test_permissions(plain, records, turing):
     panel(plain).get_by_label("May publish to").fill("plant/#\nother")
     panel(plain).get_by_label("May subscribe to").fill("")
     panel(plain).get_by_role("button", name="Save", exact=True).click()
-    expect(panel(plain).locator("#panel-permissions")).to_contain_text("nothing")
+    expect(panel(plain).locator("#panel-permissions dd")).to_have_text(["plant/#other", "nothing"])
     assert records.permissions(turing) == (("plant/#", "other"), ())
 
 
