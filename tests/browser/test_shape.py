@@ -50,6 +50,11 @@ NAMELESS = """
         return controls.filter((e) => !name(e)).map((e) => e.outerHTML);
     }
 """
+EARLY = """
+    [...document.querySelectorAll("[form]")]
+        .filter((control) => control.compareDocumentPosition(control.form) & Node.DOCUMENT_POSITION_FOLLOWING)
+        .map((found) => found.outerHTML)
+"""
 FOCUSED = """
     () => {
         const e = document.activeElement;
@@ -177,6 +182,12 @@ def test_a_panel_has_its_place_before_it_is_there(page, mixed):
     beside = page.locator("#live").bounding_box()["width"]
     page.evaluate("document.querySelector('.panel').remove()")  # as on a line that is slow to bring it
     assert page.locator("#live").bounding_box()["width"] == beside
+
+
+def test_no_button_is_there_before_the_form_that_it_sends(page, mixed):
+    for path in paths(mixed):
+        page.goto(path)
+        assert page.evaluate(EARLY) == [], path
 
 
 def test_nothing_shifts_while_the_page_loads_and_polls(visitor, mixed):
