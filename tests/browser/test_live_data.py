@@ -86,7 +86,7 @@ def twig(page, name: str):
 def test_without_any_value_the_page_says_how_to_get_one_in(page):
     page.goto("/topics")
     expect(page.get_by_text("No values yet")).to_be_visible()
-    for protocol, words in (("MQTT", "mosquitto_pub"), ("OPC UA", "asyncua"), ("HTTP", "curl")):
+    for protocol, words in (("MQTT", "mosquitto_pub "), ("OPC UA", "opc.tcp://"), ("HTTP", "curl ")):
         page.get_by_role("button", name=f"Copy the line for {protocol}").click()
         wait_until(lambda words=words: words in clipboard(page), what=f"{words} to be copied")
         expect(page.get_by_role("status")).to_contain_text("Copied.")
