@@ -10,9 +10,8 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
-from portal import arguments, telling, vrpc
+from portal import arguments, session, telling, vrpc
 from portal.arguments import Field
 from portal.views import callees
 from portal.views.callees import Look, Place
@@ -21,6 +20,7 @@ from portal.vrpc import Class, Events, Function, Outcome
 from portal.worker_client import Silent
 
 blueprint = Blueprint("agent", __name__)
+blueprint.before_request(session.required)
 
 MOST_FUNCTIONS = 300  # of a kind that are listed; a search finds the others
 MOST_INSTANCES = 100
@@ -60,12 +60,6 @@ class Subject:
     function: Function | None
     fields: list[Field]
     shape: str
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/agents/one")

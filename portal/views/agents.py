@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import connect_vrpc, domains, session, telling, vrpc, worker_client
 from portal.connect import Line, Login
@@ -21,6 +20,7 @@ from portal.vrpc import Agent
 from vrpc_topics import AGENT
 
 blueprint = Blueprint("agents", __name__)
+blueprint.before_request(session.required)
 
 PAGE = 100
 SEARCHED = 200  # characters
@@ -56,12 +56,6 @@ class Row:
     domain: str
     address: str  # the query of its page
     key: str
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/agents")

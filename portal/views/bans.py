@@ -7,22 +7,16 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import bans, clock, session
 from portal.guard import Rules
-from portal.views.current import settings
+from portal.views.current import by_htmx, settings
 
 blueprint = Blueprint("bans", __name__)
+blueprint.before_request(session.required)
 
 SHOWN = 100
 OVER = "This ban is over already."
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/bans")
@@ -41,7 +35,7 @@ def lift(id: int) -> ResponseReturnValue:
         message = f"The ban of {bans.lift(id, session.actor()).name} is lifted."
     except bans.NotFound:
         message = OVER
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return render_template("_bans.html", **context())
     flash(message)
     return redirect(url_for("server.page"), 303)

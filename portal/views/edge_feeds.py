@@ -13,13 +13,14 @@ from portal.edge import asking, feed_form, subject
 from portal.edge.asking import UNKNOWN, Told
 from portal.edge.feed_form import Source
 from portal.edge.subject import Subject
+from portal.views.current import by_htmx
 from portal.views.edge_deeds import online, to_page
-from portal.views.edge_one import LONGEST_ID, begin
+from portal.views.edge_one import LONGEST_ID
 from portal.views.pieces import question, with_headers
 from portal.worker_client import Refused, Silent
 
 blueprint = Blueprint("edge_feeds", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 NEW = {"send": "always", "interval": "5"}
 NO_ANSWER = "The protocol servers do not answer. Look whether it was changed before you try again."
@@ -36,7 +37,7 @@ def form(id: int) -> ResponseReturnValue:
     if told.state == "unknown":
         call = asking.begin(online(found), "feed", name)
         return redirect(url_for("edge_feeds.form", id=id, name=name, call=call), 303)
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return ("", 204) if told.is_open else with_headers("", redirect=request.full_path)
     if told.is_open:
         return render_template("edge_feed.html", it=found.integration, edge=found, waits_for=name, telling=telling)
@@ -140,5 +141,5 @@ def _form(
     source = feed_form.named(typed.get("source", ""), offered)
     fields = source.fields if source else arguments.unnamed(typed)
     shown |= {"sources": offered, "source": source, "fields": fields, "call": call, "told": told, "telling": telling}
-    is_part = request.htmx and request.headers.get("HX-Target") == "feed-form"  # type: ignore[attr-defined]
+    is_part = by_htmx() and request.headers.get("HX-Target") == "feed-form"
     return render_template("_edge_feed.html" if is_part else "edge_feed.html", **shown), status

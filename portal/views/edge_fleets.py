@@ -17,14 +17,13 @@ from portal.fields import FieldError
 from portal.models import EdgeFleet
 from portal.views import edge_download
 from portal.views.current import sealer
-from portal.views.edge_one import begin
 from portal.views.pieces import question
 
 SHOWN = timedelta(hours=1)  # after a new member was refused
 CLOSED = "fleet is closed to new members"  # what the servers say of it
 
 blueprint = Blueprint("edge_fleets", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 
 @blueprint.get("/edge/fleet/<int:id>")

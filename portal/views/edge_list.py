@@ -8,18 +8,18 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import telling
+from portal import session, telling
 from portal.edge import asking, listing, told
 from portal.edge.choices import CONNECTORS
 from portal.edge.listing import STATES, Asked, Listing
 from portal.edge.told import Status
-from portal.views.edge_one import LONGEST_ID, SEARCHED, begin
+from portal.views.edge_one import LONGEST_ID, SEARCHED
 from portal.views.pieces import with_headers
 from portal.worker_client import Refused, Silent
 from release import VERSION
 
 blueprint = Blueprint("edges", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 MAX_FLEET = 2**31
 MAX_CALLS = listing.PAGE

@@ -16,10 +16,9 @@ from portal.integrations import NotFound
 from portal.models import EdgeConnector
 from portal.views import edge_download
 from portal.views.current import sealer, settings
-from portal.views.edge_one import begin
 
 blueprint = Blueprint("edge_making", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 FIRST_TARGET = next(iter(TARGETS))
 

@@ -9,9 +9,8 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
-from portal import telling
+from portal import session, telling
 from portal.edge import asking, subject, told
 from portal.edge.asking import UNKNOWN, Told
 from portal.edge.subject import Subject
@@ -22,6 +21,7 @@ from portal.worker_client import Refused, Silent
 from release import VERSION
 
 blueprint = Blueprint("edge", __name__)
+blueprint.before_request(session.required)
 
 LOG_LINES = 60
 FEEDS = 50  # on a page
@@ -47,12 +47,6 @@ DEEDS = {
     ),
     "feed-removed": Deed("It is told to end that.", "It has ended that.", "It goes on with that."),
 }
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/edge/<int:id>")

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import clock, integrations, listing, opcua, session, worker_client
 from portal.connect_opcua import folder_id
@@ -18,14 +17,9 @@ from portal.views.current import settings
 from portal.views.pieces import question, with_headers
 
 blueprint = Blueprint("nodes", __name__)
+blueprint.before_request(session.required)
 
 LONGEST = 1_024  # characters of a name
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/integrations/<int:id>/nodes")

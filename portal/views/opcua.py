@@ -9,27 +9,21 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import clock, opcua, session, switches
 from portal.integrations import Actor
 from portal.views import banners
-from portal.views.current import settings
+from portal.views.current import by_htmx, settings
 from portal.views.pieces import question
 from portal.worker_client import Refused
 
 blueprint = Blueprint("opcua", __name__)
+blueprint.before_request(session.required)
 
 SHOWN = 100  # certificates of clients
 # What is asked about before it is done: it cuts somebody off, or gives something away.
 ASKED = {("OPCUA_ALLOW_NONE", "off"), ("OPCUA_ALLOW_PLAINTEXT", "on"), ("OPCUA_REQUIRE_TRUST", "on")}
 FORMATS = {"pem": "application/x-pem-file", "der": "application/pkix-cert"}
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 # --- the server's certificate, and its switches
@@ -156,7 +150,7 @@ def _change(act: Callable[[str, Actor], None], fingerprint: str) -> ResponseRetu
 
 def _done(template: str, shown: Callable[[], dict[str, Any]], place: str) -> ResponseReturnValue:
     """Answer a change with the part of the page that shows it."""
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return render_template(template, **shown())
     return redirect(url_for("server.page", _anchor=place), 303)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import connect, session, telling, topics, worker_client
 from portal.connect import Login
@@ -22,6 +21,7 @@ from portal.views.pieces import question, with_headers
 from portal.views.places import Place
 
 blueprint = Blueprint("topics", __name__)
+blueprint.before_request(session.required)
 
 DEEPEST = 8  # levels that are shown below each other; what is below is a page of its own
 CRUMBS = 8
@@ -40,12 +40,6 @@ class Line:
     toggle: str | None  # the query that opens or closes it
     address: str  # the query that shows its topic
     is_chosen: bool
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/topics")

@@ -7,21 +7,15 @@ from hashlib import blake2b
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
-from portal import telling, vrpc
+from portal import session, telling, vrpc
 from portal.views import agent, callees, places
 from portal.worker_client import Refused, Silent
 
 blueprint = Blueprint("watches", __name__)
+blueprint.before_request(session.required)
 
 NO_ANSWER = "The protocol servers do not answer. Try again."
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.post("/agents/watch")
