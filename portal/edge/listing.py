@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import peewee as pw
 
@@ -49,6 +50,12 @@ class Asked:
     fleet: int | None = None
     page: int = 1
 
+    def args(self, **changes: Any) -> dict[str, Any]:
+        """Return the arguments of its address, with these changes."""
+        found: dict[str, Any] = {"q": self.search, "state": self.state, "fleet": self.fleet, "page": self.page}
+        usual = {"q": "", "state": "all", "fleet": None, "page": 1}
+        return {name: value for name, value in (found | changes).items() if value != usual[name]}
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -83,19 +90,21 @@ def read(asked: Asked) -> Listing:
         agents, is_silent = vrpc.agents(), False
     except Silent:
         agents, is_silent = [], True
-    everything = _rows(agents)
+    known = fleets.everything()
+    everything = _rows(agents, {one.id: one for one in known})
     found = [row for row in everything if _matches(row, asked)]
     counts = {state: sum(map(is_one, found)) for state, is_one in STATES.items()}
     in_state = [row for row in found if STATES[asked.state](row)]
     first = (asked.page - 1) * PAGE
-    return Listing(asked, is_silent, in_state[first : first + PAGE], counts, len(everything), _fleets(everything))
+    return Listing(
+        asked, is_silent, in_state[first : first + PAGE], counts, len(everything), _fleets(known, everything)
+    )
 
 
-def _rows(agents: list[Agent]) -> list[Row]:
+def _rows(agents: list[Agent], known: dict[int, EdgeFleet]) -> list[Row]:
     """Return all, by username."""
     named = {(one.domain, one.agent): one for one in agents}
     own = {one.integration_id: one for one in agents if one.integration_id}
-    known = {one.id: one for one in fleets.everything()}
     query = Integration.select(Integration, EdgeConnector.connectors, EdgeConnector.fleet)
     query = query.join(EdgeConnector, pw.JOIN.LEFT_OUTER, on=(EdgeConnector.integration == Integration.id), attr="made")
     found = []
@@ -118,12 +127,11 @@ def _matches(row: Row, asked: Asked) -> bool:
     return any(asked.search.casefold() in part.casefold() for part in (*parts, *told))
 
 
-def _fleets(rows: list[Row]) -> list[FleetRow]:
+def _fleets(known: list[EdgeFleet], rows: list[Row]) -> list[FleetRow]:
     members: dict[int, list[Row]] = {}
     for row in rows:
         if row.fleet is not None:
             members.setdefault(row.fleet.id, []).append(row)
     return [
-        FleetRow(fleet, len(found := members.get(fleet.id, [])), sum(row.is_online for row in found))
-        for fleet in fleets.everything()
+        FleetRow(fleet, len(found := members.get(fleet.id, [])), sum(row.is_online for row in found)) for fleet in known
     ]

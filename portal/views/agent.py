@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
@@ -13,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from portal import arguments, session, telling, vrpc
 from portal.arguments import Field
-from portal.views import callees
+from portal.views import callees, polls
 from portal.views.callees import Look, Place
 from portal.views.pieces import with_headers
 from portal.vrpc import Class, Events, Function, Outcome
@@ -74,7 +73,7 @@ def parts() -> ResponseReturnValue:
     """Return what changes by itself alone; 204 when it is what the browser shows already."""
     look = callees.read(request.args)
     shown = context(look)
-    if request.args.get("v") == shown["agent_version"]:
+    if polls.is_shown(shown["agent_version"]):
         return "", 204
     if "v" in request.args:
         return render_template("_agent.html", **shown)
@@ -103,7 +102,6 @@ def context(
     subject = subject_of(look)
     if typed is not None and place.act != "watch" and (subject is None or subject.function is None):
         subject = Subject(None, arguments.unnamed(typed), "")
-    seen = repr((place, look.opened, look.is_silent))
     return {
         "place": place,
         "opened": look.opened,
@@ -117,7 +115,7 @@ def context(
         "outcome": outcome,
         "events": events,
         "telling": telling,
-        "agent_version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        "agent_version": polls.version(place, look.opened, look.is_silent),
         "RESULT": RESULT,
         "DOCUMENTED": DOCUMENTED,
         "EVENT": EVENT,

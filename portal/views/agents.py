@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from portal import connect_vrpc, domains, session, telling, vrpc, worker_client
 from portal.connect import Line, Login
-from portal.views import callees, listeners
+from portal.views import callees, listeners, polls
 from portal.views.callees import Place
 from portal.views.current import settings
 from portal.views.pieces import question, with_headers
@@ -69,7 +69,7 @@ def rows() -> ResponseReturnValue:
     """Return the list alone; 204 when it is what the browser shows already."""
     asked = _asked()
     shown = _context(asked)
-    if request.args.get("v") == shown["agents_version"]:
+    if polls.is_shown(shown["agents_version"]):
         return "", 204
     body = render_template("_agents.html", **shown)
     if "v" in request.args:
@@ -116,7 +116,6 @@ def _context(asked: Asked) -> dict[str, Any]:
     found = [agent for agent in agents if STATES[asked.state](agent) and _matches(agent, asked.search.casefold())]
     first = (asked.page - 1) * PAGE
     shown = found[first : first + PAGE]
-    seen = repr((asked, counts, shown, len(found)))
     return {
         "asked": asked,
         "agents": [_row(agent) for agent in shown],
@@ -125,7 +124,7 @@ def _context(asked: Asked) -> dict[str, Any]:
         "matching": len(found),
         "telling": telling,
         "ways": _ways() if not agents else (),
-        "agents_version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        "agents_version": polls.version(asked, counts, shown, len(found)),
     }
 
 

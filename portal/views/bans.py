@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import bans, clock, session
 from portal.guard import Rules
+from portal.views import polls
 from portal.views.current import by_htmx, settings
 
 blueprint = Blueprint("bans", __name__)
@@ -23,9 +23,7 @@ OVER = "This ban is over already."
 def part() -> ResponseReturnValue:
     """Return the part of the page; 204 when it is what the browser shows already."""
     shown = context()
-    if request.args.get("v") == shown["bans_version"]:
-        return "", 204
-    return render_template("_bans.html", **shown)
+    return polls.answer("_bans.html", shown, shown["bans_version"])
 
 
 @blueprint.post("/bans/<int:id>/lift")
@@ -45,10 +43,9 @@ def context() -> dict[str, Any]:
     """Return what _bans.html shows."""
     now = clock.now()
     found = bans.current(now, SHOWN)
-    seen = repr([(ban.id, ban.until) for ban in found])
     return {
         "bans": found,
         "ban_count": bans.count(now),
-        "bans_version": blake2b(seen.encode(), digest_size=8).hexdigest(),
+        "bans_version": polls.version([(ban.id, ban.until) for ban in found]),
         "rules": Rules.of(settings()),
     }

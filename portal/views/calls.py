@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from portal import arguments, session, telling, vrpc
 from portal.arguments import Field, Unfit
-from portal.views import agent, callees
+from portal.views import agent, callees, polls
 from portal.views.callees import Look
 from portal.views.current import by_htmx
 from portal.views.pieces import question
@@ -53,7 +53,7 @@ def outcome() -> ResponseReturnValue:
         found = vrpc.outcome(place.call)
     except Silent:
         return "", 204
-    if found is not None and request.args.get("v") == found.state:
+    if found is not None and polls.is_shown(found.state):
         return "", 204
     shown = {"place": place, "outcome": found, "telling": telling, "RESULT": agent.RESULT}
     return render_template("_outcome.html", **shown)

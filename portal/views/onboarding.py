@@ -12,7 +12,7 @@ from portal import session
 from portal.onboarding import ignored, requests, window
 from portal.onboarding.requests import Outcome
 from portal.onboarding.window import NotOpen
-from portal.views import box
+from portal.views import box, polls
 from portal.views.current import by_htmx, sealer, settings
 from portal.views.pieces import CHANGED, with_headers
 
@@ -27,9 +27,7 @@ NONE_CHOSEN = "Choose the clients to approve first."
 def head() -> ResponseReturnValue:
     """Return the head of the list with the box; 204 when it is what the browser shows already."""
     shown = box.context()
-    if request.args.get("v") == shown["onboarding_version"]:
-        return "", 204
-    return render_template("_onboarding.html", **shown)
+    return polls.answer("_onboarding.html", shown, shown["onboarding_version"])
 
 
 @blueprint.post("/open")

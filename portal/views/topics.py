@@ -16,7 +16,7 @@ from portal.hub import Value
 from portal.kinds import KINDS
 from portal.telling import Told
 from portal.topics import Row
-from portal.views import listeners, places
+from portal.views import listeners, places, polls
 from portal.views.pieces import question, with_headers
 from portal.views.places import Place
 
@@ -52,7 +52,7 @@ def page() -> ResponseReturnValue:
 def table() -> ResponseReturnValue:
     """Return what changes by itself alone; 204 when it is what the browser shows already."""
     shown = _context()
-    if request.args.get("v") == shown["topics_version"]:
+    if polls.is_shown(shown["topics_version"]):
         return "", 204
     body = render_template("_topics.html", **shown)
     if "v" in request.args:
@@ -134,7 +134,7 @@ def _context() -> dict[str, Any]:
     except worker_client.Silent:
         lines = None
     shown = {"place": place, "lines": lines, "cursor": cursor, "look": look}
-    version = blake2b(repr(shown).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    version = polls.version(shown)
     ways = _ways() if lines == [] and not (place.search or place.at or place.after) else None
     return {
         **shown,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import blake2b
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import session, telling, vrpc
-from portal.views import agent, callees, places
+from portal.views import agent, callees, places, polls
 from portal.worker_client import Refused, Silent
 
 blueprint = Blueprint("watches", __name__)
@@ -44,9 +43,7 @@ def events() -> ResponseReturnValue:
         found = vrpc.events(place.watch)
     except Silent:
         return "", 204
-    if request.args.get("v") == version(found):
-        return "", 204
-    return render_template("_events.html", place=place, events=found, telling=telling)
+    return polls.answer("_events.html", {"place": place, "events": found, "telling": telling}, version(found))
 
 
 @blueprint.post("/agents/unwatch")
@@ -60,8 +57,7 @@ def end() -> ResponseReturnValue:
 @blueprint.app_template_global("events_version")
 def version(found: vrpc.Events | None) -> str:
     """Return a word for what is shown of a watch."""
-    seen = repr(found and (found.state, found.dropped, [event.number for event in found.events[-1:]]))
-    return blake2b(seen.encode(), digest_size=4).hexdigest()
+    return polls.version(found and (found.state, found.dropped, [event.number for event in found.events[-1:]]))
 
 
 def _fault(event: str) -> str:

@@ -10,7 +10,7 @@ from portal import integrations
 from portal.edge import connectors, fleets, listing
 from portal.models import Activity
 from tests.portal.agent_pages import shown
-from tests.portal.edge_pages import polled
+from tests.portal.edge_pages import STATUS, looked, polled
 from tests.portal.visitor import HTMX
 
 
@@ -34,6 +34,31 @@ def test_all_are_listed_with_what_they_are_made_of_and_what_they_say(ada, hall1,
     text = shown(ada.get(polled(page, "edges"), headers=HTMX))
     assert "2 connectors" in text and "1 poll or watch" in text and "4,211" in text and "</span>17</td>" in text
     assert not Activity.select().where(Activity.kind == "agent.called").exists()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_list_is_sent_again_only_when_it_shows_something_else_and_goes_on_asking(ada, hall1, live_hall1):
+    shown = ada.get(looked(ada.get("/edge"), "edges"), headers=HTMX)
+    live_hall1.answers = {"status": STATUS | {"uptime": 3_900.0}}
+    address = looked(shown, "edges")
+    for calls in (3, 4):
+        same = ada.get(address, headers=HTMX)
+        assert same.status_code == 204 and len(live_hall1.calls) == calls
+        address = same.headers["X-Next-Poll"] + address[address.rindex("&v=") :]
+    live_hall1.answers = {"status": STATUS | {"values": STATUS["values"] | {"sent": 4_212}}}
+    before = ada.get(address, headers=HTMX)
+    assert before.status_code == 204, "what is shown is what was answered to the call before"
+    address = before.headers["X-Next-Poll"] + address[address.rindex("&v=") :]
+    assert "4,212" in ada.get(address, headers=HTMX).text
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_search_keeps_the_state_and_the_fleet(ada, hall1, live_hall1, member):
+    fleet = fleets.everything()[0]
+    page = ada.get(f"/edge?fleet={fleet.id}&state=offline&q=press")
+    form = page.text[page.text.index('<form class="search"') :]
+    assert f'name="fleet" value="{fleet.id}"' in form and 'name="state" value="offline"' in form
+    assert form.count('name="q"') == 1
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -16,7 +16,7 @@ from portal.activity import LoginLog, LoginNote
 from portal.models import Activity, Integration
 from tests.portal import edge_pages
 from tests.portal.agent_pages import shown
-from tests.portal.edge_pages import asked, polled, recorded
+from tests.portal.edge_pages import asked, looked, polled, recorded
 from tests.portal.visitor import HTMX, Visitor
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -62,6 +62,30 @@ def test_a_look_has_nothing_new_while_the_agent_thinks_and_puts_nothing_on_recor
         assert ada.get(polled(page, part), headers=HTMX).status_code == 204, part
     assert len(live_hall1.calls) == 3, "one call is under way at a time"
     assert Activity.select().count() == before
+
+
+def test_a_part_is_sent_again_only_when_it_shows_something_else_and_goes_on_asking(ada, hall1, live_hall1):
+    page = ada.get(place(hall1))
+    live_hall1.answers = edge_pages.answers(status=edge_pages.STATUS | {"uptime": 3_725.0})
+    for part, function, changed in (
+        ("edge", "status", edge_pages.STATUS | {"host": "cell5"}),
+        ("edge-feeds", "some_feeds", {"count": 1, "matching": 1, "feeds": [edge_pages.FEED | {"fault": "cell5"}]}),
+        ("edge-log", "log", ["cell5"]),
+    ):
+        address = looked(ada.get(looked(page, part), headers=HTMX), part)
+        version = address[address.rindex("v=") :]
+        live_hall1.answers |= {function: changed}
+        before = len(live_hall1.calls)
+        same = ada.get(address, headers=HTMX)
+        assert same.status_code == 204 and len(live_hall1.calls) == before + 1, part
+        assert "cell5" in ada.get(f"{same.headers['X-Next-Poll']}&{version}", headers=HTMX).text, part
+
+
+def test_the_page_tells_that_the_integration_was_deactivated(ada, hall1, live_agents, actor):
+    address = looked(ada.get(place(hall1)), "edge")
+    assert ada.get(address, headers=HTMX).status_code == 204
+    integrations.set_active(hall1.id, False, actor)
+    assert "Inactive" in ada.get(address, headers=HTMX).text
 
 
 def test_without_scripts_the_page_comes_again_once_with_the_answers(ada, hall1, live_hall1):
