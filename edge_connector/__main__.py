@@ -14,12 +14,10 @@ from typing import Any
 from edge_connector import VERSION, config, launched
 from edge_connector.errors import EdgeError
 from edge_connector.logtail import Tail
-from edge_connector.releases import AGAIN
+from edge_connector.releases import AGAIN, UNUSABLE
 from edge_connector.runtime import Runtime
 
 log = logging.getLogger("edge_connector")
-
-UNUSABLE = 78  # EX_CONFIG of sysexits.h: a service manager should not try again
 
 
 def main() -> int:
@@ -39,13 +37,9 @@ def main() -> int:
         if os.name == "posix" and asked.config.stat().st_mode & 0o077:
             log.warning("%s holds a password, and others than its owner may use it (chmod 600)", asked.config)
         runtime = Runtime(found, tail, asked.installed)
-    except EdgeError as error:
-        sys.stderr.write(f"edge_connector: {error}\n")
-        return UNUSABLE
-    if asked.check:
-        runtime.discard()
-        return 0
-    try:
+        if asked.check:
+            runtime.discard()
+            return 0
         again = _run(runtime, has_launcher=asked.installed is not None)
     except EdgeError as error:
         sys.stderr.write(f"edge_connector: {error}\n")

@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,7 +23,9 @@ _NAMES: dict[Any, str] = {
     int: "integer",
     float: "number",
     dict: "object",
+    Mapping: "object",
     list: "array",
+    Sequence: "array",
     Any: "any",
 }
 _SHAPES: dict[str, type | tuple[type, ...]] = {

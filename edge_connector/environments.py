@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from edge_connector import keeping
+from edge_connector.errors import EdgeError
 
 SECONDS = 1800  # for packages that have to be compiled on a small machine
 _DONE = "complete"  # a file in it that is written last
 
 
-class EnvironmentFault(Exception):
+class EnvironmentFault(EdgeError):
     """An environment cannot be made; says why."""
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_connector import environments, keeping
-from edge_connector.environments import EnvironmentFault
+from edge_connector.errors import EdgeError
 
 SOURCE = Path(__file__).parents[1]
 IS_WINDOWS = sys.platform == "win32"
@@ -31,7 +31,7 @@ _PROGRAM = re.compile(r"(?:app|env)\.[0-9a-f]{12}")
 _LEFT = frozenset({"files", ".lock"})  # by one that was removed
 
 
-class InstallFault(Exception):
+class InstallFault(EdgeError):
     """It cannot be installed; says why."""
 
 
@@ -206,7 +206,7 @@ def main() -> int:
     except keeping.Locked:
         _say(f"{asked.label}: something is being installed in {found.folder} already")
         return 1
-    except (InstallFault, EnvironmentFault, OSError, ValueError, subprocess.CalledProcessError) as error:
+    except (EdgeError, OSError, ValueError, subprocess.CalledProcessError) as error:
         _say(f"{asked.label}: {error}")
         return 1
     return 0

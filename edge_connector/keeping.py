@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge_connector.errors import EdgeError
 
-class Locked(Exception):
+
+class Locked(EdgeError):
     """Another process has the lock."""
 
 

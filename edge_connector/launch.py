@@ -23,7 +23,7 @@ from typing import Any
 
 from edge_connector import keeping, launched
 from edge_connector.pauses import Pauses
-from edge_connector.releases import AGAIN, INSTALLED, Outcome, Record, Releases
+from edge_connector.releases import AGAIN, INSTALLED, UNUSABLE, Outcome, Record, Releases
 
 log = logging.getLogger("edge_connector.launch")
 
@@ -31,7 +31,6 @@ TRIAL = 60.0  # seconds in which a new release has to connect
 STEADY = 3.0  # seconds for which it must run on then
 GRACE = 20.0  # seconds that an agent has to end
 LASTED = 60.0  # seconds after which an agent that ends counts as good
-UNUSABLE = 78
 
 UP, ENDED, STOP = "up", "ended", "stop"
 

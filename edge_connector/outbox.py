@@ -14,6 +14,7 @@ from edge_connector.errors import EdgeError
 log = logging.getLogger(__name__)
 
 _OVERHEAD = 64  # bytes that a row takes beside its topic, time and payload
+_TOTALS = "SELECT count(*), total(length(topic) + length(payload) + length(read_at) + length(via)) FROM message"
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS message (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -144,8 +145,7 @@ class Outbox:
             db.execute("PRAGMA synchronous = NORMAL")
             with db:
                 db.execute(_SCHEMA)
-                size = "length(topic) + length(payload) + length(read_at) + length(via)"
-                self.count, total = db.execute(f"SELECT count(*), total({size}) FROM message").fetchone()  # noqa: S608
+                self.count, total = db.execute(_TOTALS).fetchone()
             self.bytes = int(total) + self.count * _OVERHEAD
         except BaseException:
             db.close()

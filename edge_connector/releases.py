@@ -17,6 +17,7 @@ from edge_connector import environments, keeping
 
 INSTALLED = ""  # the name of the release that was installed
 AGAIN = 75  # the status of an agent that ends to be started again, in the release that the record names
+UNUSABLE = 78  # and EX_CONFIG of sysexits.h, of one whose configuration cannot be used: to try again is of no use
 
 
 @dataclass(frozen=True)

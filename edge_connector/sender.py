@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_connector.errors import EdgeError
 from edge_connector.outbox import Message, Outbox, OutboxFault
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ GONE = 0x92  # reason of a PUBCOMP: the server has no such message under way
 Publish = Callable[[Message, int | None], int | None]  # returns the packet's id, or None without a connection
 
 
-class Unsendable(Exception):
+class Unsendable(EdgeError):
     """A message that this server takes from nobody; says why."""
 
 

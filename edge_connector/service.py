@@ -8,6 +8,7 @@ import pwd
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 USER = "gatehouse-edge"
 START = "start.sh"
@@ -92,8 +93,7 @@ def user() -> tuple[int, int]:
 def may_run(program: Path, uid: int, gid: int) -> bool:
     """Tell whether a service's user can run a program: root's Python, or its folder, may be closed to others."""
     try:
-        words = [str(program), "-c", ""]
-        subprocess.run(words, user=uid, group=gid, extra_groups=[], check=True, stdin=subprocess.DEVNULL)  # noqa: S603
+        _run(str(program), "-c", "", user=uid, group=gid, extra_groups=[])
     except (OSError, subprocess.CalledProcessError):
         return False
     return True
@@ -117,5 +117,5 @@ def end(label: str) -> None:
         _run("systemctl", "daemon-reload")
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # noqa: S603 - programs of the system, by name
+def _run(*command: str, **whose: Any) -> None:
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, **whose)  # noqa: S603 - programs of the system

@@ -21,7 +21,6 @@ from typing import Any
 
 from edge_connector import environments, keeping, unpacking
 from edge_connector.config import Config
-from edge_connector.environments import EnvironmentFault
 from edge_connector.errors import EdgeError, Refused
 from edge_connector.releases import Outcome, Releases
 
@@ -99,7 +98,7 @@ class Updater:
     def _update(self, releases: Releases, name: str, version: str, archive: bytes) -> None:
         try:
             self._install(releases, name, version, archive)
-        except (EdgeError, EnvironmentFault, OSError, ValueError) as error:  # the last of what is no UTF-8
+        except (EdgeError, OSError, ValueError) as error:  # the last of what is no UTF-8
             log.error("the update to %s failed: %s", version, error)
             shutil.rmtree(releases.folder(f"{name}.new"), ignore_errors=True)
             self._tell(releases, Outcome("failed", version, str(error)))

@@ -46,7 +46,7 @@ class HTTP(Connector):
         self._tls = _context(table)
 
     @offered(reads=True)
-    def get(self, url: str, headers: dict[str, Any] = {}) -> Any:  # noqa: B006 - is not changed
+    def get(self, url: str, headers: Mapping[str, Any] = {}) -> Any:
         """Gets what is at an address: JSON as what it says, text as text, anything else as base64
 
         :param url: Address, on a server that the configuration names
@@ -68,7 +68,7 @@ class HTTP(Connector):
         self,
         method: str,
         url: str,
-        headers: dict[str, Any] = {},  # noqa: B006
+        headers: Mapping[str, Any] = {},
         body: Any = None,
     ) -> dict[str, Any]:
         """Makes a request

@@ -88,7 +88,7 @@ def tag(definition: dict[str, Any], units: list[int]) -> Tag:
     )
     if found.table not in TABLES:
         raise Refused(f"table has to be one of {', '.join(TABLES)}")
-    if found.type not in TYPES:
+    if found.type not in list(TYPES):  # which may be anything that JSON has
         raise Refused(f"type has to be one of {', '.join(TYPES)}")
     if found.unit not in units:
         raise Refused(f"unit {found.unit} is not allowed by the agent's configuration")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from asyncua import ua
@@ -139,7 +139,7 @@ class OPCUA(Connector):
         return self._do(work)
 
     @offered()
-    def call(self, object: str, method: str, arguments: list[Any] = []) -> list[Any]:  # noqa: B006 - is not changed
+    def call(self, object: str, method: str, arguments: Sequence[Any] = []) -> list[Any]:
         """Calls a method, where the configuration allows both it and its object
 
         :param object: Id or path of the object

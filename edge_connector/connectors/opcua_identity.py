@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from edge_connector import keeping
 from edge_connector.errors import ConfigFault
 
 _DAYS = 20 * 365
@@ -56,6 +56,5 @@ def _make(folder: Path, wanted: Identity) -> None:
     usage = [ExtendedKeyUsageOID.CLIENT_AUTH]
     made = generate_self_signed_app_certificate(key, "Edge Connector", {}, names, usage, _DAYS)
     wanted.certificate.unlink(missing_ok=True)
-    with open(os.open(wanted.key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(dump_private_key_as_pem(key))
-    wanted.certificate.write_bytes(made.public_bytes(Encoding.DER))
+    keeping.write(wanted.key, dump_private_key_as_pem(key))
+    keeping.write(wanted.certificate, made.public_bytes(Encoding.DER))

@@ -38,7 +38,7 @@ class Nodes:
             for (place, _), result in zip(some, results, strict=True):
                 if not result.StatusCode.is_good() or not result.Targets:
                     raise Refused(f"there is no node {place[:200]} ({result.StatusCode.name})")
-                parsed[place] = _local(result.Targets[0].TargetId)
+                parsed[place] = local(result.Targets[0].TargetId)
         if len(self._found) + len(parsed) > _KEPT:
             self._found.clear()
         self._found |= {place: one for place, one in parsed.items() if place.startswith("/")}
@@ -66,7 +66,7 @@ class Nodes:
         asked = [_up(node) for node in nodes]
         found = await self._session.browse(ua.BrowseParameters(NodesToBrowse=asked))
         for node, result in zip(nodes, found, strict=True):
-            self._parents[node] = {_local(one.NodeId).to_string() for one in result.References or []}
+            self._parents[node] = {local(one.NodeId).to_string() for one in result.References or []}
 
     def _is_below(self, node: str, tops: set[str]) -> bool:
         seen: set[str] = set()
@@ -172,6 +172,6 @@ def _up(node: str) -> Any:
     )
 
 
-def _local(node: Any) -> Any:
+def local(node: Any) -> Any:
     """Return an id as one of this server's, without what an expanded id adds."""
     return ua.NodeId(node.Identifier, node.NamespaceIndex, node.NodeIdType)

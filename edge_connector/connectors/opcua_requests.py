@@ -8,7 +8,7 @@ from typing import Any
 from asyncua import ua
 from asyncua.common.ua_utils import data_type_to_variant_type
 
-from edge_connector.connectors.opcua_nodes import batches
+from edge_connector.connectors.opcua_nodes import batches, local
 from edge_connector.connectors.opcua_values import plain, typed
 from edge_connector.errors import Refused
 
@@ -38,11 +38,11 @@ async def below(client: Any, node: Any, most: int) -> list[dict[str, Any]]:
     return [_described(one) for one in found[:most]]
 
 
-async def read(client: Any, nodes: Sequence[Any], attribute: Any = ua.AttributeIds.Value) -> list[Any]:
+async def read(client: Any, nodes: Sequence[Any]) -> list[Any]:
     """Return DataValues, in order."""
     found: list[Any] = []
     for some in batches(nodes):
-        wanted = [ua.ReadValueId(NodeId=one, AttributeId=attribute) for one in some]
+        wanted = [ua.ReadValueId(NodeId=one, AttributeId=ua.AttributeIds.Value) for one in some]
         about = ua.ReadParameters(TimestampsToReturn=ua.TimestampsToReturn.Both, NodesToRead=wanted)
         answer = await client.uaclient.session.read(about)
         if len(answer) != len(some):
@@ -60,7 +60,7 @@ async def write(client: Any, node: Any, value: Any) -> None:
     status.check()
 
 
-async def call(client: Any, owner: Any, method: Any, arguments: list[Any]) -> list[Any]:
+async def call(client: Any, owner: Any, method: Any, arguments: Sequence[Any]) -> list[Any]:
     """Call a method with arguments of the types that it has; return what it returns."""
     wanted = await _inputs(client, method)
     if len(wanted) != len(arguments):
@@ -105,18 +105,17 @@ async def _inputs(client: Any, method: Any) -> list[Any]:
     (found,) = await client.uaclient.session.translate_browsepaths_to_nodeids([path])
     if not found.StatusCode.is_good():  # a method without any has no such property
         return []
-    target = found.Targets[0].TargetId
-    (value,) = await read(client, [ua.NodeId(target.Identifier, target.NamespaceIndex, target.NodeIdType)])
+    (value,) = await read(client, [local(found.Targets[0].TargetId)])
     value.StatusCode.check()
     return list(value.Value.Value or [])
 
 
 def _described(found: Any) -> dict[str, Any]:
-    target, type_ = found.NodeId, found.TypeDefinition
+    type_ = found.TypeDefinition
     return {
-        "node": ua.NodeId(target.Identifier, target.NamespaceIndex, target.NodeIdType).to_string(),
+        "node": local(found.NodeId).to_string(),
         "name": found.BrowseName.to_string(),
         "display": found.DisplayName.Text,
         "class": ua.NodeClass(found.NodeClass).name,
-        "type": None if type_.is_null() else ua.NodeId(type_.Identifier, type_.NamespaceIndex).to_string(),
+        "type": None if type_.is_null() else local(type_).to_string(),
     }

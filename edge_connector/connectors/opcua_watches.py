@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from asyncua import ua
 
-from edge_connector.connectors.opcua_nodes import TOGETHER
+from edge_connector.connectors.opcua_nodes import batches
 from edge_connector.errors import EdgeError, Refused
 
 log = logging.getLogger(__name__)
@@ -83,8 +83,7 @@ class Watches:
         self._subscriptions = {}
         for interval in {one.interval for one in self._watches.values()}:
             same = [one for one in self._watches.values() if one.interval == interval]
-            for start in range(0, len(same), TOGETHER):
-                some = same[start : start + TOGETHER]
+            for some in batches(same):
                 for watch, status in zip(some, await self._ask(client, interval, some), strict=True):
                     if not status.is_good():
                         self._tell(watch, ua.DataValue(StatusCode=status))
@@ -96,7 +95,7 @@ class Watches:
             watch.item = None
             self._tell(watch, _LOST)
 
-    async def _ask(self, client: Any, interval: float, watches: list[Watch]) -> list[Any]:
+    async def _ask(self, client: Any, interval: float, watches: Sequence[Watch]) -> list[Any]:
         """Return what the server says to each."""
         if interval not in self._subscriptions:
             self._subscriptions[interval] = await client.create_subscription(interval * 1000, self)

@@ -66,10 +66,11 @@ class Device:
     async def write(self, tag: Tag, data: bytes) -> None:
         """Write bytes, or a bit and nothing beside it.  Raises `Refused`."""
         area, block = _area(tag.span)
-        pdu = (await self._connected()).pdu_length
         if tag.type == "bool":
             await self._write_part(area, block, tag.address * 8 + tag.bit, S7WordLen.BIT, data)
-        for at in range(0, 0 if tag.type == "bool" else len(data), pdu - 28):
+            return
+        pdu = (await self._connected()).pdu_length
+        for at in range(0, len(data), pdu - 28):
             await self._write_part(area, block, tag.address + at, S7WordLen.BYTE, data[at : at + pdu - 28])
 
     async def about(self) -> dict[str, Any]:

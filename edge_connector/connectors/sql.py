@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import re
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -16,7 +15,7 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from edge_connector.connectors.base import Connector
-from edge_connector.connectors.sql_engines import opened
+from edge_connector.connectors.sql_engines import ODD, opened
 from edge_connector.described import offered
 from edge_connector.errors import Refused, TimedOut
 from edge_connector.settings import Table
@@ -31,18 +30,6 @@ _TIMED_OUT = (
     "timeout exceeded",
     "time out period exceeded",
     "database is locked",
-)
-
-# Of a driver, about an answer that is none.
-_ODD = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
 )
 
 
@@ -79,7 +66,7 @@ class SQL(Connector):
         }
 
     @offered(reads=True)
-    def query(self, name: str, parameters: dict[str, Any] = {}) -> dict[str, Any]:  # noqa: B006 - is not changed
+    def query(self, name: str, parameters: Mapping[str, Any] = {}) -> dict[str, Any]:
         """Runs a named query
 
         :param name: Name of a query of the configuration
@@ -89,7 +76,7 @@ class SQL(Connector):
         return self._read(_found(self._queries, name, "query"), parameters)
 
     @offered(reads=True)
-    def first(self, name: str, parameters: dict[str, Any] = {}) -> dict[str, Any] | None:  # noqa: B006
+    def first(self, name: str, parameters: Mapping[str, Any] = {}) -> dict[str, Any] | None:
         """Runs a named query for its first row, as a poll can spread it
 
         :param name: Name of a query of the configuration
@@ -100,7 +87,7 @@ class SQL(Connector):
         return dict(zip(found["columns"], found["rows"][0], strict=True)) if found["rows"] else None
 
     @offered(reads=True)
-    def query_text(self, statement: str, parameters: dict[str, Any] = {}) -> dict[str, Any]:  # noqa: B006
+    def query_text(self, statement: str, parameters: Mapping[str, Any] = {}) -> dict[str, Any]:
         """Runs a query of the caller's own, in a read-only transaction; only if the configuration has free_queries
 
         :param statement: One SELECT, WITH, VALUES or TABLE, with parameters as :name
@@ -115,7 +102,7 @@ class SQL(Connector):
         return self._read(_statement(statement, reading=True), parameters)
 
     @offered()
-    def change(self, name: str, parameters: dict[str, Any] = {}) -> int:  # noqa: B006
+    def change(self, name: str, parameters: Mapping[str, Any] = {}) -> int:
         """Runs a named change
 
         :param name: Name of a change of the configuration
@@ -125,7 +112,7 @@ class SQL(Connector):
         return self._write(_found(self._changes, name, "change"), parameters)
 
     @offered()
-    def change_text(self, statement: str, parameters: dict[str, Any] = {}) -> int:  # noqa: B006
+    def change_text(self, statement: str, parameters: Mapping[str, Any] = {}) -> int:
         """Runs a change of the caller's own; only if the configuration has free_changes
 
         :param statement: One statement, with parameters as :name
@@ -139,7 +126,7 @@ class SQL(Connector):
     def close(self) -> None:
         self._database.engine.dispose()
 
-    def _read(self, statement: TextClause, parameters: dict[str, Any], most: int | None = None) -> dict[str, Any]:
+    def _read(self, statement: TextClause, parameters: Mapping[str, Any], most: int | None = None) -> dict[str, Any]:
         rows = most or self._rows
         with self._transaction(writing=False) as connection:
             options = {"stream_results": True, "max_row_buffer": rows + 1}
@@ -153,7 +140,7 @@ class SQL(Connector):
             "more": len(found) > rows,
         }
 
-    def _write(self, statement: TextClause, parameters: dict[str, Any]) -> int:
+    def _write(self, statement: TextClause, parameters: Mapping[str, Any]) -> int:
         with self._transaction(writing=True) as connection:
             count = connection.execute(statement, _checked(statement, parameters)).rowcount
             connection.commit()
@@ -167,10 +154,10 @@ class SQL(Connector):
                 connection = self._begun(stack, writing)
                 try:
                     yield connection
-                except _ODD:
+                except ODD:
                     connection.invalidate()
                     raise
-        except _ODD as error:
+        except ODD as error:
             raise Refused(f"the database does not answer as it should: {error}") from None
         except DBAPIError as error:
             raise _refused(error.orig or error, self._seconds) from None
@@ -225,7 +212,7 @@ def _found(statements: dict[str, TextClause], name: str, what: str) -> TextClaus
     return statements[name]
 
 
-def _checked(statement: TextClause, parameters: dict[str, Any]) -> dict[str, Any]:
+def _checked(statement: TextClause, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return parameters that are all that the statement has, and plain values."""
     wanted = set(statement.compile().params)
     if wanted != set(parameters):

@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import sqlite3
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from edge_connector.settings import Table
 CONNECTIONS = 4
 CONNECT_SECONDS = 5
 GRACE = 1.0  # seconds beyond the time-out after which a database that does not keep to it is cut off
+# Of a driver, about an answer that is none.
+ODD = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error)
 _LARGEST = 64 * 1024 * 1024  # bytes of one value of SQLite's, which makes it in this process's memory
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock
 

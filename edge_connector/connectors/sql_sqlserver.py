@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import socket
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,15 +14,13 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine.default import DefaultDialect
 
-from edge_connector.connectors.sql_engines import CONNECT_SECONDS, GRACE, held_to, pooled
+from edge_connector.connectors.sql_engines import CONNECT_SECONDS, GRACE, ODD, held_to, pooled
 
 _TLS: tuple[type[Exception], ...] = ()
 with contextlib.suppress(ModuleNotFoundError):  # it is there where connections are encrypted
     from OpenSSL import SSL
 
     _TLS = (SSL.Error,)
-
-_ODD = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error)
 
 
 class Ended(pytds.OperationalError):  # type: ignore[misc]
@@ -38,7 +36,7 @@ class Sqlserver:
     def __init__(self, url: URL, seconds: float, rows: int) -> None:
         self._seconds = seconds
         if "ca" in url.query:
-            import OpenSSL  # noqa: F401 - without it there is no encryption
+            importlib.import_module("OpenSSL")  # without it there is no encryption
         self.engine = pooled(url.set(drivername="mssql+edge"), seconds, {"timeout": seconds})
 
     @contextlib.contextmanager
@@ -172,7 +170,7 @@ def _told() -> Iterator[None]:
         raise Ended("timed out") from None
     except (OSError, pytds.ClosedConnectionError, *_TLS) as error:
         raise Ended(f"the connection ended: {error}") from None
-    except (pytds.InterfaceError, *_ODD) as error:
+    except (pytds.InterfaceError, *ODD) as error:
         raise Ended(f"the server does not answer as it should: {error}") from None
 
 

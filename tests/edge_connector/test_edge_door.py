@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.request import Request, urlopen
 
 import paho.mqtt.client as paho
 import pytest
@@ -146,6 +145,5 @@ def test_a_domain_is_closed_to_the_wildcards_of_other_integrations_over_every_pr
 
 def _listed(stack: Stack, token: str, prefix: str) -> list[str]:
     """Return the topics that begin so, as the REST API lists them."""
-    asked = Request(f"{stack.url}/api/v1/values?prefix={prefix}", headers={"Authorization": f"Basic {token}"})  # noqa: S310
-    with urlopen(asked, timeout=10) as answer:  # noqa: S310
-        return [one["topic"] for one in json.loads(answer.read())["values"]]
+    answer = Session(stack).get(f"/api/v1/values?prefix={prefix}", {"Authorization": f"Basic {token}"})
+    return [one["topic"] for one in json.loads(answer.text)["values"]]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge_connector.connectors import make
+from edge_connector.connectors.http import HTTP
 from edge_connector.described import Listener, functions, offered
 from edge_connector.errors import Refused
 from edge_connector.feeding import Feeding
@@ -46,6 +47,19 @@ def test_what_only_reads_is_documented_as_such() -> None:
     reads = {name: one.meta().get("reads") for name, one in functions(Device).items()}
     assert reads == {"value": True, "change": None, "follow": True}
     assert not any(one.reads for one in LISTENING.values()), "who listens is no reading, and no form may offer it"
+
+
+def test_what_may_be_left_out_is_documented_with_what_stands_for_it() -> None:
+    get = functions(HTTP)["get"]
+    assert get.meta()["params"][1] == {
+        "name": "headers",
+        "type": "object",
+        "description": "Headers of the request",
+        "optional": True,
+        "default": {},
+    }
+    with pytest.raises(Refused, match="headers has to be of type object"):
+        get.check(["http://server/", []])
 
 
 def test_a_feed_comes_back_as_it_was_defined() -> None:

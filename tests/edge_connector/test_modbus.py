@@ -104,6 +104,21 @@ def test_only_what_the_configuration_allows_is_read_and_written(make: Make) -> N
         make().write("holding", 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("definition", "why"),
+    [
+        ({"address": 0, "type": ["uint16"]}, "one: type has to be one of uint16"),
+        ({"address": 0, "table": ["coil"]}, "one: table has to be one of coil"),
+        ({"address": "0"}, "one: address has to be a whole number"),
+        ({"address": 0, "kind": "uint16"}, "one: a tag has no 'kind'"),
+        (7, "one: a tag is an object"),
+    ],
+)
+def test_a_tag_that_cannot_be_is_said(make: Make, definition: Any, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        make().read_many({"one": definition})
+
+
 def test_what_is_written_is_read_again(make: Make) -> None:
     device = make(write=["holding", "coil"])
     assert device.write("holding", 4, -12.5, "float32") == 2

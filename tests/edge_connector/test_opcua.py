@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from edge_connector import wire
 from edge_connector.connectors.base import Home
 from edge_connector.connectors.opcua import OPCUA
+from edge_connector.connectors.opcua_identity import identity
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
 from tests.edge_connector.ear import Ear
@@ -64,7 +66,7 @@ def connector(folder: Path, machine: Machine, values: dict[str, Any]) -> OPCUA:
     found = OPCUA("line", table)
     table.done()
     found.begin(Home(folder, "acme.default/hall/line", lambda message: None, lambda topics, hear: None))
-    found._session._pauses.next = lambda: 0.1  # type: ignore[union-attr, method-assign]
+    found._session._pauses.next = lambda: 0.1
     return found
 
 
@@ -252,6 +254,20 @@ def test_the_certificate_is_made_once_and_kept_to_its_owner(make: Make, machine:
     assert first["certificate"].startswith("-----BEGIN CERTIFICATE")
     assert (tmp_path / "client.pem").stat().st_mode & 0o777 == 0o600
     assert make(**trusted).value("ns=1;s=Line1.Speed") == 1.5
+
+
+def test_a_certificate_that_does_not_reach_the_disk_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fail)
+        with pytest.raises(ConfigFault, match=r"cannot be made: .*No space left"):
+            identity(tmp_path, "acme.default/hall/line")
+    assert not {"client.der", "client.pem"} & {one.name for one in tmp_path.iterdir()}
+    assert identity(tmp_path, "acme.default/hall/line").told()["certificate"].startswith("-----BEGIN CERTIFICATE")
 
 
 def test_another_server_gets_no_session_and_no_password(make: Make, machine: Machine) -> None:

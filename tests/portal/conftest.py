@@ -1,8 +1,9 @@
-"""Fixtures of the pages' tests: the application, and who visits it; and somebody who guesses."""
+"""Fixtures of the portal's tests: the application and who visits it, who guesses, who knocks, and a clock to set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from argon2 import PasswordHasher
@@ -10,15 +11,15 @@ from jinja2 import BytecodeCache, FileSystemBytecodeCache
 
 import app as application
 from portal import accounts, clock, db, integrations, presence, worker_client
+from portal.config import Settings
 from portal.edge import connectors
-from portal.integrations import Actor
 from portal.models import Account, Integration
 from portal.onboarding import window
 from portal.presence import Writer
 from tests.portal import edge_pages
 from tests.portal.agent_pages import a_press
 from tests.portal.guesser import Door
-from tests.portal.knocking import Doors
+from tests.portal.knocking import GRACE, Doors
 from tests.portal.live_agents import LiveAgents
 from tests.portal.live_hub import LiveHub
 from tests.portal.opcua_server import OpcUaServer
@@ -132,12 +133,25 @@ def live_hall1(live_agents, hall1) -> LiveAgents:
 
 
 @pytest.fixture
+def time(monkeypatch) -> list[datetime]:
+    """The time, which a test can move."""
+    moved = [clock.now()]
+    monkeypatch.setattr(clock, "now", lambda: moved[0])
+    return moved
+
+
+@pytest.fixture
+def settings(database) -> Settings:
+    return database.settings
+
+
+@pytest.fixture
 def door() -> Door:
     return Door()
 
 
 @pytest.fixture
-def doors(flask_app, sealer, monkeypatch) -> Doors:
+def doors(database, sealer, monkeypatch) -> Doors:
     """The parts of the protocols worker at which clients knock."""
     made = Doors(sealer)
     monkeypatch.setattr("portal.worker_client.have", made.have)
@@ -147,5 +161,5 @@ def doors(flask_app, sealer, monkeypatch) -> Doors:
 @pytest.fixture
 def opened(doors) -> Doors:
     """These, while a window is open."""
-    window.open_one(Actor("grace@example.com", "192.0.2.8"))
+    window.open_one(GRACE)
     return doors

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from portal.attempt import Attempt
+from portal.config import Settings
 from portal.credentials import Sealer
-from portal.onboarding import window
+from portal.integrations import Actor
+from portal.onboarding import requests, window
 from portal.worker_client import MQTT, OPCUA, Silent
 from protocols.contract import Given, Login
 from protocols.doorman import Doorman
@@ -14,6 +16,7 @@ from protocols.onboarding import Bounds
 
 PASSWORD = "correct-horse-7431"
 HERE = "192.0.2.1"
+GRACE = Actor("grace@example.com", "192.0.2.8")  # who decides
 
 
 class Doors:
@@ -74,3 +77,9 @@ class Doors:
         values = {"client_id": "client-1", **more}
         login = Login(protocol, username, password.encode(), address=address, **values)
         return login, Attempt(protocol, username, password.encode(), address)
+
+
+def only(settings: Settings) -> requests.Request:
+    """Return the one request."""
+    (found,) = requests.find(settings).requests
+    return found

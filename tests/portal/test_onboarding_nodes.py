@@ -16,11 +16,6 @@ THERE = "198.51.100.1"
 
 
 @pytest.fixture
-def settings(database):
-    return database.settings
-
-
-@pytest.fixture
 def here(database, sealer, monkeypatch, actor) -> Doors:
     """The machine whose portal is looked at; the window is open."""
     monkeypatch.setattr(doorman, "SHARE", 0.0)

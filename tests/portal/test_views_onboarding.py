@@ -6,13 +6,11 @@ import re
 
 import pytest
 
-from portal.integrations import Actor
 from portal.models import Activity, Ban, IgnoredClient, Integration, OnboardingDecision, OnboardingWindow
 from portal.onboarding import ignored, window
-from tests.portal.knocking import PASSWORD
+from tests.portal.knocking import GRACE, PASSWORD
 from tests.portal.visitor import ADA, HTMX
 
-GRACE = Actor("grace@example.com", "192.0.2.8")
 EMPTY = "Nobody knocks yet."
 WAYS = pytest.mark.parametrize("headers", [{}, HTMX], ids=["a plain form", "HTMX"])
 

@@ -150,24 +150,32 @@ class Client:
 
 
 def identity(folder: Path) -> dict[str, str]:
-    """Make an application's certificate and key."""
+    """Make a client's certificate and key."""
+    made, key = certified("foreign", [x509.UniformResourceIdentifier(URI)], ExtendedKeyUsageOID.CLIENT_AUTH)
+    certificate, private = folder / "client.der", folder / "client.pem"
+    certificate.write_bytes(made.public_bytes(Encoding.DER))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {"certificate": str(certificate), "key": str(private), "uri": URI}
+
+
+def certified(
+    name: str, alternatives: list[x509.GeneralName], usage: x509.ObjectIdentifier
+) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
+    """Make an application's certificate, which it has signed itself, and its key."""
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "foreign")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
-    usage = dict.fromkeys(
+    usages = dict.fromkeys(
         ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_cert_sign"), True
     ) | dict.fromkeys(("key_agreement", "crl_sign", "encipher_only", "decipher_only"), False)
     made = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=10))
-        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(URI)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.KeyUsage(**usage), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.KeyUsage(**usages), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    certificate, private = folder / "client.der", folder / "client.pem"
-    certificate.write_bytes(made.public_bytes(Encoding.DER))
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return {"certificate": str(certificate), "key": str(private), "uri": URI}
+    return made, key

@@ -11,7 +11,7 @@ import pytest
 from asyncua import Client, ua
 from asyncua.crypto import security_policies
 
-from tests.protocols.opcua.test_opcua_trust import URI, make
+from tests.protocols.opcua.opcua_pair import URI, make
 
 SECURITY = [None, "Sign", "SignAndEncrypt"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from protocols.topics import matches
+from protocols.vrpc.calls import Outcome
 from protocols.vrpc.limits import Limits
 from protocols.vrpc.live import Who
 from protocols.vrpc.names import AGENT, Identity
@@ -142,3 +143,20 @@ class Bench:
     def exceeded(self, name: str) -> int | None:
         """Return how often a limit was met."""
         return next(one.exceeded for one in self.vrpc.usage() if one.name == name)
+
+
+class Calls:
+    """Calls in process, and how they ended."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.ended: list[Outcome] = []
+
+    def begin(self, agent: str = AGENT_NAME, timeout: float | None = None) -> int:
+        call = self.bench.vrpc.call
+        return call(DOMAIN, agent, "Press", "", "add", "[1]", timeout, self.ended.append)
+
+
+def result(bench: Bench, call: dict[str, str]) -> Any:
+    """Return how far a call has come, as a page asks."""
+    return bench.do["vrpc_result"](call["call"])
