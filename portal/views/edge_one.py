@@ -115,7 +115,8 @@ def _how_it_is(found: Subject) -> dict[str, Any]:
     address = url_for("edge.look", id=it.id, status_call=call or None)
     says = status and (replace(status, uptime=0.0), figures.duration(status.uptime))
     refused = found.refused and (found.refused.last_at, found.refused.count)
-    version = polls.version(found, it.revision, it.last_login, refused, says, answer.error)
+    fleet = found.row and found.row.fleet
+    version = polls.version(found, it.revision, it.last_login, fleet, refused, says, answer.error)
     return {
         "it": it,
         "edge": found,
