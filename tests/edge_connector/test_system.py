@@ -7,22 +7,21 @@ import platform
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_connector.connectors.system import System
-from edge_connector.settings import Table
+from tests.edge_connector.maker import Maker
 
 PROC = Path("/proc")
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> System:
-    table = Table("connectors.box", {"disks": ["/", str(tmp_path)]})
-    found = System("box", table)
-    table.done()
-    return found
+def system(tmp_path: Path) -> Iterator[System]:
+    with Maker(System, "box", disks=["/", str(tmp_path)]) as make:
+        yield make()
 
 
 def told(file: str, name: str) -> int:
