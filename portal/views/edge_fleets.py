@@ -88,7 +88,7 @@ def _members(fleet: EdgeFleet) -> dict[str, Any]:
     """Return what _fleet.html shows."""
     found = listing.read(Asked(fleet=fleet.id))
     refused = activity.refused_since(f"{fleet.prefix}-", CLOSED, clock.now() - SHOWN) if not fleet.is_open else None
-    rows = [(row.integration.id, row.integration.last_login, row.agent) for row in found.rows]
+    rows = [(row.integration.id, row.integration.revision, row.integration.last_login, row.agent) for row in found.rows]
     happened = refused and (refused.id, refused.count)
     version = polls.version(happened, fleet.is_open, found.is_silent, found.counts, rows)
     return {"fleet": fleet, "listing": found, "version": version, "refused": refused, "telling": telling}

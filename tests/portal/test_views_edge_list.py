@@ -72,12 +72,14 @@ def test_the_list_is_sent_whatever_of_it_changes(ada, hall1, live_hall1, press_m
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_a_search_keeps_the_state_and_the_fleet(ada, hall1, live_hall1, press_member):
+def test_a_search_keeps_the_state_and_the_fleet_which_the_list_names(ada, hall1, live_hall1, press_member):
     fleet = fleets.everything()[0]
     page = ada.get(f"/edge?fleet={fleet.id}&state=offline&q=press")
     form = page.text[page.text.index('<form class="search"') :]
     assert f'name="fleet" value="{fleet.id}"' in form and 'name="state" value="offline"' in form
     assert form.count('name="q"') == 1
+    assert "Only members of the fleet" in page.text and 'href="/edge?q=press&state=offline"' in shown(page)
+    assert "Only members" not in ada.get("/edge").text
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
