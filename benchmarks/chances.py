@@ -66,7 +66,7 @@ def measure(*, quick: bool) -> list[Table]:
 
 def simulate(addresses: int, newcomers: int, period: int, steps: int, seed: int) -> list[Client]:
     """Let a flood come, and then newcomers for so many steps; return the newcomers."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    chance = random.Random(seed)
     requests = Requests(BOUNDS, iter(map(str, range(10**9))).__next__)
     requests.follow(1, 1e9, ())
     flood = [_client(f"flood-{n}", FLOOD_PERIOD, chance.randrange(FLOOD_PERIOD)) for n in range(addresses)]

@@ -82,8 +82,9 @@ def _watch(reader: sqlite3.Connection, load: Load, count: int) -> dict[str, floa
     while len(seen) < count:
         rows = reader.execute("SELECT rowid, client_id FROM connection WHERE rowid > ?", (last,)).fetchall()
         now = time.monotonic()
-        for last, client_id in rows:  # noqa: B007 - the last row's id is where the next look starts
+        for row_id, client_id in rows:
             seen.setdefault(client_id, now)
+            last = row_id
         if now > deadline or load.process.poll() is not None:
             raise LoadFailed(f"{len(seen):,} of {count:,} clients were seen in the database")
         time.sleep(LOOK)

@@ -9,14 +9,10 @@ from datetime import timedelta
 from portal import clock, db
 from portal.config import Settings
 from portal.credentials import Sealer, generate_password, generate_username
+from portal.kinds import KINDS
 from portal.models import Integration, Revision
 
 ROWS = 500  # in one INSERT
-ROLES = {
-    "vrpc": "both",
-    "http": "client",
-    "edge": "agent",
-}  # in the domain that the integrations of these types are given
 OTHER_TYPES = ("opcua", "http", "vrpc", "edge")
 
 
@@ -58,13 +54,14 @@ def _row(credential: Credential, sealer: Sealer, *, past: bool, kind: str) -> di
     created = now - timedelta(days=draw.uniform(90, 900)) if past else now
     number = credential.id
     type = draw.choice(OTHER_TYPES) if past and number % 4 == 0 else kind
+    roles = KINDS[type].roles
     return {
         "id": number,
         "username": credential.username,
         "sealed_password": sealer.seal(credential.password),
         "type": type,
-        "domain": "bench.default" if type in ROLES else "",
-        "role": ROLES.get(type, ""),
+        "domain": "bench.default" if roles else "",
+        "role": roles[0] if roles else "",
         "note": f"Hall {number % 9}, line {number % 70}" if past and number % 2 else "",
         "active": not (past and number % 10 == 0),
         "last_login": now - timedelta(minutes=draw.uniform(1, 120_000)) if past and number % 5 else None,

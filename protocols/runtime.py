@@ -12,14 +12,10 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields
-from datetime import timedelta
 from functools import partial
 from typing import IO
 
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
-
-from portal import activity, bans, certificate, clock, db, handover, presence, switches, traffic, unix
+from portal import certificate, clock, db, handover, presence, switches, unix
 from portal.changes import Changes
 from portal.config import SettingError, Settings, write_once
 from portal.credentials import Sealer
@@ -31,8 +27,8 @@ from protocols.answers import Action, Answers
 from protocols.contract import ConnectionInfo
 from protocols.doorman import Doorman
 from protocols.entrance import DISCONNECTED, Book, Entrance, grant
+from protocols.housekeeping import Housekeeping
 from protocols.joining import Joining
-from protocols.ledger import Ledger
 from protocols.looper import Looper
 from protocols.onboarding import Bounds
 from protocols.renewals import Renewals
@@ -47,10 +43,7 @@ STUCK = 15.0  # seconds after which a worker whose loop does not answer gives wa
 STOP = 2.0  # seconds that each thread has to end
 RETRY = 1.0  # seconds between two tries to reach the database at start
 RENEWAL = 2  # seconds between two looks for a certificate whose files have changed
-SWEEP = 30  # seconds
 EXPIRE = 1  # second between two looks for an onboarding window whose time is over
-PRUNE = 300  # seconds
-ACCOUNT = 60  # seconds between two times that traffic is written
 HELD, HELD_LONGER = 20, 80  # tenths of a second that another worker may need to end; companions outlive theirs
 SHOWN_FILTER = 256  # characters
 
@@ -74,13 +67,12 @@ class Runtime:
         self._book = Book(self._node_id)
         bounds = Bounds(hold=settings.onboarding_hold, **parts.BOUNDS[part])
         self._doorman = Doorman(part, self._node_id, bounds, sealer, self._guard.knows)
-        self._jobs = _scheduler()
-        self._joining = Joining(sealer, self._jobs.add_job)
         self._servers = Servers()
+        self._house = Housekeeping(self._servers, self._book.online)
+        self._joining = Joining(sealer, self._house.soon)
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._kicks = presence.Kicks(self._node_id)
-        self._ledger = Ledger()
         self._is_main = part == parts.MAIN
         follows_certificate = self._is_main and settings.needs_certificate
         self._certificate = certificate.Keeper(settings) if follows_certificate else None
@@ -107,10 +99,10 @@ class Runtime:
         """Close every connection, write the last of presence, and end the threads; takes at most 5 s."""
         with suppress(TimeoutError):  # its loop is stuck
             self._looper.run(self._answers.stop(), STOP)
-        self._jobs.shutdown(wait=False)
+        self._house.stop()
         self._stopping.set()
         self._watcher.join(STOP)
-        self._account()
+        self._house.account()
         self._servers.stop()
         self._book.stop()
         self._warden.stop(STOP)
@@ -181,16 +173,12 @@ class Runtime:
 
     def _start_jobs(self) -> None:
         if self._is_main:
-            self._jobs.add_job(self._sweep, "interval", seconds=SWEEP)
-            self._jobs.add_job(self._doorman.expire, "interval", seconds=EXPIRE)
-            self._jobs.add_job(self._prune, "interval", seconds=PRUNE)
-        self._jobs.add_job(self._account, "interval", seconds=ACCOUNT)
+            self._house.every(EXPIRE, self._doorman.expire)
         if self._certificate is not None:
-            self._jobs.add_job(self._certificate.refresh, "interval", seconds=RENEWAL)
+            self._house.every(RENEWAL, self._certificate.refresh)
         if (own := self._own_certificate()) is not None:
-            look = Renewals(own, self._book.renewed).look
-            self._jobs.add_job(look, "interval", seconds=renewals.EVERY, next_run_time=clock.now())
-        self._jobs.start()
+            self._house.every(renewals.EVERY, Renewals(own, self._book.renewed).look, at_once=True)
+        self._house.start(is_main=self._is_main)
 
     def _own_certificate(self) -> renewals.Own | None:
         if self._certificate is not None:
@@ -273,42 +261,12 @@ class Runtime:
             log.critical("thread %s does not answer; ending this worker", ", ".join(stuck))
             os._exit(os.EX_SOFTWARE)
 
-    def _sweep(self) -> None:
-        with db.connected():
-            presence.sweep(clock.now())
-
-    def _prune(self) -> None:
-        with db.connected():
-            with db.writing():
-                activity.prune(clock.now())
-                bans.prune(clock.now())
-            traffic.prune(clock.now())
-
-    def _account(self) -> None:
-        """Write what was sent, got and how long who was online; while the database is away, it adds up."""
-        with suppress(TimeoutError):
-            for counted in self._servers.ask(lambda server: server.traffic()):
-                self._ledger.add(counted, {})
-        self._ledger.add({}, self._book.online.take())
-        with suppress(*db.Unavailable), db.connected():  # the presence thread says so
-            traffic.add(self._ledger.rows(), clock.now() - timedelta(seconds=ACCOUNT / 2))
-            self._ledger.clear()
-
 
 def _as_dict(info: ConnectionInfo) -> dict[str, object]:
     """Return plain values, which can be sent to another process; no client decides how many."""
     values: dict[str, object] = {field.name: getattr(info, field.name) for field in fields(info)}
     values["subscriptions"] = [[topic_filter[:SHOWN_FILTER], qos] for topic_filter, qos in info.subscriptions]
     return values
-
-
-def _scheduler() -> BackgroundScheduler:
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    return BackgroundScheduler(
-        executors={"default": ThreadPoolExecutor(1)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        timezone="UTC",
-    )
 
 
 def lock_data_dir(settings: Settings, part: str = parts.MAIN) -> IO[str]:

@@ -20,11 +20,7 @@ from benchmarks.generator.http import calls, changes, requests, streams
 from benchmarks.generator.knocks import knocks
 from benchmarks.generator.pace import crowd, hold, round_trip
 from benchmarks.generator.throughput import offline, throughput
-
-try:
-    import uvloop as loops
-except ImportError:  # where it has no wheel
-    import asyncio as loops  # type: ignore[no-redef]
+from protocols.looper import new_event_loop
 
 
 def _say(answer: Job) -> None:
@@ -81,5 +77,5 @@ def _jobs(job: Job) -> Mapping[str, Callable[[Job], Awaitable[Job]]]:
 if __name__ == "__main__":
     processes.raise_file_limit()
     gc.disable()  # a pause of the load would look like one of the broker
-    with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_run(json.loads(sys.stdin.readline())))

@@ -31,8 +31,8 @@ class Whole(ma.fields.Integer):
 class Switch(ma.fields.Boolean):
     """true or false, and nothing else."""
 
-    truthy = {"true"}  # noqa: RUF012 - as marshmallow has it
-    falsy = {"false"}  # noqa: RUF012
+    truthy = {"true"}
+    falsy = {"false"}
 
 
 def _between(least: int, most: int) -> ma.validate.Range:

@@ -75,6 +75,11 @@ class Insider:
         """Return the topics with a retained message that a filter matches."""
         return self._broker.retained.names(topic_filter)
 
+    def read(self, topic: str) -> bytes:
+        """Return what a topic has retained, b"" for nothing."""
+        message = self._broker.retained.get(topic)
+        return message.payload if message is not None else b""
+
     def listen(self, topic_filter: str) -> None:
         """Hear what comes on these topics, and keep it out of the hub."""
         subscription = self._session.subscriptions[topic_filter] = Subscription(Filter(topic_filter, 0))

@@ -8,7 +8,7 @@ from sys import intern
 from typing import Protocol
 
 from protocols.hits import Hits
-from protocols.mqtt.documents import Documents
+from protocols.mqtt.documents import Document, Documents
 from protocols.mqtt.keeping import Keeper
 from protocols.mqtt.limits import Limits
 from protocols.mqtt.packets import Message
@@ -41,7 +41,7 @@ class _Node:
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = _NONE
-        self.message: Message | None = None
+        self.message: Message | Document | None = None
 
     def child(self, level: str) -> _Node:
         """Return what is below this, made if there is nothing: most nodes are the last of their topic."""
@@ -120,7 +120,7 @@ class Retained:
         for place, message in enumerate(messages):
             topic = message.topic
             if topic not in sizes:
-                old = self.get(topic)
+                old = self._held(topic)
                 sizes[topic] = _size(old) if old is not None else 0
             had, needs = sizes[topic], _size(message) if message.payload else 0
             count += bool(needs) - bool(had)
@@ -145,9 +145,7 @@ class Retained:
         node = self._root
         for level in levels:
             node = node.child(level)
-        if is_class_info(message.topic):
-            message.payload = self._documents.hold(message.payload)
-        node.message = message
+        node.message = self._documents.hold(message) if is_class_info(message.topic) else message
         if owner:
             self._owners[message.topic] = owner
         if not _is_own(message.topic):
@@ -177,13 +175,7 @@ class Retained:
 
     def get(self, name: str) -> Message | None:
         """Return the retained message of a topic."""
-        node = self._root
-        for level in name.split("/"):
-            child = node.children.get(level)
-            if child is None:
-                return None
-            node = child
-        return node.message
+        return _message(self._held(name))
 
     def names(self, topic_filter: str) -> list[str]:
         """Return the topics with a retained message that a filter matches."""
@@ -208,7 +200,17 @@ class Retained:
             elif level is not None and (child := node.children.get(level)) is not None:
                 waiting.append((iter((child,)), depth + 1))
             # "sport/#" also matches "sport"
-            yield node.message if level is None or level == "#" else None
+            yield _message(node.message) if level is None or level == "#" else None
+
+    def _held(self, name: str) -> Message | Document | None:
+        """Return what is held of a topic."""
+        node = self._root
+        for level in name.split("/"):
+            child = node.children.get(level)
+            if child is None:
+                return None
+            node = child
+        return node.message
 
     def _refuse(self, message: Message, limit: str) -> None:
         self.refused += 1
@@ -243,8 +245,8 @@ class Retained:
         self._expiring.pop(name, None)
         self._owners.pop(name, None)
         path[-1].message = None
-        if is_class_info(name):
-            self._documents.release(message.payload)
+        if isinstance(message, Document):
+            self._documents.release(message)
         if not _is_own(name):
             self.count -= 1
             self.size -= _size(message)
@@ -256,9 +258,15 @@ def _is_own(topic: str) -> bool:
     return topic.startswith("$")
 
 
-def _size(message: Message) -> int:
-    levels = message.topic.count("/") + 1
-    return len(message.topic) + len(message.payload) + len(message.properties) + _OVERHEAD * levels
+def _message(held: Message | Document | None) -> Message | None:
+    return held.message() if isinstance(held, Document) else held
+
+
+def _size(held: Message | Document) -> int:
+    """Return how many bytes a message counts for, compressed or not."""
+    levels = held.topic.count("/") + 1
+    payload = held.size if isinstance(held, Document) else len(held.payload)
+    return len(held.topic) + payload + len(held.properties) + _OVERHEAD * levels
 
 
 def _prune(path: list[_Node], name: str) -> None:

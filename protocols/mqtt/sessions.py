@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 from protocols.contract import Grant
 from protocols.mqtt.alarms import Alarms
@@ -198,7 +199,7 @@ class Sessions:
             elif subscription.muted and not muted:
                 self._subscriptions.add(session, subscription)
             subscription.muted = muted
-        self._redeliver(session.withhold(session.access.may_receive))
+        self._redeliver(session.withhold(cache(session.access.may_receive)))  # many may wait, of few topics
         if session.expiry and not is_recorded:
             self._common.keeper.session(session)
 

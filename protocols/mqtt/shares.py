@@ -18,10 +18,7 @@ class Share:
 
     def __init__(self, whole: str) -> None:
         self.whole = whole
-        self.names_first_level = parse_shared(whole)[1][:1] not in (
-            "+",
-            "#",
-        )  # what is closed to wildcards is handed on
+        self.names_first_level = parse_shared(whole)[1][0] not in "+#"  # what is closed to wildcards is handed on
         self.members: dict[Session, Subscription] = {}
         self._turns: list[Session] = []
         self._next = 0

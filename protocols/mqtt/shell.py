@@ -129,7 +129,7 @@ class Shell(asyncio.Protocol):
             if not self._rests and connection.drained():
                 self._rests = True
                 self._server.later(_REST, self._search_on)
-        if not connection.held and not (self._reads and not connection.can_go_on) and not self._transport.is_closing():
+        if not connection.held and (connection.can_go_on or not self._reads) and not self._transport.is_closing():
             if not self._reads:
                 self._reads = True
                 self._transport.resume_reading()

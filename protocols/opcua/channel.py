@@ -36,7 +36,7 @@ class PlainMessage:
     def body(self) -> bytes:
         return self._body
 
-    def SequenceHeader(self) -> ua.SequenceHeader:  # noqa: N802
+    def SequenceHeader(self) -> ua.SequenceHeader:  # asyncua's name
         return self._sequence
 
 

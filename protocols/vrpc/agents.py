@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from protocols.vrpc.describing import Count, plain
 from protocols.vrpc.limits import Limits
 from protocols.vrpc.live import Who
+from protocols.vrpc.names import class_topics
 from protocols.vrpc.walking import DEEP, text_of
 
 ONLINE, OFFLINE = "online", "offline"
@@ -28,27 +29,32 @@ class Twins(NamedTuple):
 
 
 class Class:
-    """One class of an agent: its infos as they came, and how much is in them."""
+    """One class of an agent: which of its infos are retained, and how much is in them."""
 
-    __slots__ = ("agent", "concise", "count", "fault", "full", "name")
+    __slots__ = ("agent", "count", "fault", "has_concise", "has_full", "name")
 
     def __init__(self, agent: Agent, name: str) -> None:
         self.agent = agent
         self.name = name
-        self.full = b""  # with the documentation
-        self.concise = b""
+        self.has_full = False  # with the documentation
+        self.has_concise = False
         self.count = Count(0, 0)
         self.fault = ""
 
     @property
-    def whole(self) -> bytes:
-        """Return the info that says most."""
-        return self.full or self.concise
+    def is_known(self) -> bool:
+        """Say whether there is anything to read."""
+        return self.has_full or self.has_concise
 
     @property
-    def short(self) -> bytes:
-        """Return the info that is read more quickly."""
-        return self.concise or self.full
+    def whole(self) -> str:
+        """Return the topic of the info that says most."""
+        return class_topics(*self.agent.key, self.name)[not self.has_full]
+
+    @property
+    def short(self) -> str:
+        """Return the topic of the info that is read more quickly."""
+        return class_topics(*self.agent.key, self.name)[self.has_concise]
 
 
 class Agent:

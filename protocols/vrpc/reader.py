@@ -12,6 +12,7 @@ from protocols.vrpc.limits import Limits
 from protocols.vrpc.walking import text_of
 
 Steps = Generator[int, None, None]
+Soon = Callable[[Callable[[], object]], object]
 
 LARGEST = "class_bytes"
 
@@ -19,7 +20,7 @@ LARGEST = "class_bytes"
 class Reader:
     """Counts what is in each class info that came, and describes those that somebody wants to see.
 
-    `soon` calls in the next turn of the loop; `counted` is told of each class whose counts or fault may have changed.
+    `counted` is told of each class whose counts or fault may have changed.
     """
 
     def __init__(self, limits: Limits, hits: Hits, counted: Callable[[Class], None]) -> None:
@@ -29,10 +30,15 @@ class Reader:
         self._uncounted: dict[Class, None] = {}
         self._wanted: dict[Class, Steps] = {}
         self._counting: tuple[Class, Steps] | None = None
-        self._described: OrderedDict[Class, tuple[bytes, ClassInfo]] = OrderedDict()  # those used last at the end
+        self._described: OrderedDict[Class, tuple[int, ClassInfo]] = OrderedDict()  # those used last at the end
         self._size = 0
         self._is_awake = False
-        self.soon: Callable[[Callable[[], object]], object] = _never
+        self._soon: Soon
+        self._read: Callable[[str], bytes]
+
+    def connect(self, soon: Soon, read: Callable[[str], bytes]) -> None:
+        """Take what calls in the next turn of the loop, and what returns the payload that a topic has retained."""
+        self._soon, self._read = soon, read
 
     @property
     def is_idle(self) -> bool:
@@ -45,7 +51,7 @@ class Reader:
         self._wanted.pop(one, None)
         if self._counting is not None and self._counting[0] is one:
             self._counting = None
-        if one.whole:
+        if one.is_known:
             self._uncounted[one] = None
             self._wake()
         else:
@@ -58,7 +64,7 @@ class Reader:
             return self._described[one][1]
         if one not in self._wanted:
             self._wanted[one] = self._describing(one)
-            if len(one.whole) <= self._limits.at_once:
+            if len(self._read(one.whole)) <= self._limits.at_once:
                 self._run(one)
             else:
                 self._wake()
@@ -104,16 +110,16 @@ class Reader:
         """Count in steps; counting costs 100 bytes at least, so that very many empty ones take several turns."""
         yield 100
         try:
-            found = yield from read(self._text(one, one.short), 0)
+            found = yield from read(self._text(self._read(one.short)), 0)
             one.count, one.fault = count(found), ""
         except ValueError as error:
             one.count, one.fault = count(_NOTHING), str(error)
         self._counted(one)
 
     def _describing(self, one: Class) -> Steps:
-        payload = one.whole
+        payload = self._read(one.whole)
         try:
-            found = yield from read(self._text(one, payload), 2 * self._limits.functions)
+            found = yield from read(self._text(payload), 2 * self._limits.functions)
             info = yield from describe(found, self._limits)
             fault = ""
         except ValueError as error:
@@ -121,35 +127,31 @@ class Reader:
         if fault != one.fault:
             one.fault = fault
             self._counted(one)
-        self._keep(one, payload, info)
+        self._keep(one, len(payload), info)
 
-    def _text(self, one: Class, payload: bytes) -> str:
+    def _text(self, payload: bytes) -> str:
         most = self._limits.class_bytes
         if len(payload) > most:
             self._hits.add(LARGEST)
             raise ValueError(f"it has {len(payload):,} bytes, and may have {most:,} (VRPC_CLASS_BYTES)")
         return text_of(payload)
 
-    def _keep(self, one: Class, payload: bytes, info: ClassInfo) -> None:
+    def _keep(self, one: Class, size: int, info: ClassInfo) -> None:
         self._forget(one)
-        self._described[one] = payload, info
-        self._size += len(payload)
+        self._described[one] = size, info
+        self._size += size
         while self._size > self._limits.described and len(self._described) > 1:
             self._forget(next(iter(self._described)))
 
     def _forget(self, one: Class) -> None:
         if one in self._described:
-            payload, _ = self._described.pop(one)
-            self._size -= len(payload)
+            size, _ = self._described.pop(one)
+            self._size -= size
 
     def _wake(self) -> None:
         if not self._is_awake:
             self._is_awake = True
-            self.soon(self.work)
+            self._soon(self.work)
 
 
 _NOTHING: dict[str, list[object]] = {"memberFunctions": [], "staticFunctions": [], "instances": []}
-
-
-def _never(_: Callable[[], object]) -> None:
-    """Do nothing soon."""

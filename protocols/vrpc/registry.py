@@ -35,6 +35,10 @@ class Broker(Protocol):
         """Return the topics with a retained message that a filter matches."""
         ...
 
+    def read(self, topic: str) -> bytes:
+        """Return what a topic has retained, b"" for nothing."""
+        ...
+
 
 class Watcher(Protocol):
     """Who is told which agents there are."""
@@ -74,7 +78,7 @@ class Registry:
     def connect(self, broker: Broker) -> None:
         """Take what the broker offers; called before anything is told."""
         self._broker = broker
-        self.reader.soon = broker.soon
+        self.reader.connect(broker.soon, broker.read)
 
     # --- what the broker tells
 
@@ -96,7 +100,7 @@ class Registry:
             if not payload:
                 self._settle_soon(key)
         else:
-            self._take_class(agent, info.part, info.kind, payload)
+            self._take_class(agent, info.part, info.kind, is_kept=bool(payload))
         self._update(agent)
 
     def restored(self) -> None:
@@ -216,16 +220,16 @@ class Registry:
             return
         self._hits.add("agents")
         for one in gone.classes.values():
-            one.full = one.concise = b""
+            one.has_full = one.has_concise = False
             self.reader.changed(one)
         gone.classes.clear()
         gone.is_kept = False
         self._update(gone)
 
-    def _take_class(self, agent: Agent, name: str, kind: str, payload: bytes) -> None:
+    def _take_class(self, agent: Agent, name: str, kind: str, *, is_kept: bool) -> None:
         one = agent.classes.get(name)
         if one is None:
-            if not payload:
+            if not is_kept:
                 return
             if len(agent.classes) >= self._limits.classes:
                 self._hits.add("classes")
@@ -233,10 +237,10 @@ class Registry:
             name = intern(name)  # agents of one software have the same classes
             one = agent.classes[name] = Class(agent, name)
         if kind == CLASS_INFO:
-            one.full = payload
+            one.has_full = is_kept
         else:
-            one.concise = payload
-        if not one.whole:
+            one.has_concise = is_kept
+        if not one.is_known:
             del agent.classes[name]
         self.reader.changed(one)
 

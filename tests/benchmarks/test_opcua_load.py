@@ -59,7 +59,7 @@ def test_clients_connect_with_their_password(running: Running, secured: bool) ->
 
 def test_a_wrong_password_is_a_fault_of_the_load(running: Running) -> None:
     with pytest.raises(LoadError, match="BadUserAccessDenied"):
-        run("opcua_connects", job(running, clients=1, password="wrong"))  # noqa: S106
+        run("opcua_connects", job(running, clients=1, password="wrong"))
 
 
 def test_each_notification_is_timed(running: Running) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from tests.browser.support import follow
 from tests.browser.test_agents import no_agents as no_agents
@@ -59,6 +59,11 @@ def fill_in(page: Page) -> None:
     page.get_by_role("checkbox", name="Spread").check()
 
 
+def shows_the_same_lines(answer: Response) -> bool:
+    """Tell whether the log has nothing new, and the page is told what to ask for next."""
+    return "/log?" in answer.url and answer.status == 204 and "x-next-poll" in answer.headers
+
+
 def test_one_is_created_downloaded_started_polled_and_removed(page, records, tmp_path, run):
     create(page)
     assert records.usernames() == {NAME}
@@ -72,6 +77,10 @@ def test_one_is_created_downloaded_started_polled_and_removed(page, records, tmp
     facts = page.get_by_role("region", name="How it is")
     expect(facts.locator("dd", has_text=re.compile("^Linux"))).to_be_visible()
     expect(page.get_by_role("region", name="Log").get_by_text("connected to")).to_be_visible()
+
+    with page.expect_response(shows_the_same_lines) as same:
+        pass
+    expect(page.locator("#edge-log")).to_have_attribute("data-poll", same.value.headers["x-next-poll"])
 
     follow(page.get_by_role("link", name="Add a poll or a watch"))
     fill_in(page)

@@ -50,7 +50,7 @@ def site() -> Iterator[str]:
     """The address of another site, whose page has MQTT.js."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the library's name
+        def do_GET(self) -> None:
             script = self.path == "/mqtt.js"
             self.send_response(200)
             self.send_header("Content-Type", "text/javascript" if script else "text/html")

@@ -6,7 +6,7 @@ import itertools
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import pytest
 from edge_connector.connectors import confined
 from edge_connector.connectors.files import Files
 from edge_connector.errors import Refused
-from edge_connector.settings import Table
+from tests.edge_connector.maker import Maker
 from tests.support.processes import wait_until
+
+Make = Maker[Files]
 
 
 @pytest.fixture
@@ -28,17 +30,10 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(root: Path) -> Iterator[Callable[..., Files]]:
-    made: list[Files] = []
-
-    def connector(**values: Any) -> Files:
-        folders = {"box": {"path": str(root), "write": True}, "fixed": {"path": str(root)}}
-        made.append(Files("files", Table("files", {"folders": folders, "watch_seconds": 0.05, **values})))
-        return made[-1]
-
-    yield connector
-    for one in made:
-        one.close()
+def make(root: Path) -> Iterator[Make]:
+    folders = {"box": {"path": str(root), "write": True}, "fixed": {"path": str(root)}}
+    with Maker(Files, "files", folders=folders, watch_seconds=0.05) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -57,7 +52,7 @@ def make(root: Path) -> Iterator[Callable[..., Files]]:
         f"box/{'x' * 300}",
     ],
 )
-def test_paths_that_escape_are_refused(make: Callable[..., Files], path: str, root: Path) -> None:
+def test_paths_that_escape_are_refused(make: Make, path: str, root: Path) -> None:
     files = make()
     for call in (
         files.read,
@@ -71,7 +66,7 @@ def test_paths_that_escape_are_refused(make: Callable[..., Files], path: str, ro
     assert (root.parent / "outside.txt").read_text() == "secret"
 
 
-def test_links_are_not_followed_wherever_they_point(make: Callable[..., Files], root: Path) -> None:
+def test_links_are_not_followed_wherever_they_point(make: Make, root: Path) -> None:
     (root / "out").symlink_to(root.parent)
     (root / "file").symlink_to(root.parent / "outside.txt")
     (root / "inside").symlink_to(root / "deep")
@@ -92,7 +87,7 @@ def test_links_are_not_followed_wherever_they_point(make: Callable[..., Files], 
     }
 
 
-def test_a_folder_that_becomes_a_link_in_between_leads_nowhere(make: Callable[..., Files], root: Path) -> None:
+def test_a_folder_that_becomes_a_link_in_between_leads_nowhere(make: Make, root: Path) -> None:
     """Swap a folder for a link to the outside again and again, while a file in it is read."""
     outside = root.parent / "elsewhere"
     outside.mkdir()
@@ -124,7 +119,7 @@ def test_a_folder_that_becomes_a_link_in_between_leads_nowhere(make: Callable[..
     assert seen == {"äpfel", "refused"}
 
 
-def test_what_is_no_plain_file_is_neither_read_nor_written(make: Callable[..., Files], root: Path) -> None:
+def test_what_is_no_plain_file_is_neither_read_nor_written(make: Make, root: Path) -> None:
     os.mkfifo(root / "pipe")
     files = make()
     for path in ("box/pipe", "box/deep"):
@@ -134,7 +129,7 @@ def test_what_is_no_plain_file_is_neither_read_nor_written(make: Callable[..., F
     assert files.info("box/pipe")["type"] == "other"
 
 
-def test_text_and_bytes_come_back_as_they_were_written(make: Callable[..., Files], root: Path) -> None:
+def test_text_and_bytes_come_back_as_they_were_written(make: Make, root: Path) -> None:
     files = make()
     assert files.write("box/deep/new.bin", "AP8=", "base64") == 2
     assert files.read("box/deep/new.bin", "base64") == "AP8="
@@ -160,7 +155,7 @@ def test_text_and_bytes_come_back_as_they_were_written(make: Callable[..., Files
             call()
 
 
-def test_sizes_are_bounded_and_so_is_where_to_write(make: Callable[..., Files], root: Path) -> None:
+def test_sizes_are_bounded_and_so_is_where_to_write(make: Make, root: Path) -> None:
     files = make(read_bytes=10, write_bytes=10, file_bytes=15, entries=3)
     (root / "large").write_text("x" * 100)
     with pytest.raises(Refused, match="100 bytes are more than the 10"):
@@ -178,9 +173,7 @@ def test_sizes_are_bounded_and_so_is_where_to_write(make: Callable[..., Files], 
         files.list("box")
 
 
-def test_a_write_that_fails_leaves_the_file_as_it_was(
-    make: Callable[..., Files], root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_fails_leaves_the_file_as_it_was(make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "a").write_text("before")
 
     def full(handle: int, content: bytes) -> None:
@@ -194,7 +187,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     assert sorted(one.name for one in root.iterdir()) == ["a", "deep"]
 
 
-def test_changes_are_told_of_files_folders_and_contents(make: Callable[..., Files], root: Path) -> None:
+def test_changes_are_told_of_files_folders_and_contents(make: Make, root: Path) -> None:
     files = make()
     folder: list[dict[str, Any]] = []
     texts: list[str] = []

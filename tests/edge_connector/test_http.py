@@ -14,6 +14,7 @@ import pytest
 from edge_connector.connectors.http import HTTP
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
+from tests.edge_connector.maker import Maker
 
 LOOPBACK = ["127.0.0.0/8"]
 
@@ -107,12 +108,9 @@ def server(servers: tuple[Server, Server]) -> Server:
 
 
 @pytest.fixture
-def make(server: Server) -> Callable[..., HTTP]:
-    def connector(*more: dict[str, Any], **values: Any) -> HTTP:
-        rows = [{"url": server.url, "networks": LOOPBACK}, *more]
-        return HTTP("web", Table("connectors.web", {"servers": rows, "seconds": 1} | values))
-
-    return connector
+def make(server: Server) -> Iterator[Callable[..., HTTP]]:
+    with Maker(HTTP, "web", seconds=1) as making:
+        yield lambda *more, **values: making(servers=[{"url": server.url, "networks": LOOPBACK}, *more], **values)
 
 
 def test_what_is_there_is_got_as_what_it_is(make: Callable[..., HTTP], server: Server) -> None:

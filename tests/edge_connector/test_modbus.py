@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,10 +12,11 @@ from edge_connector.connectors.modbus_tags import most
 from edge_connector.connectors.tags import Span, blocks
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
+from tests.edge_connector.maker import Maker
 from tests.edge_connector.plc import Babbler, Line, Plc
 from tests.support.processes import free_port
 
-Make = Callable[..., Modbus]
+Make = Maker[Modbus]
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +27,8 @@ def plc() -> Iterator[Plc]:
 
 @pytest.fixture
 def make(plc: Plc) -> Iterator[Make]:
-    made: list[Modbus] = []
-
-    def connector(**values: Any) -> Modbus:
-        table = Table("connectors.plc", {"host": "127.0.0.1", "port": plc.port, "seconds": 1, **values})
-        made.append(Modbus("plc", table))
-        table.done()
-        return made[-1]
-
-    yield connector
-    for one in made:
-        one.close()
+    with Maker(Modbus, "plc", host="127.0.0.1", port=plc.port, seconds=1) as made:
+        yield made
 
 
 def test_values_are_read_with_their_type_and_scale(make: Make) -> None:

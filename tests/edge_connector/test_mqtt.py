@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from edge_connector.settings import Table
 from tests.edge_connector.cut import Way
 from tests.edge_connector.ear import Ear
 from tests.edge_connector.edge import DOMAIN, Edge
+from tests.edge_connector.maker import Maker
 from tests.support.mosquitto import Mosquitto
 from tests.support.processes import free_port, wait_until
 from tests.support.stack import Stack
@@ -48,19 +50,16 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 
 @pytest.fixture
 def make(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Make]:
-    made: list[MQTT] = []
+    numbers = count(1)
+    with Maker(MQTT, "cell", host="127.0.0.1", port=mosquitto.port, transport="tcp") as making:
 
-    def connector(**values: Any) -> MQTT:
-        table = Table("connectors.cell", {"host": "127.0.0.1", "port": mosquitto.port, "transport": "tcp", **values})
-        made.append(MQTT("cell", table))
-        table.done()
-        place = f"acme.default/hall/cell{len(made)}"
-        made[-1].begin(Home(tmp_path / str(len(made)), place, lambda message: None, lambda topics, hear: None))
-        return made[-1]
+        def connector(**values: Any) -> MQTT:
+            made, number = making(**values), next(numbers)
+            place = f"acme.default/hall/cell{number}"
+            made.begin(Home(tmp_path / str(number), place, lambda message: None, lambda topics, hear: None))
+            return made
 
-    yield connector
-    for one in made:
-        one.close()
+        yield connector
 
 
 def is_up(cell: MQTT) -> bool:

@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from edge_connector.settings import Table
 from tests.edge_connector.ear import Ear
 from tests.edge_connector.edge import Edge
 from tests.edge_connector.machine import Machine
+from tests.edge_connector.maker import Maker
 from tests.edge_connector.plc import Babbler
 from tests.support.processes import free_port, wait_until
 from tests.support.stack import Stack
@@ -43,31 +45,27 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 def line(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OPCUA]:
     """A connector that tests share which leave it as it was; its connection is encrypted."""
     values = {"write": ["/1:Line1"], "methods": ["ns=1;s=Line1*"], "fingerprint": machine.fingerprint, **USER}
-    found = connector(tmp_path_factory.mktemp("line"), machine, values)
-    yield found
-    found.close()
+    with making(tmp_path_factory.mktemp("line"), machine) as make:
+        yield make(**values)
 
 
 @pytest.fixture
 def make(machine: Machine, tmp_path: Path) -> Iterator[Make]:
-    made: list[OPCUA] = []
-
-    def one(**values: Any) -> OPCUA:
-        made.append(connector(tmp_path, machine, values))
-        return made[-1]
-
-    yield one
-    for each in made:
-        each.close()
+    with making(tmp_path, machine) as make:
+        yield make
 
 
-def connector(folder: Path, machine: Machine, values: dict[str, Any]) -> OPCUA:
-    table = Table("connectors.line", {"url": machine.url, **values})
-    found = OPCUA("line", table)
-    table.done()
-    found.begin(Home(folder, "acme.default/hall/line", lambda message: None, lambda topics, hear: None))
-    found._session._pauses.next = lambda: 0.1
-    return found
+@contextmanager
+def making(folder: Path, machine: Machine) -> Iterator[Make]:
+    with Maker(OPCUA, "line", url=machine.url) as make:
+
+        def connector(**values: Any) -> OPCUA:
+            made = make(**values)
+            made.begin(Home(folder, "acme.default/hall/line", lambda message: None, lambda topics, hear: None))
+            made._session._pauses.next = lambda: 0.1
+            return made
+
+        yield connector
 
 
 def test_nodes_are_found_page_by_page(line: OPCUA) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +14,11 @@ from edge_connector.connectors.tags import Span
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
 from tests.edge_connector.holes import BlackHole
+from tests.edge_connector.maker import Maker
 from tests.edge_connector.plc import Babbler
 from tests.edge_connector.s7_cpu import STATES, Cpu
 
-Make = Callable[..., S7]
+Make = Maker[S7]
 
 # What a device says first: that it takes the connection, by the standard (RFC 1006, ISO 8073).
 TAKEN = bytes.fromhex("0300000b 06d0 0001 0001 00")
@@ -37,17 +38,8 @@ def cpu(running: Cpu) -> Cpu:
 
 @pytest.fixture
 def make(cpu: Cpu) -> Iterator[Make]:
-    made: list[S7] = []
-
-    def connector(**values: Any) -> S7:
-        table = Table("connectors.cpu", {"host": "127.0.0.1", "port": cpu.port, "seconds": 5, **values})
-        made.append(S7("cpu", table))
-        table.done()
-        return made[-1]
-
-    yield connector
-    for one in made:
-        one.close()
+    with Maker(S7, "cpu", host="127.0.0.1", port=cpu.port, seconds=5) as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -92,9 +84,9 @@ def test_numbers_are_scaled(make: Make) -> None:
 
 
 @pytest.mark.parametrize("pdu", [240, 480])
-def test_many_values_are_read_with_few_requests_that_a_pdu_has_room_for(pdu: int) -> None:
+def test_many_values_are_read_with_few_requests_that_a_pdu_has_room_for(make: Make, pdu: int) -> None:
     with Cpu(pdu) as cpu:
-        device = S7("cpu", Table("cpu", {"host": "127.0.0.1", "port": cpu.port}))
+        device = make(port=cpu.port)
         tags = {f"w{byte}": {"address": f"DB1.DBW{byte}"} for byte in range(0, 200, 2)}
         tags |= {f"m{byte}": {"address": f"M{byte}.0"} for byte in range(0, 16, 2)}
         tags |= {"all": {"address": "DB1.DBB0", "count": 200}, "twice": {"address": "MB1"}}
@@ -108,17 +100,15 @@ def test_many_values_are_read_with_few_requests_that_a_pdu_has_room_for(pdu: int
         scattered = device.read_many({f"m{byte}": {"address": f"DB1.DBB{byte}"} for byte in range(0, 200, 3)})
         assert scattered == {f"m{byte}": cpu.db[byte] for byte in range(0, 200, 3)}
         assert cpu.largest <= pdu
-        device.close()
 
 
-def test_a_value_larger_than_a_pdu_is_read_and_written_in_parts() -> None:
+def test_a_value_larger_than_a_pdu_is_read_and_written_in_parts(make: Make) -> None:
     with Cpu(128) as cpu:
-        device = S7("cpu", Table("cpu", {"host": "127.0.0.1", "port": cpu.port, "write": ["DB1"]}))
+        device = make(port=cpu.port, write=["DB1"])
         values = [byte % 256 for byte in range(57, 257)]
         assert device.write("DB1.DBB0", values) == 200
         assert device.read("DB1.DBB0", count=200) == values == list(cpu.db)
         assert cpu.largest <= 128
-        device.close()
 
 
 def test_requests_are_full_and_never_more_than_that() -> None:
@@ -271,28 +261,26 @@ def test_what_a_cpu_does_not_tell_of_itself_is_null(make: Make, cpu: Cpu, monkey
     ],
     ids=["nothing", "http", "short", "long", "byte", "twice", "set up and nothing else"],
 )
-def test_a_device_that_answers_garbage_or_nothing_is_said_to_do_so(answer: bytes) -> None:
+def test_a_device_that_answers_garbage_or_nothing_is_said_to_do_so(make: Make, answer: bytes) -> None:
     with Babbler(answer) as port:
-        device = S7("cpu", Table("cpu", {"host": "127.0.0.1", "port": port, "seconds": 0.2}))
+        device = make(port=port, seconds=0.2)
         for call in (lambda: device.read("MB0"), device.info, lambda: device.read_many({"a": {"address": "MB0"}})):
             with pytest.raises(TimedOut, match="as it should|in time|ended|cannot be reached"):
                 call()
-        device.close()
 
 
-def test_a_device_that_takes_no_connection_is_given_up_in_time() -> None:
+def test_a_device_that_takes_no_connection_is_given_up_in_time(make: Make) -> None:
     with BlackHole() as port:
-        device = S7("cpu", Table("cpu", {"host": "127.0.0.1", "port": port, "seconds": 0.3}))
+        device = make(port=port, seconds=0.3)
         begun = time.monotonic()
         with pytest.raises(TimedOut, match="does not answer in time"):
             device.read("MB0")
         assert time.monotonic() - begun < 20
-        device.close()
 
 
-def test_a_device_that_is_away_is_said_to_be_and_found_when_it_is_back() -> None:
+def test_a_device_that_is_away_is_said_to_be_and_found_when_it_is_back(make: Make) -> None:
     cpu = Cpu()
-    device = S7("cpu", Table("cpu", {"host": "127.0.0.1", "port": cpu.port, "seconds": 5}))
+    device = make(port=cpu.port)
     with pytest.raises(TimedOut, match="cannot be reached"):
         device.read("MB3")
     with cpu:
@@ -303,7 +291,6 @@ def test_a_device_that_is_away_is_said_to_be_and_found_when_it_is_back() -> None
         device.read("MB3")
     with cpu:
         assert device.read("MB3") == 3
-        device.close()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from edge_connector.connectors import serial as module
 from edge_connector.connectors.serial import Serial
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
+from tests.edge_connector.maker import Maker
 from tests.edge_connector.plc import Line
 from tests.support.processes import wait_until
 
@@ -33,18 +34,14 @@ def device(line: Line) -> Iterator[serial.Serial]:
 
 @pytest.fixture
 def make(line: Line) -> Iterator[Callable[..., Serial]]:
-    made: list[Serial] = []
+    with Maker(Serial, "scale", port=line.near, seconds=0.5) as making:
 
-    def connector(**values: Any) -> Serial:
-        table = Table("connectors.scale", {"port": line.near, "seconds": 0.5} | values)
-        made.append(Serial("scale", table))
-        table.done()
-        wait_until(lambda: made[-1]._line is not None or made[-1]._trouble != "the line is not open yet")
-        return made[-1]
+        def connector(**values: Any) -> Serial:
+            made = making(**values)
+            wait_until(lambda: made._line is not None or made._trouble != "the line is not open yet")
+            return made
 
-    yield connector
-    for one in made:
-        one.close()
+        yield connector
 
 
 def test_what_comes_is_told_line_by_line(make: Callable[..., Serial], device: serial.Serial) -> None:

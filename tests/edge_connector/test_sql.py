@@ -18,6 +18,7 @@ from edge_connector.connectors.sql import SQL
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
 from tests.edge_connector.holes import BlackHole
+from tests.edge_connector.maker import Maker
 from tests.edge_connector.plc import Babbler
 from tests.support.mariadb import Server
 from tests.support.postgresql import Cluster
@@ -28,7 +29,8 @@ ROWS = "INSERT INTO part (id, name, price) VALUES (1, 'bolt', 0.25), (2, 'nut', 
 QUERIES = {"by_name": "SELECT id, price FROM part WHERE name = :name", "all": "SELECT id, name FROM part ORDER BY id"}
 CHANGES = {"rename": "UPDATE part SET name = :name WHERE id = :id"}
 
-Make = Callable[..., SQL]
+Make = Maker[SQL]
+Reach = Callable[[str, int, float], SQL]
 
 
 @pytest.fixture(
@@ -65,17 +67,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def make(url: str) -> Iterator[Make]:
-    made: list[SQL] = []
+    with Maker(SQL, "db", url=url, queries=QUERIES, changes=CHANGES, seconds=1) as made:
+        yield made
 
-    def connector(**values: Any) -> SQL:
-        table = Table("connectors.db", {"url": url, "queries": QUERIES, "changes": CHANGES, "seconds": 1} | values)
-        made.append(SQL("db", table))
-        table.done()
-        return made[-1]
 
-    yield connector
-    for one in made:
-        one.close()
+@pytest.fixture
+def reach() -> Iterator[Reach]:
+    """Say that there is a database at a port, where something else may be."""
+    with Maker(SQL, "db", queries={"one": "SELECT 1"}) as made:
+        yield lambda kind, port, seconds: made(url=f"{kind}://a:b@127.0.0.1:{port}/x", seconds=seconds)
 
 
 def free(make: Make, **values: Any) -> SQL:
@@ -205,46 +205,38 @@ def test_types_that_json_does_not_have_are_said_in_text(make: Make) -> None:
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "mssql"])
-def test_a_server_that_accepts_and_never_answers_is_given_up(kind: str) -> None:
+def test_a_server_that_accepts_and_never_answers_is_given_up(reach: Reach, kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        check_given_up(kind, deaf.getsockname()[1])
+        check_given_up(reach(kind, deaf.getsockname()[1], 0.5))
 
 
 @pytest.mark.parametrize("kind", ["mysql", "mssql"])
-def test_a_server_that_takes_no_connection_is_given_up(kind: str) -> None:
+def test_a_server_that_takes_no_connection_is_given_up(reach: Reach, kind: str) -> None:
     with BlackHole() as port:
-        check_given_up(kind, port)
+        check_given_up(reach(kind, port, 0.5))
 
 
-def check_given_up(kind: str, port: int) -> None:
-    url = f"{kind}://a:b@127.0.0.1:{port}/x"
-    db = SQL("db", Table("db", {"url": url, "queries": {"one": "SELECT 1"}, "seconds": 0.5}))
+def check_given_up(db: SQL) -> None:
     begun = time.monotonic()
     with pytest.raises(TimedOut, match="longer than 0.5 s"):
         db.query("one")
     assert time.monotonic() - begun < 20
-    db.close()
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "mssql"])
-def test_what_is_no_database_is_said_not_to_be_and_is_asked_again(kind: str) -> None:
+def test_what_is_no_database_is_said_not_to_be_and_is_asked_again(reach: Reach, kind: str) -> None:
     for answer in (b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(64), b"\xff" * 64):
         with Babbler(answer, at_once=True) as port:
-            url = f"{kind}://a:b@127.0.0.1:{port}/x"
-            db = SQL("db", Table("db", {"url": url, "queries": {"one": "SELECT 1"}, "seconds": 0.3}))
+            db = reach(kind, port, 0.3)
             for _ in range(2):
                 with pytest.raises(Refused, match="the database"):
                     db.query("one")
-            db.close()
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql", "mssql"])
-def test_a_server_that_is_away_is_said_to_be(kind: str) -> None:
-    url = f"{kind}://a:b@127.0.0.1:{free_port()}/x"
-    db = SQL("db", Table("db", {"url": url, "queries": {"one": "SELECT 1"}, "seconds": 5}))
+def test_a_server_that_is_away_is_said_to_be(reach: Reach, kind: str) -> None:
     with pytest.raises(Refused, match="refused"):
-        db.query("one")
-    db.close()
+        reach(kind, free_port(), 5).query("one")
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -14,6 +14,7 @@ import pytest
 from edge_connector.connectors.sql import SQL
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
+from tests.edge_connector.maker import Maker
 from tests.support.mariadb import Server
 
 pytestmark = pytest.mark.mariadb
@@ -36,20 +37,20 @@ def server(mariadb: Server) -> Server:
 
 
 @pytest.fixture
-def db(server: Server) -> Iterator[SQL]:
-    yield from opened(server, 10)
+def make(server: Server) -> Iterator[Maker[SQL]]:
+    values: dict[str, Any] = {"queries": QUERIES, "changes": CHANGES, "free_queries": True, "free_changes": True}
+    with Maker(SQL, "db", url=server.url("own"), rows=10, **values) as made:
+        yield made
 
 
 @pytest.fixture
-def hasty(server: Server) -> Iterator[SQL]:
-    yield from opened(server, 0.3)
+def db(make: Maker[SQL]) -> SQL:
+    return make(seconds=10)
 
 
-def opened(server: Server, seconds: float) -> Iterator[SQL]:
-    values: dict[str, Any] = {"url": server.url("own"), "queries": QUERIES, "changes": CHANGES, "rows": 10}
-    found = SQL("db", Table("db", {**values, "free_queries": True, "free_changes": True, "seconds": seconds}))
-    yield found
-    found.close()
+@pytest.fixture
+def hasty(make: Maker[SQL]) -> SQL:
+    return make(seconds=0.3)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +123,10 @@ def test_types_that_json_does_not_have_are_said_in_text(db: SQL) -> None:
     assert row[4:] == ["2026-11-26T08:15:00.500000", "1:00:00", 1, "ü€", None]
 
 
-def test_a_wrong_password_is_said_without_the_right_one(server: Server) -> None:
+def test_a_wrong_password_is_said_without_the_right_one(make: Maker[SQL], server: Server) -> None:
     url = server.url("own").replace("gate%2Fhouse", "wrong")
-    db = SQL("db", Table("db", {"url": url, "queries": QUERIES}))
     with pytest.raises(Refused, match="Access denied for user 'gatehouse'"):
-        db.query("all")
-    db.close()
+        make(url=url).query("all")
 
 
 def test_mysql_is_told_of_its_time_out_by_another_name(hasty: SQL) -> None:

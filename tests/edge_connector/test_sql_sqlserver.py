@@ -13,6 +13,7 @@ import pytest
 from edge_connector.connectors.sql import SQL
 from edge_connector.errors import ConfigFault, Refused, TimedOut
 from edge_connector.settings import Table
+from tests.edge_connector.maker import Maker
 from tests.edge_connector.tds import COUNTED, MORE, WAIT, SqlServer, done, failed, table
 from tests.support import tls
 from tests.support.processes import wait_until
@@ -53,20 +54,20 @@ def server() -> Iterator[SqlServer]:
 
 
 @pytest.fixture
-def db(server: SqlServer) -> Iterator[SQL]:
-    yield from opened(server, 5)
+def make(server: SqlServer) -> Iterator[Maker[SQL]]:
+    url = f"mssql://reader:word@127.0.0.1:{server.port}/shop"
+    with Maker(SQL, "db", url=url, queries=QUERIES, changes=CHANGES, rows=3) as made:
+        yield made
 
 
 @pytest.fixture
-def hasty(server: SqlServer) -> Iterator[SQL]:
-    yield from opened(server, 0.4)
+def db(make: Maker[SQL]) -> SQL:
+    return make(seconds=5)
 
 
-def opened(server: SqlServer, seconds: float) -> Iterator[SQL]:
-    values = {"url": f"mssql://reader:word@127.0.0.1:{server.port}/shop", "queries": QUERIES, "changes": CHANGES}
-    found = SQL("db", Table("db", {**values, "seconds": seconds, "rows": 3}))
-    yield found
-    found.close()
+@pytest.fixture
+def hasty(make: Maker[SQL]) -> SQL:
+    return make(seconds=0.4)
 
 
 def test_a_query_is_rolled_back(db: SQL, server: SqlServer) -> None:

@@ -158,8 +158,8 @@ def test_traffic_and_online_times_are_written_and_nothing_twice(running, server,
     wait_until(lambda: Connection.select().count())
     server.counted = {turing.id: contract.Traffic(3, 4, 50, 60)}
     time.sleep(0.1)
-    running._account()
-    running._account()
+    running._house.account()
+    running._house.account()
     (row,) = Traffic.select()
     assert (row.integration_id, row.messages_in, row.messages_out, row.bytes_in, row.bytes_out) == (
         turing.id,
@@ -178,9 +178,9 @@ def test_traffic_that_could_not_be_written_is_added_the_next_time(running, serve
     with monkeypatch.context() as patched:
         patched.setattr(traffic, "add", unavailable)
         server.counted = {turing.id: contract.Traffic(1, 0, 10, 0)}
-        running._account()
+        running._house.account()
     server.counted = {turing.id: contract.Traffic(1, 0, 10, 0)}
-    running._account()
+    running._house.account()
     (row,) = Traffic.select()
     assert (row.messages_in, row.bytes_in) == (2, 20)
 

@@ -13,8 +13,8 @@ MQTT = ROOT / "protocols" / "mqtt"
 # Only these know the portal.
 ADAPTERS = {
     f"protocols.{name}"
-    for name in ("doorman", "entrance", "joining", "runtime", "parts", "renewals", "warden", "worker", "__main__")
-}
+    for name in ("doorman", "entrance", "housekeeping", "joining", "parts", "renewals", "runtime", "warden")
+} | {"protocols.worker", "protocols.__main__"}
 
 # What the protocol servers share: a server knows these, the contract, and its own folder.
 PURE = {f"protocols.{name}" for name in ("access", "hits", "tally", "topics")}  # have neither a loop nor a clock

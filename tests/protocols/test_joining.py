@@ -18,18 +18,11 @@ from protocols.doorman import Doorman
 from protocols.entrance import Entrance
 from protocols.joining import Joining
 from protocols.onboarding import Bounds
+from tests.protocols.doorman_bed import Book
 
 OWN = "o" * 32
 MEMBER = "hall-0a1b2c3d"
 CHOSEN = {"domain": "acme.default", "connectors": ["files"], "target": "docker"}
-
-
-class Book:
-    def __init__(self) -> None:
-        self.refusals: list[tuple[str | None, Refusal]] = []
-
-    def refused(self, login: Login, refusal: Refusal, integration_id: int | None) -> None:
-        self.refusals.append((login.username, refusal))
 
 
 class House:

@@ -229,7 +229,7 @@ def _load(nodes: Nodes, username: str, number: int, record: Record) -> bool:
         if node is None:
             return False
         node.ring_record = number
-        nodes.restore_history(node, _ring(record, nodes.limits.history_values))
+        nodes.archive.restore(node, _ring(record, nodes.limits.history_values))
         return True
     values = list(record.values)
     value = values.pop(0) if record.what == records.VARIABLE and values else None

@@ -16,16 +16,16 @@ from asyncua import ua
 from protocols.contract import Usage
 from protocols.hits import Hits
 from protocols.opcua.values import kinds, naming
+from protocols.opcua.values.archive import Archive
 from protocols.opcua.values.errors import Refused
-from protocols.opcua.values.history import Ring
 from protocols.opcua.values.kinds import Kind
 from protocols.opcua.values.limits import ValueLimits
+from protocols.opcua.values.outside import NoOutside, Outside
 from protocols.opcua.values.tree import OVERHEAD, Folder, Node, Texts
 from protocols.opcua.values.watching import Crowds
 
 GOOD = ua.StatusCode()
 _BAD = 0x80000000
-_ENOUGH = 0.95  # of the room for history, to which it is brought down when there is none left
 _DELETED = ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown)
 
 
@@ -41,34 +41,6 @@ class Keeping(Protocol):
         ...
 
 
-class Outside(Protocol):
-    """Whatever integrations' nodes are told to beyond this server: each is also a topic."""
-
-    def opened(self, username: str) -> None:
-        """An integration of this name has a folder from now on."""
-        ...
-
-    def closed(self, username: str) -> None:
-        """No integration of this name has a folder any more."""
-        ...
-
-    def wrote(self, node: Node, integration_id: int) -> None:
-        """This integration, or with 0 an account, has written a node's value."""
-        ...
-
-
-class NoOutside:
-    """There is nothing beyond."""
-
-    def opened(self, username: str) -> None:
-        """Tell nobody."""
-
-    closed = opened
-
-    def wrote(self, node: Node, integration_id: int) -> None:
-        """Tell nobody."""
-
-
 class Nodes:
     """The folders of all integrations, and the rules for what is in them."""
 
@@ -79,7 +51,7 @@ class Nodes:
         self.by_username: dict[str, Folder] = {}  # as node ids spell it
         self.count = 0
         self.bytes = 0
-        self.ring_bytes = 0
+        self.archive = Archive(limits, self.hits, self.folders)
         self.crowds = Crowds(limits.queue, limits.queue_bytes)
         self._keeper = keeper
         self.outside: Outside = NoOutside()
@@ -135,7 +107,7 @@ class Nodes:
             "values_bytes": max((folder.bytes for folder in folders), default=0),
             "values_total_bytes": self.bytes,
             "history_values": None,
-            "history_total_bytes": self.ring_bytes,
+            "history_total_bytes": self.archive.bytes,
         }
         return [
             Usage(f"OPCUA_{name.upper()}", count, getattr(self.limits, name), self.hits.counts[name])
@@ -215,9 +187,7 @@ class Nodes:
     def _remove(self, node: Node) -> None:
         self.count -= 1
         self.bytes -= node.weight
-        if node.ring is not None:
-            self._grow_history(node, -node.ring.bytes)
-            node.ring = None
+        self.archive.drop(node)
         node.folder.remove(node)
         self._keeper.dropped(node)
         if node.watchers:
@@ -247,7 +217,7 @@ class Nodes:
         node.value = value
         node.writes += 1
         if self.limits.history_values:
-            self._remember(node, value, size)
+            self.archive.add(node, value, size)
         self._keeper.changed(node)
         if node.watchers:
             self.crowds.tell(node.watchers, node, value, size)
@@ -259,12 +229,6 @@ class Nodes:
         if value is not None:
             self._grow(node, kinds.measure(value.Value) + kinds.burden(value.Value))
         return node
-
-    def restore_history(self, node: Node, ring: Ring) -> None:
-        """Take over the history that was kept of a node."""
-        node.ring = ring
-        self._grow_history(node, ring.bytes)
-        self._shorten()
 
     def _normalise(self, node: Node, value: ua.DataValue) -> int:
         """Make a value one of its node's kind; return its size on the wire."""
@@ -314,32 +278,3 @@ class Nodes:
     def _refuse(self, limit: str, code: int, fact: str) -> None:
         self.hits.add(limit)
         raise Refused(code, fact)
-
-    # --- history
-
-    def _remember(self, node: Node, value: ua.DataValue, size: int) -> None:
-        if node.ring is None:
-            node.ring = Ring()
-        self._grow_history(node, node.ring.add(value, size, self.limits.history_values))
-        self._shorten()
-
-    def _grow_history(self, node: Node, by: int) -> None:
-        node.folder.ring_bytes += by
-        self.ring_bytes += by
-
-    def _shorten(self) -> None:
-        """Make room, and some more: those who keep most, of the integration that keeps most, lose their older half."""
-        if self.ring_bytes <= self.limits.history_total_bytes:
-            return
-        self.hits.add("history_total_bytes")
-        enough = int(self.limits.history_total_bytes * _ENOUGH)
-        while self.ring_bytes > enough:
-            folder = max(self.folders.values(), key=lambda one: one.ring_bytes)
-            for node in sorted(folder.nodes.values(), key=_ring_bytes, reverse=True):
-                if node.ring is None or self.ring_bytes <= enough:
-                    break
-                self._grow_history(node, -node.ring.halve())
-
-
-def _ring_bytes(node: Node) -> int:
-    return node.ring.bytes if node.ring is not None else 0

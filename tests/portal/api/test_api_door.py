@@ -60,7 +60,7 @@ def test_a_stranger_gets_the_same_answer_whatever_the_request_is(
     refusal = bed.get("/me", user=None)
     for name, request in REQUESTS.items():
         if name == "nothing" and (method, path) == ("GET", "/messages"):
-            request = {"query_string": "filter=a"}  # noqa: PLW2901 - what a stream cannot be asked for without
+            request = {"query_string": "filter=a"}  # what a stream cannot be asked for without
         asked = len(bed.door.logins)
         answer = ask(bed, method, path, stated, request)
         assert answer.status_code == 401, name

@@ -1,6 +1,9 @@
 """Retained messages."""
 
+import json
 import logging
+import tracemalloc
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -97,11 +100,36 @@ def test_expired_messages_go_with_the_next_sweep() -> None:  # [MQTT5-3.3.2-5]
 def test_agents_of_one_software_have_their_class_infos_in_memory_once() -> None:
     retained = store()
     topics = [f"acme.default/press{number}/Press/__classInfo__" for number in range(3)]
+    payload = b'{"className":"Press"}'
     for topic in topics:
-        retained.keep(Message(topic, bytes(bytearray(b'{"className":"Press"}')), retain=True))
-    first, *others = [retained.get(topic).payload for topic in topics]
-    assert all(one is first for one in others)
-    assert retained.size > 3 * len(first)  # and each counts as a whole
+        retained.keep(Message(topic, payload, retain=True))
+    assert [retained.get(topic).payload for topic in topics] == [payload] * 3
+    assert len(retained._documents) == 1
+    assert retained.size > 3 * len(payload)  # and each counts as a whole
+
+
+def test_class_infos_that_are_all_different_take_a_part_of_their_bytes() -> None:
+    retained, sent = store(), 0
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            functions = {f"function{one}": {"description": f"Does {number} times {one}"} for one in range(100)}
+            payload = json.dumps({"className": "Press", "meta": functions}).encode()
+            retained.keep(Message(f"acme.default/press{number}/Press/__classInfo__", payload, retain=True))
+            sent += len(payload)
+        del payload, functions
+        assert tracemalloc.get_traced_memory()[0] < sent / 3
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [1, 1_000, 65_536, 65_537, 1_000_000])
+def test_a_class_info_comes_back_as_it_was_sent(size: int) -> None:
+    retained = store()
+    sent = Message("acme.default/press/Press/__classInfo__", b"x" * size, 1, True, b"\x01\x01", 20.0)
+    retained.keep(replace(sent))
+    assert retained.get(sent.topic) == sent
+    assert [one for one in retained.find("acme.default/#") if one is not None] == [sent]
 
 
 def test_a_class_info_that_changes_leaves_those_that_were_like_it() -> None:

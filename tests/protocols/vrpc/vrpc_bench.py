@@ -69,6 +69,9 @@ class Bench:
     def retained(self, topic_filter: str) -> list[str]:
         return [topic for topic in self.kept if matches(topic_filter, topic)]
 
+    def read(self, topic: str) -> bytes:
+        return self.kept.get(topic, b"")
+
     def publish(self, topic: str, payload: bytes) -> bool:
         self.sent.append((topic, json.loads(payload)))
         return self.subscribed is None or topic in self.subscribed

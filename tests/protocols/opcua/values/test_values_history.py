@@ -100,9 +100,9 @@ def test_who_keeps_most_loses_the_older_half_when_there_is_no_room() -> None:
     for second in range(200):
         nodes.publish(loud, "much", value(float(second), at=later(second)), NOW)
         nodes.publish(loud, f"little/{second % 5}", value(float(second), at=later(second)), NOW)
-        assert nodes.ring_bytes <= nodes.limits.history_total_bytes
+        assert nodes.archive.bytes <= nodes.limits.history_total_bytes
     assert len(quiet.nodes["x"].ring.entries) == 5
-    assert nodes.ring_bytes == sum(
+    assert nodes.archive.bytes == sum(
         node.ring.bytes for folder in (quiet, loud) for node in folder.nodes.values() if node.ring
     )
     assert nodes.hits.counts["history_total_bytes"] > 0
@@ -111,7 +111,7 @@ def test_who_keeps_most_loses_the_older_half_when_there_is_no_room() -> None:
 def test_history_can_be_switched_off() -> None:
     nodes = make_nodes(history_values=0)
     node = nodes.publish(nodes.adopt(1, "a"), "x", value(1), NOW)
-    assert node.ring is None and nodes.ring_bytes == 0
+    assert node.ring is None and nodes.archive.bytes == 0
 
 
 def test_a_bad_status_is_part_of_the_history() -> None:

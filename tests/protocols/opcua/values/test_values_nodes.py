@@ -91,10 +91,10 @@ def test_what_is_refused_changes_nothing() -> None:
     nodes = make_nodes(value_bytes=100)
     folder = nodes.adopt(1, "a")
     node = nodes.publish(folder, "x", value("first"), NOW)
-    before = (node.value, node.size, nodes.bytes, nodes.ring_bytes, node.writes)
+    before = (node.value, node.size, nodes.bytes, nodes.archive.bytes, node.writes)
     assert refused(lambda: nodes.write(node, value(1), NOW)) == "BadTypeMismatch"
     assert refused(lambda: nodes.write(node, value("x" * 101), NOW)) == "BadOutOfRange"
-    assert (node.value, node.size, nodes.bytes, nodes.ring_bytes, node.writes) == before
+    assert (node.value, node.size, nodes.bytes, nodes.archive.bytes, node.writes) == before
     for name, content, code in (
         ("y/z", "x" * 101, "BadOutOfRange"),
         ("y/z", None, "BadTypeMismatch"),
@@ -161,7 +161,7 @@ def test_deleted_integrations_leave_nothing() -> None:
     assert list(nodes.folders) == [2] and nodes.find("a/x/y") is None
     assert counted(nodes) == (nodes.count, nodes.bytes)
     nodes.forget({2})
-    assert (nodes.count, nodes.bytes, nodes.ring_bytes) == (0, 0, 0)
+    assert (nodes.count, nodes.bytes, nodes.archive.bytes) == (0, 0, 0)
 
 
 def test_watchers_are_told_and_wait_for_a_deleted_node_to_be_there_again() -> None:
@@ -204,4 +204,4 @@ def test_counts_stay_right_whatever_happens(seed: int) -> None:
             folder.bytes == sum(one.weight for one in folder.nodes.values()) for folder in nodes.folders.values()
         )
         rings = [node.ring.bytes for one in nodes.folders.values() for node in one.nodes.values() if node.ring]
-        assert nodes.ring_bytes == sum(rings)
+        assert nodes.archive.bytes == sum(rings)

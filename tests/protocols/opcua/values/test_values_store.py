@@ -119,7 +119,7 @@ def test_everything_is_there_again(keep: Callable[..., Keeping]) -> None:
     assert second.nodes.find("b%2Fc/empty").is_kept
     assert second.nodes.find("b%2Fc/bad").value.StatusCode.name == "BadSensorFailure"
     assert (second.nodes.count, second.nodes.bytes) == (first.nodes.count, first.nodes.bytes)
-    assert second.nodes.ring_bytes == first.nodes.ring_bytes
+    assert second.nodes.archive.bytes == first.nodes.archive.bytes
 
 
 def test_what_was_committed_survives_without_a_stop(keep: Callable[..., Keeping], tmp_path: Path) -> None:
