@@ -8,7 +8,7 @@ from hashlib import blake2b
 from flask import Flask, redirect, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from htmx_flask import make_response
 
 from portal.db import database
@@ -49,6 +49,11 @@ def log_in(account: Account) -> None:
 def log_out() -> None:
     """Log the browser of this request out."""
     logout_user()
+
+
+@login_required  # type: ignore[untyped-decorator]
+def required() -> None:
+    """Send whoever is not logged in to the login page: for blueprints, before each request."""
 
 
 def actor() -> Actor:

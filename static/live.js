@@ -27,6 +27,12 @@
     polled.set(element.id, now);
   });
 
+  // What an agent was asked at one look is read at the next, also where this one shows nothing new.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const next = event.detail.xhr?.getResponseHeader("X-Next-Poll");
+    if (next && isPoll(event.detail.elt)) event.detail.elt.dataset.poll = next;
+  });
+
   // A row that was kept while it was edited may have no place in the list any more.
   function lookAnew() {
     const live = document.getElementById("live");

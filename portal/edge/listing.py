@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import peewee as pw
 
 from portal import vrpc
 from portal.edge import fleets
 from portal.edge.subject import of_agents
-from portal.models import EdgeConnector, EdgeFleet, Integration
+from portal.models import EdgeConnector, EdgeFleet, Integration, tuples
 from portal.vrpc import Agent
 from portal.worker_client import Silent
 
@@ -18,17 +20,34 @@ PAGE = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One Edge Connector."""
+class Found:
+    """An Edge Connector, and the agent that it is, if that has ever come."""
 
-    integration: Integration
-    connectors: list[str]  # kinds that it was downloaded with
-    fleet: EdgeFleet | None
     agent: Agent | None
 
     @property
     def is_online(self) -> bool:
         return self.agent is not None and self.agent.is_online
+
+
+@dataclass(frozen=True, slots=True)
+class Line(Found):
+    """One of all, with no more than what they are searched and counted by."""
+
+    id: int
+    username: str
+    domain: str
+    note: str
+    fleet: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Found):
+    """One that is shown."""
+
+    integration: Integration
+    connectors: list[str]  # kinds that it was downloaded with
+    fleet: EdgeFleet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,12 @@ class Asked:
     state: str = "all"
     fleet: int | None = None
     page: int = 1
+
+    def args(self, **changes: Any) -> dict[str, Any]:
+        """Return the arguments of its address, with these changes."""
+        found: dict[str, Any] = {"q": self.search, "state": self.state, "fleet": self.fleet, "page": self.page}
+        usual = {"q": "", "state": "all", "fleet": None, "page": 1}
+        return {name: value for name, value in (found | changes).items() if value != usual[name]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +95,10 @@ class Listing:
         return (self.asked.page - 1) * PAGE + 1
 
 
-STATES: dict[str, Callable[[Row], bool]] = {
-    "all": lambda row: True,
-    "online": lambda row: row.is_online,
-    "offline": lambda row: not row.is_online,
+STATES: dict[str, Callable[[Line], bool]] = {
+    "all": lambda line: True,
+    "online": lambda line: line.is_online,
+    "offline": lambda line: not line.is_online,
 }
 
 
@@ -83,47 +108,59 @@ def read(asked: Asked) -> Listing:
         agents, is_silent = vrpc.agents(), False
     except Silent:
         agents, is_silent = [], True
-    everything = _rows(agents)
-    found = [row for row in everything if _matches(row, asked)]
+    known = {one.id: one for one in fleets.everything()}
+    everything = _lines(agents)
+    found = [line for line in everything if _matches(line, asked)]
     counts = {state: sum(map(is_one, found)) for state, is_one in STATES.items()}
-    in_state = [row for row in found if STATES[asked.state](row)]
+    in_state = [line for line in found if STATES[asked.state](line)]
     first = (asked.page - 1) * PAGE
-    return Listing(asked, is_silent, in_state[first : first + PAGE], counts, len(everything), _fleets(everything))
+    rows = _rows(in_state[first : first + PAGE], known)
+    return Listing(asked, is_silent, rows, counts, len(everything), _fleets(known, everything))
 
 
-def _rows(agents: list[Agent]) -> list[Row]:
+def _lines(agents: list[Agent]) -> list[Line]:
     """Return all, by username."""
     named = {(one.domain, one.agent): one for one in agents}
     own = {one.integration_id: one for one in agents if one.integration_id}
-    known = {one.id: one for one in fleets.everything()}
-    query = Integration.select(Integration, EdgeConnector.connectors, EdgeConnector.fleet)
-    query = query.join(EdgeConnector, pw.JOIN.LEFT_OUTER, on=(EdgeConnector.integration == Integration.id), attr="made")
-    found = []
-    for one in query.where(Integration.type == "edge").order_by(Integration.username):
-        made = getattr(one, "made", None)
-        fleet = known.get(made.fleet_id) if made is not None and made.fleet_id is not None else None
-        connectors = list(made.connectors) if made is not None and made.connectors else []
-        found.append(Row(one, connectors, fleet, of_agents(one, named, own)))
-    return found
+    it = Integration
+    query = it.select(it.id, it.username, it.domain, it.note, EdgeConnector.fleet)
+    query = query.join(EdgeConnector, pw.JOIN.LEFT_OUTER, on=(EdgeConnector.integration == it.id))
+    return [
+        Line(of_agents(id, domain, username, named, own), id, username, domain, note, fleet)
+        for id, username, domain, note, fleet in tuples(query.where(it.type == "edge").order_by(it.username))
+    ]
 
 
-def _matches(row: Row, asked: Asked) -> bool:
-    if asked.fleet is not None and (row.fleet is None or row.fleet.id != asked.fleet):
+def _rows(lines: list[Line], known: dict[int, EdgeFleet]) -> list[Row]:
+    """Return what is shown of some, in their order; one that is gone meanwhile is left out."""
+    ids = [line.id for line in lines]
+    whole = {one.id: one for one in Integration.select().where(Integration.id << ids)}
+    query = EdgeConnector.select(EdgeConnector.integration, EdgeConnector.connectors)
+    made = dict(tuples(query.where(EdgeConnector.integration << ids)))
+    return [
+        Row(
+            line.agent,
+            whole[line.id],
+            made.get(line.id, []),
+            known[line.fleet] if line.fleet in known else None,
+        )
+        for line in lines
+        if line.id in whole
+    ]
+
+
+def _matches(line: Line, asked: Asked) -> bool:
+    if asked.fleet is not None and line.fleet != asked.fleet:
         return False
     if not asked.search:
         return True
-    agent = row.agent
-    parts = (row.integration.username, row.integration.domain, row.integration.note)
+    agent = line.agent
+    parts = (line.username, line.domain, line.note)
     told = (agent.hostname, agent.version, agent.address) if agent is not None else ()
     return any(asked.search.casefold() in part.casefold() for part in (*parts, *told))
 
 
-def _fleets(rows: list[Row]) -> list[FleetRow]:
-    members: dict[int, list[Row]] = {}
-    for row in rows:
-        if row.fleet is not None:
-            members.setdefault(row.fleet.id, []).append(row)
-    return [
-        FleetRow(fleet, len(found := members.get(fleet.id, [])), sum(row.is_online for row in found))
-        for fleet in fleets.everything()
-    ]
+def _fleets(known: dict[int, EdgeFleet], lines: list[Line]) -> list[FleetRow]:
+    members = Counter(line.fleet for line in lines)
+    online = Counter(line.fleet for line in lines if line.is_online)
+    return [FleetRow(fleet, members[id], online[id]) for id, fleet in known.items()]

@@ -92,12 +92,14 @@ def find(integration_id: int) -> Subject:
     )
 
 
-def of_agents(integration: Integration, agents: dict[tuple[str, str], Agent], own: dict[int, Agent]) -> Agent | None:
+def of_agents(
+    id: int, domain: str, username: str, agents: dict[tuple[str, str], Agent], own: dict[int, Agent]
+) -> Agent | None:
     """Return the agent of an integration among all of them: by its name, or by who came with its credentials."""
-    named = agents.get((integration.domain, integration.username))
-    if named is not None and named.integration_id in (0, integration.id):
+    named = agents.get((domain, username))
+    if named is not None and named.integration_id in (0, id):
         return named
-    return own.get(integration.id)
+    return own.get(id)
 
 
 def _agent_of(integration: Integration) -> tuple[Agent | None, bool]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
-from portal import activity
+from portal import activity, session
 from portal.wording import GROUPS
 
 blueprint = Blueprint("activity", __name__)
+blueprint.before_request(session.required)
 
 PAGE_ROWS = 50
 
 
 @blueprint.get("/activity")
-@login_required  # type: ignore[untyped-decorator]
 def page() -> ResponseReturnValue:
     """Show one page of what happened."""
     group = request.args.get("show", "")

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
-from portal import arguments, telling, vrpc
+from portal import arguments, session, telling, vrpc
 from portal.arguments import Field
-from portal.views import callees
+from portal.views import callees, polls
 from portal.views.callees import Look, Place
 from portal.views.pieces import with_headers
 from portal.vrpc import Class, Events, Function, Outcome
 from portal.worker_client import Silent
 
 blueprint = Blueprint("agent", __name__)
+blueprint.before_request(session.required)
 
 MOST_FUNCTIONS = 300  # of a kind that are listed; a search finds the others
 MOST_INSTANCES = 100
@@ -62,12 +61,6 @@ class Subject:
     shape: str
 
 
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
-
-
 @blueprint.get("/agents/one")
 def page() -> ResponseReturnValue:
     """Show the page."""
@@ -80,7 +73,7 @@ def parts() -> ResponseReturnValue:
     """Return what changes by itself alone; 204 when it is what the browser shows already."""
     look = callees.read(request.args)
     shown = context(look)
-    if request.args.get("v") == shown["agent_version"]:
+    if polls.is_shown(shown["agent_version"]):
         return "", 204
     if "v" in request.args:
         return render_template("_agent.html", **shown)
@@ -109,7 +102,6 @@ def context(
     subject = subject_of(look)
     if typed is not None and place.act != "watch" and (subject is None or subject.function is None):
         subject = Subject(None, arguments.unnamed(typed), "")
-    seen = repr((place, look.opened, look.is_silent))
     return {
         "place": place,
         "opened": look.opened,
@@ -123,7 +115,7 @@ def context(
         "outcome": outcome,
         "events": events,
         "telling": telling,
-        "agent_version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        "agent_version": polls.version(place, look.opened, look.is_silent),
         "RESULT": RESULT,
         "DOCUMENTED": DOCUMENTED,
         "EVENT": EVENT,

@@ -9,11 +9,10 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import connect_vrpc, domains, session, telling, vrpc, worker_client
 from portal.connect import Line, Login
-from portal.views import callees, listeners
+from portal.views import callees, listeners, polls
 from portal.views.callees import Place
 from portal.views.current import settings
 from portal.views.pieces import question, with_headers
@@ -21,6 +20,7 @@ from portal.vrpc import Agent
 from vrpc_topics import AGENT
 
 blueprint = Blueprint("agents", __name__)
+blueprint.before_request(session.required)
 
 PAGE = 100
 SEARCHED = 200  # characters
@@ -58,12 +58,6 @@ class Row:
     key: str
 
 
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
-
-
 @blueprint.get("/agents")
 def page() -> ResponseReturnValue:
     """Show the page."""
@@ -75,7 +69,7 @@ def rows() -> ResponseReturnValue:
     """Return the list alone; 204 when it is what the browser shows already."""
     asked = _asked()
     shown = _context(asked)
-    if request.args.get("v") == shown["agents_version"]:
+    if polls.is_shown(shown["agents_version"]):
         return "", 204
     body = render_template("_agents.html", **shown)
     if "v" in request.args:
@@ -122,7 +116,6 @@ def _context(asked: Asked) -> dict[str, Any]:
     found = [agent for agent in agents if STATES[asked.state](agent) and _matches(agent, asked.search.casefold())]
     first = (asked.page - 1) * PAGE
     shown = found[first : first + PAGE]
-    seen = repr((asked, counts, shown, len(found)))
     return {
         "asked": asked,
         "agents": [_row(agent) for agent in shown],
@@ -131,7 +124,7 @@ def _context(asked: Asked) -> dict[str, Any]:
         "matching": len(found),
         "telling": telling,
         "ways": _ways() if not agents else (),
-        "agents_version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        "agents_version": polls.version(asked, counts, shown, len(found)),
     }
 
 

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import bans, clock, session
 from portal.guard import Rules
-from portal.views.current import settings
+from portal.views import polls
+from portal.views.current import by_htmx, settings
 
 blueprint = Blueprint("bans", __name__)
+blueprint.before_request(session.required)
 
 SHOWN = 100
 OVER = "This ban is over already."
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/bans")
 def part() -> ResponseReturnValue:
     """Return the part of the page; 204 when it is what the browser shows already."""
     shown = context()
-    if request.args.get("v") == shown["bans_version"]:
-        return "", 204
-    return render_template("_bans.html", **shown)
+    return polls.answer("_bans.html", shown, shown["bans_version"])
 
 
 @blueprint.post("/bans/<int:id>/lift")
@@ -41,7 +33,7 @@ def lift(id: int) -> ResponseReturnValue:
         message = f"The ban of {bans.lift(id, session.actor()).name} is lifted."
     except bans.NotFound:
         message = OVER
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return render_template("_bans.html", **context())
     flash(message)
     return redirect(url_for("server.page"), 303)
@@ -51,10 +43,9 @@ def context() -> dict[str, Any]:
     """Return what _bans.html shows."""
     now = clock.now()
     found = bans.current(now, SHOWN)
-    seen = repr([(ban.id, ban.until) for ban in found])
     return {
         "bans": found,
         "ban_count": bans.count(now),
-        "bans_version": blake2b(seen.encode(), digest_size=8).hexdigest(),
+        "bans_version": polls.version([(ban.id, ban.until) for ban in found]),
         "rules": Rules.of(settings()),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
 from portal import clock
@@ -13,7 +12,7 @@ from portal.kinds import KINDS
 from portal.onboarding import ignored, requests, window
 from portal.onboarding.offers import Offer
 from portal.onboarding.requests import Found, Request
-from portal.views import listeners
+from portal.views import listeners, polls
 from portal.views.current import settings
 
 
@@ -35,7 +34,7 @@ def context(said: str = "", *, bad: bool = False) -> dict[str, Any]:
         "ignored_count": ignored_count,
         "said": said,
         "said_bad": bad,
-        "onboarding_version": blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        "onboarding_version": polls.version(seen),
     }
 
 

@@ -7,28 +7,23 @@ from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import arguments, session, telling, vrpc
 from portal.arguments import Field, Unfit
-from portal.views import agent, callees
+from portal.views import agent, callees, polls
 from portal.views.callees import Look
+from portal.views.current import by_htmx
 from portal.views.pieces import question
 from portal.worker_client import Refused, Silent
 
 blueprint = Blueprint("calls", __name__)
+blueprint.before_request(session.required)
 
 LONGEST_NAME = 200  # characters of a new instance
 NO_ANSWER = "The protocol servers do not answer. Look whether the agent was called before you try again."
 CHANGED = "The parameters are others than they were when this form was made. Look at them, and call again."
 NO_INSTANCE = "Choose an instance of the class first: this function is called with one."
 GONE = "The agent does not have this any more."
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.post("/agents/call")
@@ -45,7 +40,7 @@ def call() -> ResponseReturnValue:
     except Refused as refused:
         return _answer(look, 422, typed, errors={_field(look, refused.field): str(refused)})
     except Silent:
-        if request.htmx:  # type: ignore[attr-defined]
+        if by_htmx():
             raise
         return _answer(look, 503, typed, errors={"form": NO_ANSWER})
 
@@ -58,7 +53,7 @@ def outcome() -> ResponseReturnValue:
         found = vrpc.outcome(place.call)
     except Silent:
         return "", 204
-    if found is not None and request.args.get("v") == found.state:
+    if found is not None and polls.is_shown(found.state):
         return "", 204
     shown = {"place": place, "outcome": found, "telling": telling, "RESULT": agent.RESULT}
     return render_template("_outcome.html", **shown)
@@ -130,7 +125,7 @@ def _answer(
         place = replace(place, instance=typed.get("instance"))
     look = replace(look, place=place)
     more: dict[str, Any] = {"typed": typed, "errors": errors, "outcome": agent.outcome_of(call)}
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return render_template("_call.html", **agent.context(look, **more)), status
     return agent.whole(look, status, **more)
 

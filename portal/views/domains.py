@@ -7,11 +7,12 @@ from flask.typing import ResponseReturnValue
 
 from portal import domains, integrations, session
 from portal.fields import FieldError
-from portal.views.current import sealer, settings
+from portal.views.current import by_htmx, sealer, settings
 from portal.views.integrations import begin
 from portal.views.pieces import answer, changed, question, with_headers
 
 blueprint = Blueprint("domains", __name__)
+blueprint.before_request(session.required)
 blueprint.before_request(begin)
 
 FORM = "_add_vrpc.html"
@@ -33,7 +34,7 @@ def add() -> ResponseReturnValue:
     except FieldError as error:
         return question(FORM, typed=typed, error=error), 422
     place = url_for("integrations.detail", id=made.id)
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return with_headers("", redirect=place)
     return redirect(place, 303)
 

@@ -11,14 +11,14 @@ from portal import session, telling
 from portal.edge import archive, asking, connectors, subject
 from portal.edge.subject import Subject
 from portal.views.current import sealer
-from portal.views.edge_one import DEEDS, LONGEST_ID, begin
+from portal.views.edge_one import DEEDS, LONGEST_ID
 from portal.views.pieces import question
 from portal.vrpc import Agent
 from portal.worker_client import Refused, Silent
 from release import VERSION
 
 blueprint = Blueprint("edge_deeds", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 UPDATE_SECONDS = 30.0  # that it may take to say that it has the archive
 OFFLINE = "The Edge Connector is not online."

@@ -13,13 +13,14 @@ from portal.edge import asking, feed_form, subject
 from portal.edge.asking import UNKNOWN, Told
 from portal.edge.feed_form import Source
 from portal.edge.subject import Subject
+from portal.views.current import by_htmx
 from portal.views.edge_deeds import online, to_page
-from portal.views.edge_one import LONGEST_ID, begin
+from portal.views.edge_one import LONGEST_ID
 from portal.views.pieces import question, with_headers
 from portal.worker_client import Refused, Silent
 
 blueprint = Blueprint("edge_feeds", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 NEW = {"send": "always", "interval": "5"}
 NO_ANSWER = "The protocol servers do not answer. Look whether it was changed before you try again."
@@ -36,13 +37,14 @@ def form(id: int) -> ResponseReturnValue:
     if told.state == "unknown":
         call = asking.begin(online(found), "feed", name)
         return redirect(url_for("edge_feeds.form", id=id, name=name, call=call), 303)
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return ("", 204) if told.is_open else with_headers("", redirect=request.full_path)
     if told.is_open:
         return render_template("edge_feed.html", it=found.integration, edge=found, waits_for=name, telling=telling)
     if told.is_told and isinstance(told.value, dict):
-        typed = feed_form.typed(name, told.value, feed_form.sources(online(found)))
-        return _form(found, typed | {"original": name})
+        offered = feed_form.sources(online(found))
+        typed = feed_form.typed(name, told.value, offered) | {"original": name}
+        return _form(found, typed, offered=offered)
     errors = {"form": told.error or "The Edge Connector has no poll or watch of this name any more."}
     return _form(found, {"name": name, "send": "always"}, errors=errors)
 
@@ -59,17 +61,19 @@ def save(id: int) -> ResponseReturnValue:
     found, typed = subject.find(id), _typed()
     if look := request.form.get("look", "")[:LONGEST_ID]:
         return _ended(found, typed, look)
+    offered: list[Source] | None = None
     try:
         agent = online(found)
-        name, definition = feed_form.read(typed, feed_form.sources(agent))
+        offered = feed_form.sources(agent)
+        name, definition = feed_form.read(typed, offered)
         call = asking.begin(agent, "set_feed", name, definition)
     except Unfit as unfit:
-        return _form(found, typed, 422, errors=unfit.errors)
+        return _form(found, typed, 422, errors=unfit.errors, offered=offered)
     except (Refused, Silent) as error:
         text, status = (str(error), 422) if isinstance(error, Refused) else (NO_ANSWER, 503)
-        return _form(found, typed, status, errors={"form": text})
+        return _form(found, typed, status, errors={"form": text}, offered=offered)
     asking.record("edge.feed-set", found.integration, session.actor(), telling.name(name))
-    return _form(found, typed, call=call, told=Told("open"))
+    return _form(found, typed, call=call, told=Told("open"), offered=offered)
 
 
 @blueprint.get("/edge/<int:id>/feed/outcome")
@@ -133,12 +137,13 @@ def _form(
     errors: dict[str, str] | None = None,
     call: str = "",
     told: Told = UNKNOWN,
+    offered: list[Source] | None = None,
 ) -> ResponseReturnValue:
-    """Return the form, or without HTMX the page."""
+    """Return the form, or without HTMX the page; where it is not known yet what can be read, the agent is asked."""
     shown: dict[str, Any] = {"it": found.integration, "edge": found, "typed": typed, "errors": errors or {}}
-    offered = _sources(found)
+    offered = _sources(found) if offered is None else offered
     source = feed_form.named(typed.get("source", ""), offered)
     fields = source.fields if source else arguments.unnamed(typed)
     shown |= {"sources": offered, "source": source, "fields": fields, "call": call, "told": told, "telling": telling}
-    is_part = request.htmx and request.headers.get("HX-Target") == "feed-form"  # type: ignore[attr-defined]
+    is_part = by_htmx() and request.headers.get("HX-Target") == "feed-form"
     return render_template("_edge_feed.html" if is_part else "edge_feed.html", **shown), status

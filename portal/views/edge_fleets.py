@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -15,16 +14,15 @@ from portal.edge import fleets, listing
 from portal.edge.listing import Asked
 from portal.fields import FieldError
 from portal.models import EdgeFleet
-from portal.views import edge_download
+from portal.views import edge_download, polls
 from portal.views.current import sealer
-from portal.views.edge_one import begin
 from portal.views.pieces import question
 
 SHOWN = timedelta(hours=1)  # after a new member was refused
 CLOSED = "fleet is closed to new members"  # what the servers say of it
 
 blueprint = Blueprint("edge_fleets", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 
 @blueprint.get("/edge/fleet/<int:id>")
@@ -37,9 +35,7 @@ def page(id: int) -> ResponseReturnValue:
 def members(id: int) -> ResponseReturnValue:
     """Return its state and its members; 204 when it is what the browser shows already."""
     shown = _members(fleets.by_id(id))
-    if request.args.get("v") == shown["version"]:
-        return "", 204
-    return render_template("_fleet.html", **shown)
+    return polls.answer("_fleet.html", shown, shown["version"])
 
 
 @blueprint.post("/edge/fleet/<int:id>/open")
@@ -92,7 +88,7 @@ def _members(fleet: EdgeFleet) -> dict[str, Any]:
     """Return what _fleet.html shows."""
     found = listing.read(Asked(fleet=fleet.id))
     refused = activity.refused_since(f"{fleet.prefix}-", CLOSED, clock.now() - SHOWN) if not fleet.is_open else None
-    rows = [(row.integration.id, row.integration.last_login, row.agent) for row in found.rows]
-    seen = repr((refused and (refused.id, refused.count), fleet.is_open, found.is_silent, found.counts, rows))
-    version = blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    rows = [(row.integration.id, row.integration.revision, row.integration.last_login, row.agent) for row in found.rows]
+    happened = refused and (refused.id, refused.count)
+    version = polls.version(happened, fleet.is_open, found.is_silent, found.counts, rows)
     return {"fleet": fleet, "listing": found, "version": version, "refused": refused, "telling": telling}

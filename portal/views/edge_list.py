@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import telling
+from portal import session, telling
 from portal.edge import asking, listing, told
 from portal.edge.choices import CONNECTORS
 from portal.edge.listing import STATES, Asked, Listing
 from portal.edge.told import Status
-from portal.views.edge_one import LONGEST_ID, SEARCHED, begin
+from portal.views import polls
+from portal.views.edge_one import LONGEST_ID, SEARCHED
 from portal.views.pieces import with_headers
 from portal.worker_client import Refused, Silent
 from release import VERSION
 
 blueprint = Blueprint("edges", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 MAX_FLEET = 2**31
 MAX_CALLS = listing.PAGE
@@ -36,22 +36,13 @@ def rows() -> ResponseReturnValue:
     """Return the list alone; 204 when it is what the browser shows already."""
     asked = _asked()
     shown = _context(asked)
-    if request.args.get("v") == shown["edges_version"]:
-        return "", 204
-    body = render_template("_edges.html", **shown)
     if "v" in request.args:
-        return body
-    address = url_for("edges.page", **args(asked))
+        return polls.answer("_edges.html", shown, shown["edges_version"], then=shown["poll"])
+    body = render_template("_edges.html", **shown)
+    address = url_for("edges.page", **asked.args())
     if request.headers.get("HX-Trigger") == "search":
         return with_headers(body, replace_url=address)
     return with_headers(body, push_url=address)
-
-
-def args(asked: Asked, **changes: Any) -> dict[str, Any]:
-    """Return the arguments of a list's address, with these changes."""
-    found: dict[str, Any] = {"q": asked.search, "state": asked.state, "fleet": asked.fleet, "page": asked.page}
-    usual = {"q": "", "state": "all", "fleet": None, "page": 1}
-    return {name: value for name, value in (found | changes).items() if value != usual[name]}
 
 
 def _asked() -> Asked:
@@ -74,23 +65,26 @@ def _context(asked: Asked) -> dict[str, Any]:
     """Return what _edges.html shows."""
     found = listing.read(asked)
     statuses, calls = _statuses(found)
-    seen = repr((asked, found.is_silent, found.counts, found.total, [_seen(row) for row in found.rows], statuses))
-    seen += repr([(one.fleet.id, one.fleet.is_open, one.members, one.online) for one in found.fleets]) + repr(calls)
+    looked_at = ",".join(f"{id}:{call}" for id, call in calls.items())
+    rows = [_seen(row, statuses.get(row.integration.id)) for row in found.rows]
+    fleets = [(one.fleet.id, one.fleet.is_open, one.members, one.online) for one in found.fleets]
     return {
         "asked": asked,
         "listing": found,
         "statuses": statuses,
-        "calls": ",".join(f"{id}:{call}" for id, call in calls.items()),
+        "poll": url_for("edges.rows", calls=looked_at or None, **asked.args()),
+        "is_first": bool(calls) and not statuses,
         "release": VERSION,
-        "args": args,
         "telling": telling,
         "CONNECTORS": CONNECTORS,
-        "edges_version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        "edges_version": polls.version(asked, found.is_silent, found.counts, found.total, rows, fleets),
     }
 
 
-def _seen(row: listing.Row) -> object:
-    return row.integration.id, row.integration.revision, row.integration.last_login, row.agent
+def _seen(row: listing.Row, status: Status | None) -> object:
+    """Return what a row shows, and not what else an agent says: that changes all the time."""
+    says = status and (len(status.connectors), status.feeds, status.buffered, status.sent, bool(status.trouble))
+    return row.integration.id, row.integration.revision, row.integration.last_login, row.agent, says
 
 
 def _statuses(found: Listing) -> tuple[dict[int, Status], dict[int, str]]:

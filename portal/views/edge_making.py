@@ -14,12 +14,11 @@ from portal.edge.subject import Subject
 from portal.fields import FieldError
 from portal.integrations import NotFound
 from portal.models import EdgeConnector
-from portal.views import edge_download
+from portal.views import edge_download, polls
 from portal.views.current import sealer, settings
-from portal.views.edge_one import begin
 
 blueprint = Blueprint("edge_making", __name__)
-blueprint.before_request(begin)
+blueprint.before_request(session.required)
 
 FIRST_TARGET = next(iter(TARGETS))
 
@@ -57,9 +56,8 @@ def made(id: int) -> ResponseReturnValue:
 def waiting(id: int) -> ResponseReturnValue:
     """Return whether it has come; 204 when the browser shows that already."""
     found = subject.find(id)
-    if request.args.get("v") == _version(found):
-        return "", 204
-    return render_template("_edge_waiting.html", it=found.integration, edge=found, version=_version(found))
+    version = _version(found)
+    return polls.answer("_edge_waiting.html", {"it": found.integration, "edge": found, "version": version}, version)
 
 
 @blueprint.post("/edge/<int:id>/download")

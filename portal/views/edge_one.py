@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
-from portal import telling
+from portal import figures, session, telling
 from portal.edge import asking, subject, told
 from portal.edge.asking import UNKNOWN, Told
 from portal.edge.subject import Subject
 from portal.edge.told import Feeds, Status
-from portal.views import places
+from portal.views import places, polls
 from portal.views.callees import Place
 from portal.worker_client import Refused, Silent
 from release import VERSION
 
 blueprint = Blueprint("edge", __name__)
+blueprint.before_request(session.required)
 
 LOG_LINES = 60
 FEEDS = 50  # on a page
@@ -38,6 +37,15 @@ class Deed:
     failed: str
 
 
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What a part of the page asks for, to look for itself."""
+
+    address: str
+    version: str
+    is_waited_for: bool  # the agent has not answered
+
+
 DEEDS = {
     "restart": Deed("It is told to restart.", "It restarts.", "It does not restart."),
     "update": Deed(
@@ -47,12 +55,6 @@ DEEDS = {
     ),
     "feed-removed": Deed("It is told to end that.", "It has ended that.", "It goes on with that."),
 }
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/edge/<int:id>")
@@ -71,27 +73,27 @@ def page(id: int) -> ResponseReturnValue:
 def look(id: int) -> ResponseReturnValue:
     """Return how it is; 204 while there is nothing new."""
     shown = _how_it_is(subject.find(id))
-    if shown["is_waited_for"] or request.args.get("v") == shown["version"]:
-        return "", 204
-    return render_template("_edge.html", **shown)
+    return _part("_edge.html", shown, shown["edge_poll"])
 
 
 @blueprint.get("/edge/<int:id>/feeds")
 def feeds(id: int) -> ResponseReturnValue:
     """Return its polls and watches; 204 while there is nothing new."""
     shown = _feeds(subject.find(id))
-    if shown["is_waited_for"]:
-        return "", 204
-    return render_template("_edge_feeds.html", **shown)
+    return _part("_edge_feeds.html", shown, shown["feeds_poll"])
 
 
 @blueprint.get("/edge/<int:id>/log")
 def log(id: int) -> ResponseReturnValue:
     """Return the end of its log; 204 while there is nothing new."""
     shown = _log(subject.find(id))
-    if shown["is_waited_for"]:
+    return _part("_edge_log.html", shown, shown["log_poll"])
+
+
+def _part(template: str, shown: dict[str, Any], poll: Poll) -> ResponseReturnValue:
+    if poll.is_waited_for:
         return "", 204
-    return render_template("_edge_log.html", **shown)
+    return polls.answer(template, shown, poll.version, then=poll.address)
 
 
 def _deed() -> dict[str, Any]:
@@ -109,18 +111,21 @@ def _how_it_is(found: Subject) -> dict[str, Any]:
     """Return what _edge.html shows."""
     answer, call = _answer(found, "status_call", "status")
     status = told.status(answer.value) if answer.is_told else None
-    agent = found.agent
-    seen = repr((found, found.refused and found.refused.last_at)) if not call else call
+    agent, it = found.agent, found.integration
+    address = url_for("edge.look", id=it.id, status_call=call or None)
+    says = status and (replace(status, uptime=0.0), figures.duration(status.uptime))
+    refused = found.refused and (found.refused.last_at, found.refused.count)
+    fleet = found.row and found.row.fleet
+    version = polls.version(found, it.revision, it.last_login, fleet, refused, says, answer.error)
     return {
-        "it": found.integration,
+        "it": it,
         "edge": found,
         "agent": agent,
         "agent_query": Place(agent.domain, agent.agent).query() if agent else "",
         "status": status,
         "status_error": answer.error,
         "status_call": call,
-        "is_waited_for": answer.is_open,
-        "version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        "edge_poll": Poll(address, version, answer.is_open),
         "telling": telling,
         "release": VERSION,
         "can_update": status is not None and _can_be_updated(status),
@@ -137,6 +142,8 @@ def _feeds(found: Subject) -> dict[str, Any]:
     first = int(asked.get("first", 0))
     answer, call = _answer(found, "feeds_call", "some_feeds", asked.get("q", ""), first, FEEDS)
     listed = told.feeds(answer.value, FEEDS) if answer.is_told else Feeds()
+    address = url_for("edge.feeds", id=found.integration.id, feeds_call=call or None, **asked)
+    version = polls.version(listed, answer.is_told, answer.error, found.is_online)
     return {
         "it": found.integration,
         "edge": found,
@@ -144,7 +151,7 @@ def _feeds(found: Subject) -> dict[str, Any]:
         "feeds_are_known": answer.is_told,
         "feeds_error": answer.error,
         "feeds_call": call,
-        "is_waited_for": answer.is_open,
+        "feeds_poll": Poll(address, version, answer.is_open),
         "asked": asked,
         "first": first,
         "FEEDS": FEEDS,
@@ -156,13 +163,16 @@ def _feeds(found: Subject) -> dict[str, Any]:
 def _log(found: Subject) -> dict[str, Any]:
     """Return what _edge_log.html shows."""
     answer, call = _answer(found, "log_call", "log", LOG_LINES)
+    lines = told.lines(answer.value)[::-1] if answer.is_told else None
+    address = url_for("edge.log", id=found.integration.id, log_call=call or None)
+    version = polls.version(lines, answer.error, found.is_online)
     return {
         "it": found.integration,
         "edge": found,
-        "log": told.lines(answer.value)[::-1] if answer.is_told else None,
+        "log": lines,
         "log_error": answer.error,
         "log_call": call,
-        "is_waited_for": answer.is_open,
+        "log_poll": Poll(address, version, answer.is_open),
         "telling": telling,
     }
 
@@ -182,7 +192,7 @@ def _answer(found: Subject, key: str, function: str, *arguments: Any) -> tuple[T
         return UNKNOWN, ""
 
 
-def _asked() -> dict[str, str]:
+def _asked() -> dict[str, Any]:
     """Return what of the polls and watches is asked for, as the address says it."""
     search, first = request.args.get("q", "")[:SEARCHED], request.args.get("first", "")
     is_number = first.isascii() and first.isdigit() and len(first) < 6 and int(first) > 0

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from flask import Blueprint, flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import clock, integrations, listing, presence, session, stored
 from portal.credentials import SealError
@@ -23,14 +22,14 @@ from portal.views.pieces import Edit, answer, changed, list_context, question, w
 from portal.worker_client import Refused
 
 blueprint = Blueprint("integrations", __name__)
+blueprint.before_request(session.required)
 
 NOT_OFFERED = "This password is not offered any more."
 
 
 @blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
 def begin() -> None:
-    """Send whoever is not logged in to the login page; note the state of the database before anything is read.
+    """Note the state of the database before anything is read.
 
     An answer that is built from later rows than its version says is asked for once more; from earlier ones, never.
     """

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import clock, integrations, listing, opcua, session, worker_client
 from portal.connect_opcua import folder_id
 from portal.fields import FieldError
 from portal.kinds import KINDS
 from portal.models import Integration
+from portal.views import polls
 from portal.views.current import settings
 from portal.views.pieces import question, with_headers
 
 blueprint = Blueprint("nodes", __name__)
+blueprint.before_request(session.required)
 
 LONGEST = 1_024  # characters of a name
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/integrations/<int:id>/nodes")
@@ -39,7 +33,7 @@ def table(id: int) -> ResponseReturnValue:
     """Return the table alone; 204 when it is what the browser shows already."""
     integration = _integration(id)
     shown = _context(integration)
-    if request.args.get("v") == shown["nodes_version"]:
+    if polls.is_shown(shown["nodes_version"]):
         return "", 204
     body = render_template("_nodes.html", **shown)
     if request.headers.get("HX-Trigger") == "search":
@@ -115,14 +109,13 @@ def _context(integration: Integration) -> dict[str, Any]:
     """Return what _nodes.html shows."""
     place = _place()
     found = opcua.nodes(integration, place.get("q", ""), place.get("after"))
-    seen = repr((integration.username, place, found))
     return {
         "it": integration,
         "found": found,
         "place": place,
         "turned_off": settings().opcua_port is None,
         "folder_id": folder_id(integration.username),
-        "nodes_version": blake2b(seen.encode("utf-8", "replace"), digest_size=8).hexdigest(),
+        "nodes_version": polls.version(integration.username, place, found),
     }
 
 

@@ -7,35 +7,27 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import session
 from portal.onboarding import ignored, requests, window
 from portal.onboarding.requests import Outcome
 from portal.onboarding.window import NotOpen
-from portal.views import box
-from portal.views.current import sealer, settings
+from portal.views import box, polls
+from portal.views.current import by_htmx, sealer, settings
 from portal.views.pieces import CHANGED, with_headers
 
 blueprint = Blueprint("onboarding", __name__, url_prefix="/onboarding")
+blueprint.before_request(session.required)
 
 GONE = "This request is gone: it was decided on already, or its client made room for others."
 NONE_CHOSEN = "Choose the clients to approve first."
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/box")
 def head() -> ResponseReturnValue:
     """Return the head of the list with the box; 204 when it is what the browser shows already."""
     shown = box.context()
-    if request.args.get("v") == shown["onboarding_version"]:
-        return "", 204
-    return render_template("_onboarding.html", **shown)
+    return polls.answer("_onboarding.html", shown, shown["onboarding_version"])
 
 
 @blueprint.post("/open")
@@ -107,7 +99,7 @@ def forget(id: int) -> ResponseReturnValue:
         message = f"{found.username or found.client_id} is not ignored any more."
     except ignored.NotIgnored:
         message = "This client is not ignored any more."
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return render_template("_ignored.html", **ignored_context())
     flash(message)
     return redirect(url_for("server.page", _anchor="ignored"), 303)
@@ -148,7 +140,7 @@ def _told(outcomes: Iterable[Outcome]) -> str:
 
 def _done(said: str = "", *, bad: bool = False) -> ResponseReturnValue:
     """Answer a change with the box; the list looks for itself at once."""
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return with_headers(render_template("_onboarding.html", **box.context(said, bad=bad)), trigger=CHANGED)
     if said:
         flash(said, "error" if bad else "message")

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import clock, opcua, session, switches
 from portal.integrations import Actor
-from portal.views import banners
-from portal.views.current import settings
+from portal.views import banners, polls
+from portal.views.current import by_htmx, settings
 from portal.views.pieces import question
 from portal.worker_client import Refused
 
 blueprint = Blueprint("opcua", __name__)
+blueprint.before_request(session.required)
 
 SHOWN = 100  # certificates of clients
 # What is asked about before it is done: it cuts somebody off, or gives something away.
 ASKED = {("OPCUA_ALLOW_NONE", "off"), ("OPCUA_ALLOW_PLAINTEXT", "on"), ("OPCUA_REQUIRE_TRUST", "on")}
 FORMATS = {"pem": "application/x-pem-file", "der": "application/pkix-cert"}
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 # --- the server's certificate, and its switches
@@ -38,7 +31,8 @@ def _begin() -> None:
 @blueprint.get("/server/opcua")
 def part() -> ResponseReturnValue:
     """Return this part of the page; 204 when it is what the browser shows already."""
-    return _polled("_opcua.html", _context(), "opcua_version")
+    shown = _context()
+    return polls.answer("_opcua.html", shown, shown["opcua_version"])
 
 
 @blueprint.get("/server/opcua/certificate.<any(pem, der):format>")
@@ -82,7 +76,8 @@ def turn(setting: str, to: str) -> ResponseReturnValue:
 @blueprint.get("/server/opcua/certificates")
 def certificates() -> ResponseReturnValue:
     """Return this part of the page; 204 when it is what the browser shows already."""
-    return _polled("_client_certificates.html", _certificates_context(), "clients_version")
+    shown = _certificates_context()
+    return polls.answer("_client_certificates.html", shown, shown["clients_version"])
 
 
 @blueprint.post("/server/opcua/certificates/<fingerprint>/trust")
@@ -128,7 +123,7 @@ def _context() -> dict[str, Any]:
     found = opcua.certificate() if settings().opcua_port is not None else None
     shown = {"opcua_port": settings().opcua_port, "own": found, "stand": stand, "fixed": fixed, "asked": ASKED}
     seen = {**shown, "banners": banners.now()}
-    return {**seen, "opcua_version": _version(seen)}
+    return {**seen, "opcua_version": polls.version(seen)}
 
 
 def _certificates_context() -> dict[str, Any]:
@@ -136,17 +131,7 @@ def _certificates_context() -> dict[str, Any]:
     found = opcua.client_certificates() if port is not None else []
     stand = switches.read(settings())
     seen = {"opcua_port": port, "clients": found, "stand": stand}
-    return seen | {"now": clock.now(), "most_shown": SHOWN, "clients_version": _version(seen)}
-
-
-def _version(seen: object) -> str:
-    return blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest()
-
-
-def _polled(template: str, shown: dict[str, Any], version: str) -> ResponseReturnValue:
-    if request.args.get("v") == shown[version]:
-        return "", 204
-    return render_template(template, **shown)
+    return seen | {"now": clock.now(), "most_shown": SHOWN, "clients_version": polls.version(seen)}
 
 
 def _change(act: Callable[[str, Actor], None], fingerprint: str) -> ResponseReturnValue:
@@ -156,7 +141,7 @@ def _change(act: Callable[[str, Actor], None], fingerprint: str) -> ResponseRetu
 
 def _done(template: str, shown: Callable[[], dict[str, Any]], place: str) -> ResponseReturnValue:
     """Answer a change with the part of the page that shows it."""
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return render_template(template, **shown())
     return redirect(url_for("server.page", _anchor=place), 303)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any
 
 from flask import g
@@ -13,6 +12,7 @@ from flask import g
 from portal import activity, bans, chart, clock, opcua, presence, stored, traffic, worker_client
 from portal.kinds import KINDS
 from portal.models import Activity, Ban, Connection, Integration
+from portal.views import polls
 
 SHOWN_CONNECTIONS = 50
 MOST_ASKED = 500  # connections; of an integration with more of them, the server would take too long to tell
@@ -74,8 +74,7 @@ def look(integration: Integration) -> Look:
     nodes = opcua.nodes(integration, limit=SHOWN_NODES) if door == "opcua" else None
     kept = stored.of(integration) if door == "mqtt" else None
     happened = newest and (newest.id, newest.count)
-    seen = (g.version, g.switches, happened, figures, buckets, ban and ban.until, nodes, kept)
-    version = blake2b(repr(seen).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    version = polls.version(g.version, g.switches, happened, figures, buckets, ban and ban.until, nodes, kept)
     return Look(integration, now, version, connections, figures, buckets, ban, nodes, kept)
 
 

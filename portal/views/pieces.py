@@ -19,7 +19,7 @@ from portal.listeners import Listener
 from portal.listing import Query
 from portal.models import Integration
 from portal.views import box, listeners
-from portal.views.current import settings
+from portal.views.current import by_htmx, settings
 from portal.views.panel import Look, look
 
 SHOWN_SECONDS = 30  # that a password is shown for
@@ -48,7 +48,7 @@ class Way:
 
 def changed(integration: Integration) -> ResponseReturnValue:
     """Answer a change; the other pieces of the page look for themselves at once."""
-    if not request.htmx:  # type: ignore[attr-defined]
+    if not by_htmx():
         return redirect(url_for("integrations.detail", id=integration.id), 303)
     return with_headers(answer(integration), trigger=CHANGED)
 
@@ -61,7 +61,7 @@ def with_headers(body: ResponseReturnValue, **headers: str) -> Response:
 
 def question(template: str, **shown: object) -> str:
     """Ask before something is lost: in a dialog, or without HTMX on a page."""
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_htmx():
         return render_template(template, **shown)
     return render_template("confirm.html", question=template, **shown)
 

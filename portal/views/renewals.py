@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import certificates, renewal, session
 from portal.views import banners
@@ -12,12 +11,7 @@ from portal.views.current import settings
 from portal.views.pieces import question
 
 blueprint = Blueprint("renewals", __name__, url_prefix="/server/certificate/<any(mqtt, opcua):part>")
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
+blueprint.before_request(session.required)
 
 
 @blueprint.get("/renew")

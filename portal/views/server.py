@@ -7,9 +7,8 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
-from portal import clock, db, figures, kinds, presence, worker_client
+from portal import clock, db, figures, kinds, presence, session, worker_client
 from portal.limits import LIMITS, Limit
 from portal.models import Node
 from portal.views import banners, bans, listeners, onboarding, opcua
@@ -17,6 +16,7 @@ from portal.views.current import settings
 from release import VERSION
 
 blueprint = Blueprint("server", __name__)
+blueprint.before_request(session.required)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,6 @@ class Group:
 
     label: str
     used: list[Used] | None
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.get("/server")

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
 from portal import connect, session, telling, topics, worker_client
 from portal.connect import Login
@@ -17,11 +16,12 @@ from portal.hub import Value
 from portal.kinds import KINDS
 from portal.telling import Told
 from portal.topics import Row
-from portal.views import listeners, places
+from portal.views import listeners, places, polls
 from portal.views.pieces import question, with_headers
 from portal.views.places import Place
 
 blueprint = Blueprint("topics", __name__)
+blueprint.before_request(session.required)
 
 DEEPEST = 8  # levels that are shown below each other; what is below is a page of its own
 CRUMBS = 8
@@ -42,12 +42,6 @@ class Line:
     is_chosen: bool
 
 
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
-
-
 @blueprint.get("/topics")
 def page() -> ResponseReturnValue:
     """Show the page."""
@@ -58,7 +52,7 @@ def page() -> ResponseReturnValue:
 def table() -> ResponseReturnValue:
     """Return what changes by itself alone; 204 when it is what the browser shows already."""
     shown = _context()
-    if request.args.get("v") == shown["topics_version"]:
+    if polls.is_shown(shown["topics_version"]):
         return "", 204
     body = render_template("_topics.html", **shown)
     if "v" in request.args:
@@ -140,7 +134,7 @@ def _context() -> dict[str, Any]:
     except worker_client.Silent:
         lines = None
     shown = {"place": place, "lines": lines, "cursor": cursor, "look": look}
-    version = blake2b(repr(shown).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    version = polls.version(shown)
     ways = _ways() if lines == [] and not (place.search or place.at or place.after) else None
     return {
         **shown,

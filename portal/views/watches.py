@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import blake2b
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_required
 
-from portal import telling, vrpc
-from portal.views import agent, callees, places
+from portal import session, telling, vrpc
+from portal.views import agent, callees, places, polls
 from portal.worker_client import Refused, Silent
 
 blueprint = Blueprint("watches", __name__)
+blueprint.before_request(session.required)
 
 NO_ANSWER = "The protocol servers do not answer. Try again."
-
-
-@blueprint.before_request
-@login_required  # type: ignore[untyped-decorator]
-def _begin() -> None:
-    """Send whoever is not logged in to the login page."""
 
 
 @blueprint.post("/agents/watch")
@@ -50,9 +43,7 @@ def events() -> ResponseReturnValue:
         found = vrpc.events(place.watch)
     except Silent:
         return "", 204
-    if request.args.get("v") == version(found):
-        return "", 204
-    return render_template("_events.html", place=place, events=found, telling=telling)
+    return polls.answer("_events.html", {"place": place, "events": found, "telling": telling}, version(found))
 
 
 @blueprint.post("/agents/unwatch")
@@ -66,8 +57,7 @@ def end() -> ResponseReturnValue:
 @blueprint.app_template_global("events_version")
 def version(found: vrpc.Events | None) -> str:
     """Return a word for what is shown of a watch."""
-    seen = repr(found and (found.state, found.dropped, [event.number for event in found.events[-1:]]))
-    return blake2b(seen.encode(), digest_size=4).hexdigest()
+    return polls.version(found and (found.state, found.dropped, [event.number for event in found.events[-1:]]))
 
 
 def _fault(event: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from itertools import islice
 
-from protocols.contract import ConnectionInfo, StoredInfo, Usage
+from protocols.contract import ConnectionInfo, Usage
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.client import Client
 from protocols.mqtt.connection import Connection
-from protocols.mqtt.session import Session
 
 _LISTED = 100  # subscriptions
 _SHOWN = 500  # characters of a topic filter
@@ -33,27 +31,6 @@ def describe(client: Client, connection: Connection) -> ConnectionInfo:
         muted=tuple(number for number, one in enumerate(listed) if one.muted),
         denied=session.denied,
     )
-
-
-def describe_stored(session: Session, ahead: float) -> StoredInfo:
-    """Return what is known of a session without a connection; the time of day is so far ahead of the loop's."""
-    messages, size = session.kept
-    left, ends = session.left_at, session.ends_at
-    return StoredInfo(
-        key_of(session),
-        session.client_id[:_SHOWN],
-        since=None if left is None else round(left + ahead),
-        ends_at=None if ends is None else round(ends + ahead),
-        subscription_count=len(session.subscriptions),
-        messages=messages,
-        bytes=size,
-        dropped=session.dropped,
-    )
-
-
-def key_of(session: Session) -> str:
-    """Return a short word for a client identifier, which may be long, and of any characters."""
-    return blake2b(session.client_id.encode(), digest_size=12).hexdigest()
 
 
 def usage(broker: Broker) -> list[Usage]:

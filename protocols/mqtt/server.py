@@ -16,12 +16,13 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 
-from protocols.contract import Authenticate, ConnectionInfo, Give, Grant, Presence, Refused, Traffic, Usage, give_nobody
+from protocols.contract import Authenticate, ConnectionInfo, Give, Grant, Presence, Traffic, Usage, give_nobody
 from protocols.hub.hub import Hub
 from protocols.hub.runs import Source
 from protocols.journal import Journal
 from protocols.listening import most_connections
 from protocols.mqtt import figures
+from protocols.mqtt.away import Away
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.doors import Door, Tls, dress, open_door
@@ -39,7 +40,6 @@ _log = logging.getLogger("protocols.mqtt")
 
 DELETED = "integration deleted"
 
-_SHOWN = 120  # characters of a client identifier
 _STOP_PATIENCE = 1.5  # seconds for the transports to close
 
 
@@ -73,6 +73,7 @@ class MqttServer:
             invites=invites,
             give=give,
         )
+        self._away = Away(self._broker.sessions, self.now, lambda: time.time() - self._loop.time())
         self._clients: dict[Shell, None] = {}  # oldest first
         self._strangers = Strangers(self._connections)
         self._dirty: list[Shell] = []
@@ -152,8 +153,8 @@ class MqttServer:
     def actions(self) -> Mapping[str, Callable[..., object]]:
         """Return what pages ask: sessions without a connection, and what cannot be written."""
         return {
-            "stored_sessions": self._stored_sessions,
-            "forget_session": self._forget_session,
+            "stored_sessions": self._away.newest,
+            "forget_session": self._away.forget,
             "troubles": self._troubles,
         }
 
@@ -161,26 +162,10 @@ class MqttServer:
         """Nobody else asks anything."""
         return {}
 
-    def _stored_sessions(self, integration_id: int, limit: int) -> dict[str, object]:
-        """Return how many sessions without a connection an integration has, and those whose clients left last."""
-        found = self._broker.sessions.stored_of(integration_id)
-        ahead = time.time() - self._loop.time()
-        shown = [asdict(figures.describe_stored(session, ahead)) for session in found[:limit]]
-        return {"count": len(found), "shown": shown}
-
     def _troubles(self) -> list[dict[str, object]]:
         """Return what keeps the broker and the hub from writing."""
         found = (self._broker.keeper.trouble, self._hub.trouble)
         return [asdict(trouble) for trouble in found if trouble is not None]
-
-    def _forget_session(self, integration_id: int, key: str) -> str:
-        """End a session that has no connection; return its client identifier."""
-        self.now()
-        for session in self._broker.sessions.stored_of(integration_id):
-            if figures.key_of(session) == key:
-                self._broker.sessions.drop(session)
-                return session.client_id[:_SHOWN]
-        raise Refused("Its client is back, or the session has ended.")
 
     async def stop(self) -> None:
         """Stop accepting and close every connection; their Wills are published."""

@@ -72,6 +72,11 @@ def test_one_is_created_downloaded_started_polled_and_removed(page, records, tmp
     expect(facts.locator("dd", has_text=re.compile("^Linux"))).to_be_visible()
     expect(page.get_by_role("region", name="Log").get_by_text("connected to")).to_be_visible()
 
+    with page.expect_response(lambda answer: "/log?" in answer.url and "x-next-poll" in answer.headers) as same:
+        pass
+    expect(page.locator("#edge-log")).to_have_attribute("data-poll", same.value.headers["x-next-poll"])
+    assert same.value.status == 204, "it shows the same lines, and asks for the next ones"
+
     page.get_by_role("link", name="Add a poll or a watch").click()
     fill_in(page)
     page.get_by_role("textbox", name="Topic", exact=True).fill("plant/#")

@@ -12,7 +12,7 @@ from jinja2 import BytecodeCache, FileSystemBytecodeCache
 import app as application
 from portal import accounts, clock, db, integrations, presence, worker_client
 from portal.config import Settings
-from portal.edge import connectors
+from portal.edge import connectors, fleets
 from portal.models import Account, Integration
 from portal.onboarding import window
 from portal.presence import Writer
@@ -130,6 +130,13 @@ def live_hall1(live_agents, hall1) -> LiveAgents:
     live_agents.add("hall1", *edge_pages.CLASSES, integration_id=hall1.id, integration="hall1", version="0.1.0")
     live_agents.answers = edge_pages.answers()
     return live_agents
+
+
+@pytest.fixture
+def press_member(flask_app, actor, sealer) -> Integration:
+    """A member of the fleet press."""
+    fleet = fleets.create(actor, sealer, prefix="press", domain="acme.default", connectors=["http"], target="docker")
+    return connectors.join(fleet, sealer, username="press-0a1b2c3d", password="own", address="192.0.2.7")
 
 
 @pytest.fixture

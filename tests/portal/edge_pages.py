@@ -50,6 +50,13 @@ def polled(answer, id: str) -> str:
     return html.unescape(found)
 
 
+def looked(answer, id: str) -> str:
+    """Return what a part of a page that is shown asks for, with the version that it has."""
+    (version,) = re.findall(rf'id="{id}"[^>]*data-version="(\w+)"', answer.text)
+    address = polled(answer, id)
+    return f"{address}{'&' if '?' in address else '?'}v={version}"
+
+
 def recorded(prefix: str = "edge.") -> list[tuple[str, str, str]]:
     """Return what was put on record, without what creating does."""
     rows = Activity.select().where(Activity.kind.startswith(prefix)).order_by(Activity.id)

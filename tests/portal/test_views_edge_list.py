@@ -10,7 +10,7 @@ from portal import integrations
 from portal.edge import connectors, fleets, listing
 from portal.models import Activity
 from tests.portal.agent_pages import shown
-from tests.portal.edge_pages import polled
+from tests.portal.edge_pages import STATUS, looked, polled
 from tests.portal.visitor import HTMX
 
 
@@ -18,14 +18,9 @@ def names(answer) -> list[str]:
     return re.findall(r'<td class="e-name"><a [^>]*><bdi>([^<]+)<', answer.text)
 
 
-@pytest.fixture
-def member(hall1, actor, sealer):
-    """A member of a fleet, beside hall1."""
-    fleet = fleets.create(actor, sealer, prefix="press", domain="acme.default", connectors=["http"], target="docker")
-    return connectors.join(fleet, sealer, username="press-0a1b2c3d", password="own", address="192.0.2.7")
-
-
-def test_all_are_listed_with_what_they_are_made_of_and_what_they_say(ada, hall1, live_hall1, member, actor, sealer):
+def test_all_are_listed_with_what_they_are_made_of_and_what_they_say(
+    ada, hall1, live_hall1, press_member, actor, sealer
+):
     integrations.create(actor, sealer, "edge", username="by-hand", domain="acme.default")
     page = ada.get("/edge")
     assert names(page) == ["by-hand", "hall1", "press-0a1b2c3d"]
@@ -37,7 +32,58 @@ def test_all_are_listed_with_what_they_are_made_of_and_what_they_say(ada, hall1,
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_the_list_is_searched_and_filtered(ada, hall1, live_hall1, member):
+def test_the_list_is_sent_again_only_when_it_shows_something_else_and_goes_on_asking(ada, hall1, live_hall1):
+    shown = ada.get(looked(ada.get("/edge"), "edges"), headers=HTMX)
+    live_hall1.answers = {"status": STATUS | {"uptime": 3_900.0}}
+    address = looked(shown, "edges")
+    for calls in (3, 4):
+        same = ada.get(address, headers=HTMX)
+        assert same.status_code == 204 and len(live_hall1.calls) == calls
+        address = same.headers["X-Next-Poll"] + address[address.rindex("&v=") :]
+    live_hall1.answers = {"status": STATUS | {"values": STATUS["values"] | {"sent": 4_212}}}
+    before = ada.get(address, headers=HTMX)
+    assert before.status_code == 204, "what is shown is what was answered to the call before"
+    address = before.headers["X-Next-Poll"] + address[address.rindex("&v=") :]
+    assert "4,212" in ada.get(address, headers=HTMX).text
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_list_is_sent_whatever_of_it_changes(ada, hall1, live_hall1, press_member, actor, sealer):
+    live_hall1.answers = {}
+    (fleet,) = fleets.everything()
+    hall = live_hall1.agents["acme.default", "hall1"]
+    for change, tells in (
+        (lambda: integrations.set_note(hall1.id, "by the door", actor), "by the door"),
+        (lambda: integrations.rename(hall1.id, "hall2", actor), "hall2"),
+        (lambda: hall.update(version="0.0.9"), "is available"),
+        (lambda: hall.update(status="offline"), "Offline <b>2<"),
+        (lambda: integrations.set_active(hall1.id, False, actor), "Inactive"),
+        (lambda: fleets.set_open(fleet.id, False, actor), "Closed"),
+        (lambda: fleets.delete(fleet.id, actor), "press-0a1b2c3d"),
+        (lambda: integrations.create(actor, sealer, "edge", username="third", domain="acme.default"), "third"),
+        (lambda: connectors.remove(press_member.id, actor), "third"),
+        (live_hall1.stop, "do not answer"),
+    ):
+        address = looked(ada.get("/edge"), "edges")
+        assert ada.get(address, headers=HTMX).status_code == 204, f"before: {tells}"
+        change()
+        answer = ada.get(address, headers=HTMX)
+        assert answer.status_code == 200 and tells in answer.text, tells
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_search_keeps_the_state_and_the_fleet_which_the_list_names(ada, hall1, live_hall1, press_member):
+    fleet = fleets.everything()[0]
+    page = ada.get(f"/edge?fleet={fleet.id}&state=offline&q=press")
+    form = page.text[page.text.index('<form class="search"') :]
+    assert f'name="fleet" value="{fleet.id}"' in form and 'name="state" value="offline"' in form
+    assert form.count('name="q"') == 1
+    assert "Only members of the fleet" in page.text and 'href="/edge?q=press&state=offline"' in shown(page)
+    assert "Only members" not in ada.get("/edge").text
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_list_is_searched_and_filtered(ada, hall1, live_hall1, press_member):
     assert names(ada.get("/edge?q=CELL4")) == ["hall1"]
     assert names(ada.get("/edge?q=press")) == ["press-0a1b2c3d"]
     assert names(ada.get("/edge?state=online")) == ["hall1"]
@@ -62,7 +108,7 @@ def test_a_version_that_is_not_this_releases_is_told_of(ada, hall1, live_hall1):
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_many_are_shown_page_by_page(ada, hall1, live_hall1, member, monkeypatch):
+def test_many_are_shown_page_by_page(ada, hall1, live_hall1, press_member, monkeypatch):
     monkeypatch.setattr(listing, "PAGE", 1)
     first = ada.get("/edge")
     assert names(first) == ["hall1"] and "1–1 of 2" in first.text and 'href="/edge?page=2"' in first.text

@@ -15,7 +15,7 @@ from portal.activity import LoginLog, LoginNote
 from portal.edge import connectors, fleets
 from portal.models import EdgeFleet, Integration
 from tests.portal.agent_pages import note, shown
-from tests.portal.edge_pages import CLASSES, polled, recorded
+from tests.portal.edge_pages import CLASSES, looked, polled, recorded
 from tests.portal.visitor import ADA, HTMX
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -146,6 +146,23 @@ def test_members_have_no_download_of_their_own(ada, live_agents, actor, sealer):
     live_agents.add("hall-0a1b2c3d", *CLASSES, integration_id=member.id)
     text = shown(ada.get(polled(ada.get(f"/edge/fleet/{fleet.id}"), "edges"), headers=HTMX))
     assert "hall-0a1b2c3d" in text and "Online" in text
+
+
+def test_the_page_of_a_fleet_is_sent_whatever_of_it_changes(ada, live_agents, press_member, actor):
+    (fleet,) = fleets.everything()
+    for change, tells in (
+        (lambda: integrations.rename(press_member.id, "hall2", actor), "hall2"),
+        (lambda: live_agents.add("hall2", integration_id=press_member.id), "Online"),
+        (lambda: live_agents.add("hall2", integration_id=press_member.id, online=False), "Offline"),
+        (lambda: integrations.set_active(press_member.id, False, actor), "Inactive"),
+        (lambda: fleets.set_open(fleet.id, False, actor), "Closed"),
+        (lambda: connectors.remove(press_member.id, actor), "Nobody is in it"),
+    ):
+        address = looked(ada.get(f"/edge/fleet/{fleet.id}"), "edges")
+        assert ada.get(address, headers=HTMX).status_code == 204, f"before: {tells}"
+        change()
+        answer = ada.get(address, headers=HTMX)
+        assert answer.status_code == 200 and tells in answer.text, tells
 
 
 def test_a_newcomer_that_a_closed_fleet_refuses_is_shown(ada, live_agents, actor, sealer):

@@ -13,11 +13,12 @@ import pytest
 from edge_connector import VERSION
 from portal import activity, clock, integrations, presence
 from portal.activity import LoginLog, LoginNote
+from portal.edge import fleets
 from portal.models import Activity, Integration
 from tests.portal import edge_pages
 from tests.portal.agent_pages import shown
-from tests.portal.edge_pages import asked, polled, recorded
-from tests.portal.visitor import HTMX, Visitor
+from tests.portal.edge_pages import asked, looked, polled, recorded
+from tests.portal.visitor import HTMX
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -26,9 +27,14 @@ def place(it: Integration) -> str:
     return f"/edge/{it.id}"
 
 
-def refuse(it: Integration, reason: str, address: str = "192.0.2.99") -> None:
-    """Have a login of an Edge Connector refused."""
-    LoginLog().write([LoginNote(activity.REFUSED, clock.now(), "mqtt", it.username, address, reason, it.id)])
+def refuse(it: Integration, reason: str, log: LoginLog | None = None) -> None:
+    """Have a login of an Edge Connector refused; of one log, repeats are counted in one row."""
+    note = LoginNote(activity.REFUSED, clock.now(), "mqtt", it.username, "192.0.2.99", reason, it.id)
+    (log or LoginLog()).write([note])
+
+
+def connected(key: str, integration_id: int) -> presence.Connected:
+    return presence.Connected(key, integration_id, "mqtt", "x", "192.0.2.7", clock.now())
 
 
 def test_the_page_begins_to_ask_and_shows_what_was_answered_at_the_next_look(ada, hall1, live_hall1):
@@ -62,6 +68,62 @@ def test_a_look_has_nothing_new_while_the_agent_thinks_and_puts_nothing_on_recor
         assert ada.get(polled(page, part), headers=HTMX).status_code == 204, part
     assert len(live_hall1.calls) == 3, "one call is under way at a time"
     assert Activity.select().count() == before
+
+
+def test_a_part_is_sent_again_only_when_it_shows_something_else_and_goes_on_asking(ada, hall1, live_hall1):
+    page = ada.get(place(hall1))
+    live_hall1.answers = edge_pages.answers(status=edge_pages.STATUS | {"uptime": 3_725.0})
+    for part, function, changed in (
+        ("edge", "status", edge_pages.STATUS | {"host": "cell5"}),
+        ("edge-feeds", "some_feeds", {"count": 1, "matching": 1, "feeds": [edge_pages.FEED | {"fault": "cell5"}]}),
+        ("edge-log", "log", ["cell5"]),
+    ):
+        address = looked(ada.get(looked(page, part), headers=HTMX), part)
+        version = address[address.rindex("v=") :]
+        live_hall1.answers |= {function: changed}
+        before = len(live_hall1.calls)
+        same = ada.get(address, headers=HTMX)
+        assert same.status_code == 204 and len(live_hall1.calls) == before + 1, part
+        assert "cell5" in ada.get(f"{same.headers['X-Next-Poll']}&{version}", headers=HTMX).text, part
+
+
+def test_the_page_is_sent_whatever_of_it_changes(ada, press_member, live_agents, node, actor):
+    (fleet,) = fleets.everything()
+    log = LoginLog()
+    for change, tells in (
+        (lambda: refuse(press_member, "wrong password"), "Its login was refused"),
+        (lambda: refuse(press_member, "another instance", log), "Another instance was refused"),
+        (lambda: refuse(press_member, "another instance", log), "2 times"),
+        (lambda: fleets.delete(fleet.id, actor), "Download"),
+        (lambda: integrations.rename(press_member.id, "hall2", actor), ">hall2<"),
+        (lambda: live_agents.add("hall2", integration_id=press_member.id, online=False), "last seen"),
+        (lambda: node.write([connected("c1", press_member.id)]), "Connected"),
+        (lambda: integrations.set_active(press_member.id, False, actor), "Inactive"),
+    ):
+        address = looked(ada.get(place(press_member)), "edge")
+        assert ada.get(address, headers=HTMX).status_code == 204, f"before: {tells}"
+        change()
+        answer = ada.get(address, headers=HTMX)
+        assert answer.status_code == 200 and tells in answer.text, tells
+
+
+def test_every_part_tells_who_has_gone_offline_and_asks_again_who_is_back(ada, hall1, live_hall1):
+    page = ada.get(place(hall1))
+    hall = live_hall1.agents["acme.default", "hall1"]
+    for part, offline, back in (
+        ("edge", "last seen", "Restart"),
+        ("edge-feeds", "are shown here while it is online", "Asking the Edge Connector…"),
+        ("edge-log", "is shown here while", "Asking the Edge Connector…"),
+    ):
+        shown = ada.get(looked(page, part), headers=HTMX)
+        hall["status"] = "offline"
+        gone = ada.get(looked(shown, part), headers=HTMX)
+        assert offline in gone.text, part
+        same = ada.get(looked(gone, part), headers=HTMX)
+        assert same.status_code == 204 and "_call" not in same.headers["X-Next-Poll"], part
+        hall["status"] = "online"
+        here = ada.get(looked(gone, part), headers=HTMX)
+        assert back in here.text and "_call=" in polled(here, part), part
 
 
 def test_without_scripts_the_page_comes_again_once_with_the_answers(ada, hall1, live_hall1):
@@ -273,18 +335,12 @@ def test_the_page_says_when_the_protocol_servers_are_away(ada, hall1, live_hall1
     assert ada.post(f"{place(hall1)}/restart").status_code == 503
 
 
-def test_every_address_asks_for_a_login(flask_app, account):
-    stranger = Visitor(flask_app)
-    for path in ("/edge", "/edge/new", "/edge/rows", "/edge/1", "/edge/1/feed", "/edge/1/download", "/edge/fleet/1"):
-        assert stranger.get(path).location.startswith("/login"), path
-
-
 def test_its_integration_leads_to_its_page(ada, hall1, live_hall1, turing):
     assert f'href="/edge/{hall1.id}"' in ada.get(f"/integrations/{hall1.id}").text
     assert 'href="/edge/' not in ada.get(f"/integrations/{turing.id}").text.replace('href="/edge/new"', "")
 
 
 def test_connected_as_somebody_else_is_told_of(ada, hall1, live_agents, node):
-    node.write([presence.Connected("c1", hall1.id, "mqtt", "x", "192.0.2.7", clock.now())])
+    node.write([connected("c1", hall1.id)])
     text = ada.get(place(hall1)).text
     assert "has not said to be an agent of this name" in text

@@ -44,6 +44,11 @@ def node_id(text: str) -> ua.NodeId:
     return ua.NodeId(text, NAMESPACE, ua.NodeIdType.String)
 
 
+def is_ours(node_id: ua.NodeId) -> bool:
+    """Say whether a node id is one of an integration's nodes, if it is one at all."""
+    return bool(node_id.NamespaceIndex == NAMESPACE and node_id.NodeIdType is ua.NodeIdType.String)
+
+
 def topic(username: str, name: str) -> str:
     """Return the topic that a node is."""
     return f"{username}/{name}"

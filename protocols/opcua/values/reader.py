@@ -8,7 +8,8 @@ from protocols.opcua.values import naming
 from protocols.opcua.values.nodes import Nodes
 from protocols.opcua.values.tree import Folder, Node
 
-_REMEMBERED = 10_000  # decisions about others' nodes
+_READERS = 10_000  # that are remembered
+_REMEMBERED = 10_000  # decisions about others' nodes, by each
 
 
 class Reader:
@@ -81,6 +82,28 @@ class Reader:
                 self._readable.clear()
             known = self._readable[topic] = self._access.may_receive(topic)
         return known
+
+
+class Readers:
+    """The readers of all sessions; each follows its grant when it is asked for."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._made: dict[tuple[int, str], Reader] = {}
+
+    def of(self, grant: Grant, client_id: str) -> Reader:
+        """Return what a session with this grant is."""
+        key = grant.integration_id, client_id
+        reader = self._made.get(key)
+        if reader is None:
+            if len(self._made) >= _READERS:
+                self._made.clear()
+            reader = self._made[key] = Reader(self._nodes, grant, client_id)
+        elif (reader.grant is not grant and reader.grant != grant) or (
+            self._nodes.folders.get(grant.integration_id) is not reader.folder
+        ):
+            reader.follow(grant)
+        return reader
 
 
 def _topic(node: Node) -> str:

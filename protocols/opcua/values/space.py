@@ -25,22 +25,15 @@ from protocols.opcua.values.items import Items
 from protocols.opcua.values.keeper import NoKeeper, StoreKeeper
 from protocols.opcua.values.limits import ValueLimits
 from protocols.opcua.values.nodes import GOOD, Nodes
-from protocols.opcua.values.reader import Reader
+from protocols.opcua.values.reader import Reader, Readers
 from protocols.opcua.values.views import ROOT_NAME, Views
 
 if TYPE_CHECKING:
     from protocols.opcua.subscription import Subscription
 
-_READERS = 10_000  # that are remembered
-
 
 def _utc() -> datetime:
     return datetime.now(UTC)
-
-
-def _is_ours(node_id: ua.NodeId) -> bool:
-    """Tell whether a node id is one of an integration's nodes, if it is one at all."""
-    return bool(node_id.NamespaceIndex == naming.NAMESPACE and node_id.NodeIdType is ua.NodeIdType.String)
 
 
 class ValueSpace:
@@ -55,7 +48,7 @@ class ValueSpace:
         self.nodes = Nodes(self.limits, self._keeper or NoKeeper())
         self.face = Face(self.nodes, clock)
         self._views = Views(self.nodes)
-        self._readers: dict[tuple[int, str], Reader] = {}
+        self._readers = Readers(self.nodes)
 
     # --- life
 
@@ -117,20 +110,6 @@ class ValueSpace:
         if self._keeper is not None:
             await asyncio.to_thread(self._keeper.stop)
 
-    def _reader(self, caller: Caller) -> Reader:
-        grant = caller.grant
-        key = grant.integration_id, caller.client_id
-        reader = self._readers.get(key)
-        if reader is None:
-            if len(self._readers) >= _READERS:
-                self._readers.clear()
-            reader = self._readers[key] = Reader(self.nodes, grant, caller.client_id)
-        elif (reader.grant is not grant and reader.grant != grant) or self.nodes.folders.get(
-            grant.integration_id
-        ) is not reader.folder:
-            reader.follow(grant)
-        return reader
-
     def _all_items(self) -> list[Items]:
         subscriptions = self._server.iserver.subscription_service.subscriptions.values()
         services = [subscription.monitored_item_srv for subscription in subscriptions]
@@ -142,12 +121,12 @@ class ValueSpace:
         self, caller: Caller, params: ua.ReadParameters, go_on: GoOn[ua.ReadParameters, list[ua.DataValue]]
     ) -> list[ua.DataValue]:
         """Read attributes."""
-        reader = self._reader(caller)
+        reader = self._readers.of(caller.grant, caller.client_id)
         times = params.TimestampsToReturn
         others: list[ua.ReadValueId] = []
         answer: list[Any] = []
         for asked in params.NodesToRead:
-            if _is_ours(asked.NodeId):
+            if naming.is_ours(asked.NodeId):
                 answer.append(reading.read(reader, asked, times))
             else:
                 answer.append(None)
@@ -160,12 +139,12 @@ class ValueSpace:
         self, caller: Caller, params: ua.WriteParameters, go_on: GoOn[ua.WriteParameters, list[ua.StatusCode]]
     ) -> list[ua.StatusCode]:
         """Write values; a node of one's own that is missing is created.  No standard node is ever written."""
-        reader = self._reader(caller)
+        reader = self._readers.of(caller.grant, caller.client_id)
         now = self._clock()
         answer = []
         for asked in params.NodesToWrite:
             try:
-                if not _is_ours(asked.NodeId):
+                if not naming.is_ours(asked.NodeId):
                     raise Refused(writing.why_not(self._server.iserver.aspace, asked.NodeId))
                 node = writing.write(self.nodes, reader, asked, now)
                 self.nodes.outside.wrote(node, caller.grant.integration_id)
@@ -181,7 +160,7 @@ class ValueSpace:
         go_on: GoOn[list[ua.CallMethodRequest], list[ua.CallMethodResult]],
     ) -> list[ua.CallMethodResult]:
         """Call `publish`, or what the standard has."""
-        reader = self._reader(caller)
+        reader = self._readers.of(caller.grant, caller.client_id)
         now = self._clock()
         others: list[ua.CallMethodRequest] = []
         answer: list[Any] = []
@@ -207,7 +186,9 @@ class ValueSpace:
         go_on: GoOn[ua.HistoryReadParameters, list[ua.HistoryReadResult]],
     ) -> list[ua.HistoryReadResult]:
         """Read the last values; standard nodes have no history."""
-        return await past.read(lambda: self._reader(caller), params, self.limits, caller.give_turn)
+        return await past.read(
+            lambda: self._readers.of(caller.grant, caller.client_id), params, self.limits, caller.give_turn
+        )
 
     # --- nodes
 
@@ -218,11 +199,11 @@ class ValueSpace:
 
         They are made as they are taken: a folder has thousands.
         """
-        reader = self._reader(caller)
+        reader = self._readers.of(caller.grant, caller.client_id)
         others: list[ua.BrowseDescription] = []
         answer: list[Any] = []
         for asked in params.NodesToBrowse:
-            if _is_ours(asked.NodeId):
+            if naming.is_ours(asked.NodeId):
                 answer.append(self._views.browse(reader, asked))
             else:
                 answer.append(None)
@@ -242,7 +223,7 @@ class ValueSpace:
         go_on: GoOn[list[ua.BrowsePath], list[ua.BrowsePathResult]],
     ) -> list[ua.BrowsePathResult]:
         """Find nodes by their path, which may begin at any node."""
-        reader = self._reader(caller)
+        reader = self._readers.of(caller.grant, caller.client_id)
         return [await browse_paths.translate(self._views, reader, path, go_on) for path in paths]
 
     async def add_nodes(
@@ -252,7 +233,7 @@ class ValueSpace:
         go_on: GoOn[list[ua.AddNodesItem], list[ua.AddNodesResult]],
     ) -> list[ua.AddNodesResult]:
         """Add nodes to the caller's own folder."""
-        reader = self._reader(caller)
+        reader = self._readers.of(caller.grant, caller.client_id)
         now = self._clock()
         answer = []
         for item in items:
@@ -271,7 +252,7 @@ class ValueSpace:
         go_on: GoOn[ua.DeleteNodesParameters, list[ua.StatusCode]],
     ) -> list[ua.StatusCode]:
         """Delete nodes of the caller's own folder."""
-        reader = self._reader(caller)
+        reader = self._readers.of(caller.grant, caller.client_id)
         answer = []
         for item in params.NodesToDelete:
             try:

@@ -11,6 +11,7 @@ import pytest
 from asyncua.sync import ThreadLoop
 
 from protocols import linking
+from protocols.opcua.topics import hub
 from protocols.opcua.topics.space import TopicSpace
 from tests.protocols.opcua.conftest import Running
 from tests.protocols.opcua.topics.topics_bed import Main, Mqtt, OpcUa, space
@@ -32,6 +33,7 @@ def linked(start: Callable[..., Running], main: Main, monkeypatch: pytest.Monkey
 
 def link(start: Callable[..., Running], main: Main, monkeypatch: pytest.MonkeyPatch, **limits: Any) -> Running:
     monkeypatch.setattr(linking, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(hub, "_ANSWER", 5)  # a machine that stalls is no hub that is away
     values = space(main.folder, lambda: datetime.now(UTC), **limits)
     running = start(values=values)
     wait_connected(values)
