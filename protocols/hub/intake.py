@@ -38,6 +38,8 @@ class Intake:
         self._listening = Listening()
         self._room = max(limits.history, 1)
         self._turns: list[tuple[Heard, float]] = []  # what was heard, and when
+        self._alone: Heard | None = None  # the last of these, while more that comes by itself belongs to it
+        self._alone_at = 0.0
         self._large: dict[Entry, Large] = {}  # what is large of that
         self._is_listened = False  # to some of that
         self._untold: dict[Listener, list[Message]] = {}
@@ -57,6 +59,23 @@ class Intake:
         if not self.heard:
             self.wake()
         self.heard += (entry, payload, 0, 0, len(payload), 1, source)
+
+    def hear_alone(self, entry: Entry, data: bytes, payload: int, source: int, now: float) -> None:
+        """Note a message that came by itself, and where in it the payload starts; `now` is the loop's time.
+
+        While nobody listens to anything this leaves nothing to do at the end of the turn.
+        """
+        run = (entry, data, 0, payload, len(data), 1, source)
+        if self.heard:
+            self.heard += run
+        elif self._listening:
+            self.wake()
+            self.heard += run
+        elif self._alone is not None and now == self._alone_at:
+            self._alone += run
+        else:
+            self._alone, self._alone_at = list(run), now
+            self._turns.append((self._alone, self._clock()))
 
     def settle(self) -> None:
         """End a turn of the loop: tell who listens."""
@@ -114,6 +133,7 @@ class Intake:
         heard = self.heard
         if heard:
             self.heard = []
+            self._alone = None
             self._turns.append((heard, self._clock()))
             if self._listening:
                 self._find_listeners(heard)
@@ -132,7 +152,7 @@ class Intake:
         self._end_turn()
         if not self._turns:
             return
-        turns, self._turns = self._turns, []
+        turns, self._turns, self._alone = self._turns, [], None
         self._large.clear()
         self.waiting, self._is_listened = 0, False
         gathered: dict[Entry, list[Fields]] = {}

@@ -81,6 +81,23 @@ class Connection:
 
     def feed(self, data: bytes, now: float) -> None:
         """Take in what arrived; raise MqttError when the connection has to be closed for it."""
+        client = self.client
+        if (
+            client is None
+            or self.held
+            or self.closed
+            or self._inbox.size
+            or client.meter is not None
+            or not client.publisher.express(data, now)
+        ):
+            self._go_through(data, now)
+        else:
+            self.bytes_in += len(data)
+            self._seen = now
+            client.messages_in += 1
+
+    def _go_through(self, data: bytes, now: float) -> None:
+        """Take in packets of all kinds, whole and in part."""
         self._broker.common.now = now
         self.can_go_on = False
         self.bytes_in += len(data)

@@ -51,6 +51,10 @@ class GuardedPublisher(Publisher):
         elif head & 6:
             super()._pass_on(self._broker.forbidden, head, data, start, body, name_end, at, end, count)
 
+    def _may_pass(self, route: Route, data: bytes, at: int) -> bool:
+        replies = self._replies
+        return replies is None or not _is_function(route.topic) or replies.are_own(data[at:])
+
     def _examine(self, message: Message, route: Route) -> Route:
         """Hold a message of 5.0 with properties to the same."""
         may_go = not route.forbidden and (not message.retain or self._session.access.may_retain(route.topic))

@@ -63,7 +63,19 @@ def share_out(outboxes: Sequence[Outbox], each: int, total: int) -> int:
 class Outbox:
     """What waits to be written to one connection, in order."""
 
-    __slots__ = ("_chunks", "_flow", "dropped", "limit", "messages", "size", "stalled", "taken", "waiting", "wake")
+    __slots__ = (
+        "_chunks",
+        "_flow",
+        "dropped",
+        "limit",
+        "messages",
+        "size",
+        "stalled",
+        "taken",
+        "waiting",
+        "wake",
+        "write",
+    )
 
     def __init__(self, limit: int, flow: Flow, wake: Callable[[], None]) -> None:
         self._chunks: list[bytes] = []
@@ -76,6 +88,7 @@ class Outbox:
         self.dropped = 0  # messages that were not even added
         self.stalled = False
         self.waiting: list[Held] | None = None
+        self.write: Callable[[bytes], object] | None = None  # at once, while the socket takes more
 
     def send(self, data: bytes) -> None:
         """Add what must arrive: an answer, or a QoS 1 or 2 message."""

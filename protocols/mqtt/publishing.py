@@ -7,6 +7,7 @@ from protocols.mqtt import encode
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.decode import decode_publish
 from protocols.mqtt.errors import MalformedPacket, ReceiveMaximumExceeded, TopicAliasInvalid
+from protocols.mqtt.express import Express
 from protocols.mqtt.line import Line
 from protocols.mqtt.outbox import Outbox
 from protocols.mqtt.packets import (
@@ -27,34 +28,27 @@ from protocols.vrpc.names import ENDING
 _CACHED_ROUTES = 256
 
 
-class Publisher:
+class Publisher(Express):
     """Routes what one client publishes, and acknowledges it."""
 
     __slots__ = (
         "_aliases",
         "_broker",
-        "_hub",
-        "_integration_id",
         "_keeper",
-        "_level",
         "_line",
-        "_routes",
         "_session",
         "explains",
         "unanswered",
     )
 
     def __init__(self, broker: Broker, session: Session, line: Line, *, explains: bool) -> None:
+        super().__init__(broker, session, line.level)
         self.explains = explains  # reason strings are wanted (5.0)
         self.unanswered = False  # a message could not be stored, and 3.1.1 has no answer for that
         self._broker = broker
-        self._hub = broker.hub
-        self._integration_id = session.integration_id
         self._keeper = broker.keeper
         self._session = session
         self._line = line
-        self._level = line.level
-        self._routes: dict[bytes, Route] = {}
         self._aliases: dict[int, bytes] = {}
 
     def publish(self, data: bytes, start: int, body: int, end: int, count: int) -> Outbox | None:

@@ -54,6 +54,7 @@ class Route:
         "entry",
         "forbidden",
         "is_empty",
+        "only",
         "plain",
         "plain_3_1_1",
         "plain_5",
@@ -83,6 +84,8 @@ class Route:
         self.special = tuple(special)
         self.shares = tuple(shares)
         self.is_empty = not (self.plain or self.special or self.shares)
+        # Who gets what comes, if it is one
+        self.only = plain[0][0] if len(plain) == 1 and not special and not shares else None
 
     def everyone(self) -> Iterator[Session]:
         """Return who has to be waited for when it falls behind: of a group only if nobody in it is ready."""
@@ -98,6 +101,7 @@ class Route:
         """Make the route stale; whoever still has it keeps no session alive by it."""
         self.stale = True
         self.plain = self.plain_3_1_1 = self.plain_5 = self.special = self.shares = ()
+        self.only = None
         self.is_empty = True
 
 

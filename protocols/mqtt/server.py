@@ -83,7 +83,7 @@ class MqttServer:
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self.stopping = False
-        self.hurry = Hurry(self.later)
+        self.hurry = Hurry(self.later, self.now)
 
     async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
         """Take back what was stored for these integrations, and accept clients, by transport."""

@@ -76,6 +76,7 @@ class Shell(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")  # None when it is gone already
         self.connection = self._server.open(self, peer[0] if peer else "unknown", self._name)
+        self._offer_socket()
         if self._server.stopping:  # it was being accepted at that moment
             self.stop()
         self._server.turn_away(self.connection)
@@ -89,6 +90,7 @@ class Shell(asyncio.Protocol):
         if dropped := connection.take_dropped():
             self._server.note(connection.address, f"{dropped:,} messages for it were dropped")
         connection.discard()
+        self._server.hurry.lost(self._transport)
         self._server.lost(self)
 
     def data_received(self, data: bytes) -> None:
@@ -107,9 +109,11 @@ class Shell(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._can_write = False
+        self._offer_socket()
 
     def resume_writing(self) -> None:
         self._can_write = True
+        self._offer_socket()
         self.flush()
 
     def wake(self) -> None:
@@ -124,8 +128,7 @@ class Shell(asyncio.Protocol):
         connection.settle()
         if self._can_write:
             if connection.outbox.size:
-                self._transport.write(connection.outbox.take())
-                self._server.hurry.answered(self._transport)
+                self._write(connection.outbox.take())
             if not self._rests and connection.drained():
                 self._rests = True
                 self._server.later(_REST, self._search_on)
@@ -170,6 +173,17 @@ class Shell(asyncio.Protocol):
         if not isinstance(error, LoginRefused):
             self._server.note(connection.address, str(error))
         connection.fail(error)
+
+    def _offer_socket(self) -> None:
+        """Let single messages be written at once while the socket takes more.
+
+        Frames and records are made of all that a turn brings: to make one of each message would cost more.
+        """
+        self.connection.outbox.write = self._write if self._can_write and self._name == "tcp" else None
+
+    def _write(self, data: bytes) -> None:
+        self._transport.write(data)
+        self._server.hurry.answered(self._transport)
 
     def _search_on(self) -> None:
         self._rests = False

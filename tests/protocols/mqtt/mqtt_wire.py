@@ -306,12 +306,13 @@ def broker(limits: Limits | None = None, keeper: Keeper | None = None) -> Broker
 class Peer:
     """A client joined to a broker without a socket."""
 
-    def __init__(self, broker: Broker, *, now: float = 0.0, reads: bool = True) -> None:
+    def __init__(self, broker: Broker, *, now: float = 0.0) -> None:
         self.connection = Connection(broker, "192.0.2.7", now, lambda: None, self._on_close)
+        self.written: list[bytes] = []
+        self.connection.outbox.write = self.written.append
         self.closed = False
         self.gently = False
         self.error: MqttError | None = None
-        self.reads = reads
 
     def send(self, *packets: bytes, now: float = 0.0) -> Peer:
         try:
@@ -324,7 +325,8 @@ class Peer:
 
     def received(self) -> list[Received]:
         """Read everything the broker has for this client."""
-        data = b""
+        data = b"".join(self.written)
+        self.written.clear()
         self.connection.settle()
         while self.connection.outbox.size:
             data += self.connection.outbox.take()
