@@ -48,6 +48,10 @@ class Access:
         """Say whether a permitted filter may be shared: a group hands on what any member may receive."""
         return True
 
+    def is_call(self, topic: str) -> bool:
+        """Say whether what comes on this topic is a call to this client, or an answer to it, and no value."""
+        return False
+
     def may_retain(self, name: str) -> bool:
         """Say whether a permitted message may be retained."""
         return True

@@ -43,18 +43,18 @@ class Intake:
         self._large: dict[Entry, Large] = {}  # what is large of that
         self._is_listened = False  # to some of that
         self._untold: dict[Listener, list[Message]] = {}
-        self._nowhere = Entry("", 0, limits)
+        self.nowhere = Entry("", 0, limits)  # of what nobody need be told of
         self._number = 0
 
     def entry(self, topic: str) -> Entry:
         """Return the entry of a topic, which may be kept, and is noted with what is heard on it."""
         if topic[:1] in ("", "$"):  # the server's own, and those of nobody
-            return self._nowhere
+            return self.nowhere
         return self._entries.make(topic, self._room)
 
     def hear(self, entry: Entry, payload: bytes, source: int | Source) -> None:
         """Note a message that is not one of a run."""
-        if entry is self._nowhere:
+        if entry is self.nowhere:
             return
         if not self.heard:
             self.wake()
@@ -141,7 +141,7 @@ class Intake:
     def _find_listeners(self, heard: Heard) -> None:
         version = self._listening.version
         for entry in heard[::WIDTH]:
-            if entry.version != version and entry is not self._nowhere:
+            if entry.version != version and entry is not self.nowhere:
                 entry.version = version
                 entry.listeners = self._listening.of(entry.topic)
                 entry.room = _EVERYTHING if entry.listeners else self._room

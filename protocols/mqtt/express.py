@@ -8,6 +8,8 @@ socket as it is.  All else goes the long way, and so does what is not plain in a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protocols.hub.runs import LONG
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.packets import LEVEL_3_1_1, PUBLISH_QOS_0
@@ -20,9 +22,12 @@ _LEAST = 5  # bytes: a fixed header, and a topic of one character
 class Express:
     """Passes on the messages of one client that are alone."""
 
-    __slots__ = ("_flow", "_hub", "_integration_id", "_level", "_most", "_routes")
+    __slots__ = ("_check", "_flow", "_hub", "_integration_id", "_level", "_most", "_routes")
 
     def __init__(self, broker: Broker, session: Session, level: int) -> None:
+        self._check: Callable[[bytes, int], bool] | None = (
+            None  # whether a payload, from there on, is sure to be allowed
+        )
         self._flow = broker.flow
         self._hub = broker.hub
         self._integration_id = session.integration_id
@@ -53,16 +58,13 @@ class Express:
         outbox = session.outbox
         if outbox is None or outbox.size or (write := outbox.write) is None or self._flow.congested:
             return False
-        hub = self._hub
-        if hub.waiting > hub.most_waiting or not self._may_pass(route, data, at):
+        hub, check = self._hub, self._check
+        if hub.waiting > hub.most_waiting or (check is not None and not check(data, at)):
             return False
         write(data)
         outbox.messages += 1
         outbox.taken += size
-        hub.hear_alone(route.entry, data, at, self._integration_id, now)
-        hub.waiting += size
-        return True
-
-    def _may_pass(self, route: Route, data: bytes, at: int) -> bool:
-        """Say whether a message may go where its route leads; `at` is where its payload begins."""
+        if (entry := route.entry) is not hub.nowhere:
+            hub.hear_alone(entry, data, at, self._integration_id, now)
+            hub.waiting += size
         return True

@@ -27,7 +27,10 @@ class GuardedPublisher(Publisher):
     def __init__(self, broker: Broker, session: Session, line: Line, *, explains: bool) -> None:
         super().__init__(broker, session, line, explains=explains)
         access = session.access
-        self._replies = Replies(access.place, access.may_hear) if isinstance(access, Client) else None
+        self._replies: Replies | None = None
+        if isinstance(access, Client):
+            self._replies = Replies(access.place, access.may_hear)
+            self._check = self._replies.are_plainly_own
 
     def _pass_on(
         self, route: Route, head: int, data: bytes, start: int, body: int, name_end: int, at: int, end: int, count: int
@@ -50,10 +53,6 @@ class GuardedPublisher(Publisher):
             super()._pass_on(route, head, data, start, body, name_end, at, end, good)
         elif head & 6:
             super()._pass_on(self._broker.forbidden, head, data, start, body, name_end, at, end, count)
-
-    def _may_pass(self, route: Route, data: bytes, at: int) -> bool:
-        replies = self._replies
-        return replies is None or not _is_function(route.topic) or replies.are_own(data[at:])
 
     def _examine(self, message: Message, route: Route) -> Route:
         """Hold a message of 5.0 with properties to the same."""

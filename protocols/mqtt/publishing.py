@@ -80,6 +80,8 @@ class Publisher(Express):
         elif not self._publish_one(head, data, name_end, at, end, route):
             return
         hub = self._hub
+        if route.entry is hub.nowhere:
+            return
         if not (heard := hub.heard):
             hub.wake()
         heard += (route.entry, data, start, at, end, count, self._integration_id)  # see `protocols.hub.runs`

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from protocols.hub.entries import Entry
 from protocols.mqtt.packets import LEVEL_3_1_1, Filter
+from protocols.vrpc.names import is_class_info
 
 if TYPE_CHECKING:
     from protocols.mqtt.session import Session
@@ -117,10 +118,12 @@ class Matched:
         """Note a subscription that matches."""
         self._found.setdefault(subscriber, []).append(subscription)
 
-    @property
-    def is_private(self) -> bool:
-        """Say whether one of the subscribers keeps the topic out of the hub."""
-        return any(subscriber.is_private for subscriber in self._found)
+    def has_values(self, topic: str) -> bool:
+        """Say whether what comes on the topic is a value that others work with: no document or call."""
+        return not is_class_info(topic) and not any(
+            subscriber.is_private or (subscriber.is_narrow and subscriber.access.is_call(topic))
+            for subscriber in self._found
+        )
 
     def route(self, topic: str, entry: Entry) -> Route:
         """Return everybody that a message goes to, once each."""

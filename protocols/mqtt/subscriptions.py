@@ -10,7 +10,6 @@ from protocols.hub.entries import Entry
 from protocols.mqtt.routes import Matched, Route, Subscription
 from protocols.mqtt.shares import Share
 from protocols.mqtt.topics import parse_shared
-from protocols.vrpc.names import is_class_info
 
 if TYPE_CHECKING:
     from protocols.mqtt.session import Session
@@ -101,7 +100,7 @@ class Subscriptions:
         route = self._routes.get(name)
         if route is None:
             found = self._match(name)
-            route = found.route(name, self._entry("" if found.is_private or is_class_info(name) else name))
+            route = found.route(name, self._entry(name if found.has_values(name) else ""))
             if len(name) > _CACHED_NAME:
                 route.stale = True
                 return route

@@ -145,6 +145,10 @@ class Agent(Outsider):
             return len(levels) >= _FUNCTION and "#" not in levels[:_FUNCTION] and covers(self._own, topic_filter)
         return covers(self._own, topic_filter) or covers(self._callers, topic_filter)
 
+    def is_call(self, name: str) -> bool:
+        levels = self._within(name)
+        return len(levels) == 4 and levels[0] == self._name and not is_info(levels[3])
+
     def _receives(self, name: str) -> bool:
         levels = self._within(name)
         if len(levels) == 3 and levels[2] == CLIENT_INFO:
@@ -185,6 +189,9 @@ class Client(Reader):
         # Below its own topic the Python package has what it is called back on.  Where that topic is also an agent's
         # class, `#` would bring everybody's events, which are heard by their exact names.
         return name.startswith(f"{self.place}/") is not _is_event(levels[2])
+
+    def is_call(self, name: str) -> bool:
+        return name == self.place or (name.startswith(f"{self.place}/") and self.may_hear(name))
 
     def may_hear(self, name: str) -> bool:
         """Say whether an agent may be asked to call this client back on a topic."""

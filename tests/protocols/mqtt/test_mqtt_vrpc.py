@@ -50,6 +50,31 @@ def seen(peer: wire.Peer) -> list[str]:
     return [wire.message(found)[0] for found in peer.received() if found[0] >> 4 == 3]
 
 
+def test_calls_are_no_values_and_events_are() -> None:
+    at = broker(press="agent", caller="client")
+    press = agent(at).send(wire.subscribe((f"{D}/press/Press/line1/+", 0)))
+    event, below = f"{D}/press/Press/line1:moved-1", f"{REPLIES}/0f3a"
+    caller = client(at).send(wire.subscribe((f"{REPLIES}/#", 0), (event, 0)))
+    for _ in range(2):  # the first go the long way
+        press.received(), caller.received()
+        caller.send(wire.publish(MOVE, request()))
+        for topic in (REPLIES, below, event):
+            caller.received()
+            press.send(wire.publish(topic, b"{}"))
+    assert at.hub.waiting < 200, "calls do not wait to be looked at"
+    assert [at.hub.get(topic) is not None for topic in (MOVE, REPLIES, below, event)] == [False, False, False, True]
+
+
+def test_topics_like_those_of_calls_have_values_where_nobody_is_called() -> None:
+    at = broker(press="agent", caller="client")
+    agent(at).send(wire.subscribe((f"{D}/press/Press/line1/+", 0)))
+    other = wire.joined(at, "m", "ada")
+    topics = [f"{D}/saw/Saw/line1/move", f"{D}/raspi/other", "hall/press/Press/line1/move"]
+    for topic in topics:
+        other.send(wire.publish(topic, b"1"))
+    assert all(at.hub.get(topic) is not None for topic in topics)
+
+
 def test_a_call_goes_to_the_agent_and_its_reply_to_the_client() -> None:
     at = broker(press="agent", caller="client")
     press = agent(at).send(wire.subscribe((f"{D}/press/Press/line1/+", 0)))
