@@ -25,9 +25,8 @@ class Express:
     __slots__ = ("_check", "_flow", "_hub", "_integration_id", "_level", "_most", "_routes")
 
     def __init__(self, broker: Broker, session: Session, level: int) -> None:
-        self._check: Callable[[bytes, int], bool] | None = (
-            None  # whether a payload, from there on, is sure to be allowed
-        )
+        # Says whether the payload from a place on is sure to be allowed
+        self._check: Callable[[bytes, int], bool] | None = None
         self._flow = broker.flow
         self._hub = broker.hub
         self._integration_id = session.integration_id

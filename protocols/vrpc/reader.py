@@ -63,8 +63,9 @@ class Reader:
             self._described.move_to_end(one)
             return self._described[one][1]
         if one not in self._wanted:
-            self._wanted[one] = self._describing(one)
-            if len(self._read(one.whole)) <= self._limits.at_once:
+            payload = self._read(one.whole)
+            self._wanted[one] = self._describing(one, payload)
+            if len(payload) <= self._limits.at_once:
                 self._run(one)
             else:
                 self._wake()
@@ -116,8 +117,7 @@ class Reader:
             one.count, one.fault = count(_NOTHING), str(error)
         self._counted(one)
 
-    def _describing(self, one: Class) -> Steps:
-        payload = self._read(one.whole)
+    def _describing(self, one: Class, payload: bytes) -> Steps:
         try:
             found = yield from read(self._text(payload), 2 * self._limits.functions)
             info = yield from describe(found, self._limits)

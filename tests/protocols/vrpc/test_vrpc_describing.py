@@ -214,6 +214,14 @@ def test_a_text_that_many_overloads_share_is_not_shown_without_end():
     assert {len(one["params"]) for one in found["functions"]} == {10, 0}
 
 
+def test_a_class_that_is_opened_is_read_once():
+    bench = Bench().online().tell(FULL, class_info())
+    before = bench.reads
+    bench.opened()
+    bench.opened()
+    assert bench.reads == before + 1
+
+
 def test_a_class_info_above_the_limit_is_not_read_and_counted():
     bench = Bench(class_bytes=1_000).online().tell(FULL, class_info(instances=["x" * 20] * 100))
     assert "VRPC_CLASS_BYTES" in bench.opened()["fault"]

@@ -46,6 +46,7 @@ class Bench:
         self.filters: list[str] = []  # that the portal listens to
         self.subscribed: set[str] | None = None  # topics that agents listen to; None for all
         self.turns = 0
+        self.reads = 0
         self._soon: list[Callable[[], object]] = []
         limit: Any = limits
         self.vrpc = Vrpc(Limits(**limit), lambda: self.wall, lambda: f"{next(numbers):08x}{0:016x}")
@@ -70,6 +71,7 @@ class Bench:
         return [topic for topic in self.kept if matches(topic_filter, topic)]
 
     def read(self, topic: str) -> bytes:
+        self.reads += 1
         return self.kept.get(topic, b"")
 
     def publish(self, topic: str, payload: bytes) -> bool:
