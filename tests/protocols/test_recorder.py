@@ -141,6 +141,7 @@ def test_events_wait_while_the_database_is_unavailable(store, make, caplog):
     store.raises = None
     wait_until(lambda: store.events == [1, 2, 3])
     assert store.repaired == 0
+    wait_until(lambda: len(caplog.records) == 2)
     messages = [record.message for record in caplog.records]
     assert messages == [
         "presence cannot be written, and waits until it can be: locked",
