@@ -37,6 +37,7 @@ class Settings:
     mqtt_wss_port: int | None
     opcua_port: int | None
     mqtt_web: bool
+    mqtt_busy_poll: int  # microseconds
     mqtt_sync: str  # how a commit of the broker's store reaches the disk: "full" or "normal"
     tls_certificate: Path | None
     tls_key: Path | None
@@ -94,6 +95,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         mqtt_wss_port=ports["MQTT_WSS_PORT"],
         opcua_port=ports["OPCUA_PORT"],
         mqtt_web=_switch(environ, "MQTT_WEB"),
+        mqtt_busy_poll=_count(environ, "MQTT_BUSY_POLL", 100, least=0, most=1000),
         mqtt_sync=_choice(environ, "MQTT_SYNC", "full", "normal"),
         tls_certificate=certificate,
         tls_key=key,

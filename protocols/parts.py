@@ -164,6 +164,7 @@ def make_mqtt(tools: Tools, hub: Hub, vrpc: Vrpc) -> Server:
         invites=tools.invites,
         give=tools.give,
         follower=vrpc,
+        busy_poll=settings.mqtt_busy_poll / 1e6,
     )
 
 

@@ -79,8 +79,8 @@ class Connection:
         self._inbox = Inbox()
         self._unfinished = Unfinished(broker)
 
-    def feed(self, data: bytes, now: float) -> None:
-        """Take in what arrived; raise MqttError when the connection has to be closed for it."""
+    def feed(self, data: bytes, now: float) -> bool:
+        """Take in what arrived, and say whether nothing is left to do; raise MqttError when it has to be closed."""
         client = self.client
         if (
             client is None
@@ -91,10 +91,11 @@ class Connection:
             or not client.publisher.express(data, now)
         ):
             self._go_through(data, now)
-        else:
-            self.bytes_in += len(data)
-            self._seen = now
-            client.messages_in += 1
+            return False
+        self.bytes_in += len(data)
+        self._seen = now
+        client.messages_in += 1
+        return True
 
     def _go_through(self, data: bytes, now: float) -> None:
         """Take in packets of all kinds, whole and in part."""

@@ -10,67 +10,75 @@ the loop dearer.  So only those are looked after who have sent twice without an 
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 PATIENCE = 0.002  # seconds between two looks, for an answer to come that takes the acknowledgement along
 WHILE = 10.0  # seconds
-_QUICKLY: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
+QUICK_ACK: int = getattr(socket, "TCP_QUICKACK", 0)  # Linux has it
+
+
+class Sender(Protocol):
+    """A connection that something comes by."""
+
+    @property
+    def sent(self) -> int:
+        """Return how many bytes it was sent ever: more of them are an answer, whatever they say."""
+        ...
+
+    def acknowledge(self) -> None:
+        """Have what came acknowledged at TCP; raise OSError if it has gone."""
+        ...
 
 
 class Hurry:
-    """The transports that have sent something since something was last sent to them."""
+    """Those who have sent something twice since something was last sent to them."""
 
     def __init__(self, later: Callable[[float, Callable[[], None]], None], now: Callable[[], float]) -> None:
         """`later` calls after so many seconds, `now` returns the time."""
         self._later = later
         self._now = now
-        self._unanswered: set[asyncio.Transport] = set()
-        self._hasty: dict[asyncio.Transport, float] = {}  # who has sent twice, and until when that counts
-        self._waiting: dict[asyncio.Transport, int] = {}  # those of them to acknowledge, from which look on
+        self.hasty: dict[Sender, float] = {}  # until when that counts
+        self._waiting: dict[Sender, tuple[int, int]] = {}  # from which look on, and what they had been sent by then
         self._looks = 0
         self._is_awake = False
 
-    def heard(self, transport: asyncio.Transport) -> None:
-        """Note that something has come by a transport."""
-        if transport in self._unanswered:
-            self._hasty[transport] = self._now() + WHILE
+    def heard_again(self, sender: Sender) -> None:
+        """Note that something has come by a connection that was sent nothing since something came before."""
+        self.hasty[sender] = self._now() + WHILE
+        self._look_after(sender)
+
+    def heard(self, sender: Sender) -> None:
+        """Note the same of a connection that was sent something, but is hasty, unless that was long ago."""
+        if self.hasty[sender] < self._now():
+            del self.hasty[sender]
         else:
-            self._unanswered.add(transport)
-            if transport not in self._hasty or self._calmed(transport):
-                return
-        self._waiting.setdefault(transport, self._looks)
-        if not self._is_awake and _QUICKLY is not None:
+            self._look_after(sender)
+
+    def lost(self, sender: Sender) -> None:
+        """Forget a connection that is closed."""
+        self.hasty.pop(sender, None)
+        self._waiting.pop(sender, None)
+
+    def _look_after(self, sender: Sender) -> None:
+        since = self._waiting.get(sender)
+        if since is None or since[1] != sender.sent:
+            self._waiting[sender] = self._looks, sender.sent
+        if not self._is_awake and QUICK_ACK:
             self._is_awake = True
             self._later(PATIENCE, self._look)
 
-    def answered(self, transport: asyncio.Transport) -> None:
-        """Note that something goes out by a transport, and the acknowledgement with it."""
-        self._unanswered.discard(transport)
-        if self._waiting:
-            self._waiting.pop(transport, None)
-
-    def lost(self, transport: asyncio.Transport) -> None:
-        """Forget a transport that is closed."""
-        self.answered(transport)
-        self._hasty.pop(transport, None)
-
-    def _calmed(self, transport: asyncio.Transport) -> bool:
-        """Let one go that has not sent twice for a while; say whether it has not."""
-        is_calm = self._hasty[transport] < self._now()
-        if is_calm:
-            del self._hasty[transport]
-        return is_calm
-
     def _look(self) -> None:
-        """Have those acknowledged that have waited since the last look."""
-        for transport in [one for one, since in self._waiting.items() if since < self._looks]:
-            del self._waiting[transport]
-            if not transport.is_closing():
+        """Have those acknowledged that have waited since the last look, and were sent nothing."""
+        for sender, (since, sent) in list(self._waiting.items()):
+            if sender.sent != sent:
+                del self._waiting[sender]
+            elif since < self._looks:
+                del self._waiting[sender]
                 with suppress(OSError):  # the client has gone
-                    transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _QUICKLY, 1)
+                    sender.acknowledge()
         self._looks += 1
         self._is_awake = bool(self._waiting)
         if self._is_awake:

@@ -22,6 +22,7 @@ from protocols.hub.runs import Source
 from protocols.journal import Journal
 from protocols.listening import most_connections
 from protocols.mqtt import figures
+from protocols.mqtt.awake import BusyPoll, has_another
 from protocols.mqtt.away import Away
 from protocols.mqtt.broker import Broker
 from protocols.mqtt.connection import Connection
@@ -58,8 +59,9 @@ class MqttServer:
         invites: Callable[[], bool] = lambda: False,
         give: Give = give_nobody,
         follower: Listening | None = None,
+        busy_poll: float = 0,
     ) -> None:
-        """`invites` says whether clients that nobody knows may ask to come in."""
+        """`invites` says whether clients that nobody knows may ask to come in; for `busy_poll` see `BusyPoll`."""
         self._follower = follower
         self._limits = limits or Limits()
         self._hub = hub
@@ -84,6 +86,7 @@ class MqttServer:
         self._all_closed = asyncio.Event()
         self.stopping = False
         self.hurry = Hurry(self.later, self.now)
+        self.busy_poll = BusyPoll(busy_poll if has_another() else 0, lambda act: self._loop.call_soon(act))
 
     async def start(self, listeners: Mapping[str, Sequence[socket.socket]], grants: Mapping[int, Grant]) -> None:
         """Take back what was stored for these integrations, and accept clients, by transport."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from protocols.mqtt.awake import BusyPoll
 from protocols.mqtt.connection import Connection
 from protocols.mqtt.errors import LoginRefused, MqttError
-from protocols.mqtt.hurry import Hurry
+from protocols.mqtt.hurry import QUICK_ACK, Hurry
 from protocols.mqtt.packets import SERVER_SHUTTING_DOWN
 
 CONNECTION_LOST = "connection lost"
@@ -23,6 +25,7 @@ class Host(Protocol):
 
     stopping: bool
     hurry: Hurry
+    busy_poll: BusyPoll
 
     def open(self, shell: Shell, address: str, transport: str) -> Connection:
         """Begin a connection."""
@@ -60,7 +63,7 @@ class Host(Protocol):
 class Shell(asyncio.Protocol):
     """The socket of one connection."""
 
-    __slots__ = ("_can_write", "_name", "_reads", "_rests", "_server", "_transport", "connection")
+    __slots__ = ("_can_write", "_heard_at", "_name", "_reads", "_rests", "_server", "_transport", "connection")
 
     connection: Connection
     _transport: asyncio.Transport
@@ -69,6 +72,7 @@ class Shell(asyncio.Protocol):
         self._server = server
         self._name = name  # of the transport
         self._can_write = True
+        self._heard_at = -1  # bytes that it had been sent when something came from it
         self._reads = True
         self._rests = False  # from a search among retained messages
 
@@ -90,22 +94,31 @@ class Shell(asyncio.Protocol):
         if dropped := connection.take_dropped():
             self._server.note(connection.address, f"{dropped:,} messages for it were dropped")
         connection.discard()
-        self._server.hurry.lost(self._transport)
+        self._server.hurry.lost(self)
         self._server.lost(self)
 
     def data_received(self, data: bytes) -> None:
         connection = self.connection
         try:
-            connection.feed(data, self._server.now())
+            is_done = connection.feed(data, self._server.now())
         except MqttError as error:
             self.fail(error)
-        if connection.due_in is not None:
-            self._go_on_later()
-        if connection.held and self._reads and not self._transport.is_closing():
-            self._transport.pause_reading()
-            self._reads = False
-        if connection.client is not None and connection.client.session.identity is not None:
-            self._server.hurry.heard(self._transport)
+            is_done = False
+        if is_done:
+            self._server.busy_poll.passed_on()
+        else:
+            if connection.due_in is not None:
+                self._go_on_later()
+            if connection.held and self._reads and not self._transport.is_closing():
+                self._transport.pause_reading()
+                self._reads = False
+        sent, hasty = connection.outbox.taken, self._server.hurry.hasty
+        if sent == self._heard_at:
+            if connection.client is not None and connection.client.session.identity is not None:
+                self._server.hurry.heard_again(self)
+        elif hasty and self in hasty:
+            self._server.hurry.heard(self)
+        self._heard_at = sent
 
     def pause_writing(self) -> None:
         self._can_write = False
@@ -128,7 +141,7 @@ class Shell(asyncio.Protocol):
         connection.settle()
         if self._can_write:
             if connection.outbox.size:
-                self._write(connection.outbox.take())
+                self._transport.write(connection.outbox.take())
             if not self._rests and connection.drained():
                 self._rests = True
                 self._server.later(_REST, self._search_on)
@@ -174,16 +187,22 @@ class Shell(asyncio.Protocol):
             self._server.note(connection.address, str(error))
         connection.fail(error)
 
+    @property
+    def sent(self) -> int:
+        """Return how many bytes the client was sent ever."""
+        return self.connection.outbox.taken
+
+    def acknowledge(self) -> None:
+        """Have what came from the client acknowledged at TCP; raise OSError if it has gone."""
+        if not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
+
     def _offer_socket(self) -> None:
         """Let single messages be written at once while the socket takes more.
 
         Frames and records are made of all that a turn brings: to make one of each message would cost more.
         """
-        self.connection.outbox.write = self._write if self._can_write and self._name == "tcp" else None
-
-    def _write(self, data: bytes) -> None:
-        self._transport.write(data)
-        self._server.hurry.answered(self._transport)
+        self.connection.outbox.write = self._transport.write if self._can_write and self._name == "tcp" else None
 
     def _search_on(self) -> None:
         self._rests = False

@@ -31,7 +31,7 @@ def test_without_any_variable_everything_has_a_default(tmp_path, monkeypatch):
     assert settings.trusted_proxies == 0
     assert settings.ports == {"mqtt": 1883, "mqtt-tls": 8883, "mqtt-ws": 8083, "mqtt-wss": 8084, "opcua": 4840}
     assert settings.mqtt_web and settings.needs_certificate
-    assert settings.mqtt_sync == "full"
+    assert settings.mqtt_sync == "full" and settings.mqtt_busy_poll == 100
     assert settings.tls_certificate is None and settings.tls_key is None
 
 
@@ -48,6 +48,7 @@ def test_given_values_are_used(tmp_path):
         OPCUA_ALLOW_NONE="off",
         OPCUA_REQUIRE_TRUST="ON",
         MQTT_WEB="off",
+        MQTT_BUSY_POLL="0",
         MQTT_SYNC="Normal",
         TLS_CERTIFICATE="/etc/tls/chain.pem",
         TLS_KEY="/etc/tls/key.pem",
@@ -63,7 +64,7 @@ def test_given_values_are_used(tmp_path):
     assert settings.ports == {**mqtt, "opcua": 14840}
     assert settings.switches == {"OPCUA_ALLOW_NONE": False, "OPCUA_REQUIRE_TRUST": True}
     assert not settings.mqtt_web
-    assert settings.mqtt_sync == "normal"
+    assert settings.mqtt_sync == "normal" and settings.mqtt_busy_poll == 0
     assert settings.tls_certificate == Path("/etc/tls/chain.pem")
     assert settings.tls_key == Path("/etc/tls/key.pem")
     assert settings.database_url == "postgresql://u:p@db/gatehouse"
@@ -102,6 +103,7 @@ def test_off_turns_a_listener_off(tmp_path, value):
     ("name", "value"),
     [
         ("MQTT_SYNC", "off"),
+        ("MQTT_BUSY_POLL", "1001"),
         ("OPCUA_PORT", "0"),
         ("OPCUA_ALLOW_NONE", "maybe"),
         ("PORT", "0"),

@@ -24,7 +24,7 @@ SHARED = {
 } | PURE
 
 # server -> broker -> session -> packets: a module may import its own layer and those below.
-SHELL = {"doors", "hurry", "layer", "server", "shell", "tls"}
+SHELL = {"awake", "doors", "hurry", "layer", "server", "shell", "tls"}
 STORE = {"checkpoint", "store", "timeline"}  # know files, a thread and the wall clock
 HUB_STORE = {"keeper", "store"}
 LAYERS = {"server": 3, "broker": 2, "session": 1, "packets": 0}

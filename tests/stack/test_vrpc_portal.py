@@ -163,6 +163,7 @@ def test_after_a_kill_agents_are_offline_until_they_come_back(make_stack: Any, t
     watch = portal.ask("vrpc_watch", D, "killed", "Press", "", "x")
     assert watch
     agent.freeze()  # it cannot come back for now
+    stack.wait_written("mqtt.db", f"{D}/killed/__agentInfo__", b'"online"')
     os.kill(stack.worker_pid(), signal.SIGKILL)
     wait_until(lambda: _is_offline(portal), what="the agent to be offline")
     agent.thaw()
