@@ -95,7 +95,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         mqtt_wss_port=ports["MQTT_WSS_PORT"],
         opcua_port=ports["OPCUA_PORT"],
         mqtt_web=_switch(environ, "MQTT_WEB"),
-        mqtt_busy_poll=_count(environ, "MQTT_BUSY_POLL", 100, least=0, most=1000),
+        mqtt_busy_poll=_count(environ, "MQTT_BUSY_POLL", 200, least=0, most=1000),
         mqtt_sync=_choice(environ, "MQTT_SYNC", "full", "normal"),
         tls_certificate=certificate,
         tls_key=key,

@@ -31,7 +31,7 @@ def test_without_any_variable_everything_has_a_default(tmp_path, monkeypatch):
     assert settings.trusted_proxies == 0
     assert settings.ports == {"mqtt": 1883, "mqtt-tls": 8883, "mqtt-ws": 8083, "mqtt-wss": 8084, "opcua": 4840}
     assert settings.mqtt_web and settings.needs_certificate
-    assert settings.mqtt_sync == "full" and settings.mqtt_busy_poll == 100
+    assert settings.mqtt_sync == "full" and settings.mqtt_busy_poll == 200
     assert settings.tls_certificate is None and settings.tls_key is None
 
 

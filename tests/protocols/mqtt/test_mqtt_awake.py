@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from protocols.mqtt.awake import BusyPoll
+from protocols.mqtt.awake import CREDIT, LONGEST, PRICE, REST, BusyPoll
 
 SECONDS = 100e-6
 
@@ -60,12 +60,61 @@ def test_after_two_that_come_closely_it_stays_awake_for_a_moment() -> None:
 def test_each_further_message_keeps_it_awake() -> None:
     loop = Loop()
     loop.message()
-    for _ in range(5):
+    for _ in range(PRICE + 1):
         loop.message(after=SECONDS / 2)
         assert not loop.sleeps
     assert loop.turns() == pytest.approx(100, abs=2)
     loop.message(after=1.0)
     assert loop.sleeps
+
+
+def wait_for(loop: Loop, messages: int) -> None:
+    """Have it wait awake, and so many messages come meanwhile."""
+    for _ in range(messages + 2):
+        loop.message(after=SECONDS / 2)
+    assert loop.turns() > 0
+    loop.time += SECONDS
+
+
+@pytest.mark.parametrize(("messages", "rests"), [(PRICE - 1, True), (PRICE, False)])
+def test_where_few_messages_follow_it_sleeps_for_a_while_before_it_tries_again(messages: int, rests: bool) -> None:
+    loop = Loop()
+    wait_for(loop, messages)
+    for _ in range(2):
+        loop.message(after=SECONDS / 2)
+    assert loop.sleeps == rests
+    loop.turns()
+    loop.message(after=REST)
+    loop.message(after=SECONDS / 2)
+    assert not loop.sleeps
+
+
+def test_many_messages_make_up_for_some_waits_in_vain() -> None:
+    loop = Loop()
+    wait_for(loop, 1_000)
+    for _ in range(CREDIT // PRICE):
+        wait_for(loop, 0)
+    wait_for(loop, 0)  # one too many
+    loop.message()
+    loop.message()
+    assert loop.sleeps
+
+
+def test_each_rest_is_longer_until_waiting_was_worth_it() -> None:
+    loop = Loop()
+    for rest in (REST, 2 * REST, 4 * REST):
+        loop.message(after=LONGEST)
+        wait_for(loop, 0)
+        loop.message(after=rest - 0.001)
+        loop.message()
+        assert loop.sleeps
+    loop.message(after=LONGEST)
+    wait_for(loop, 100)
+    for _ in range(CREDIT // PRICE + 1):
+        wait_for(loop, 0)
+    loop.message(after=REST)
+    loop.message()
+    assert not loop.sleeps
 
 
 def test_it_can_be_turned_off() -> None:
