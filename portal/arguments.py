@@ -15,7 +15,7 @@ from typing import Any
 
 import jsontypes
 import payloads
-from portal.vrpc import Function, Param
+from portal.vrpc_told import Function, Param
 
 _FUNCTIONS = ("function", "callback", "callable", "std::function", "() =>")
 MORE = "more"  # the field for arguments that are not documented

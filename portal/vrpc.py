@@ -7,106 +7,16 @@ and `worker_client.Silent`.  A call holds nobody up: it is begun, and asked abou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from portal import activity, clock, telling, worker_client
 from portal.db import writing
 from portal.integrations import Actor
+from portal.models import Integration
+from portal.vrpc_told import Agent, Opened, agent_of, class_of, moment, usernames
 from portal.worker_client import MQTT
 
 NAME = 60  # characters of each name in the activity
-_AS_THEY_ARE = (
-    *("domain", "agent", "hostname", "version", "integration_id", "integration", "address", "client_id"),
-    *("classes", "functions", "instances", "fault"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Twins:
-    """Two that come by the name of one agent, since when, and how often they took over from each other."""
-
-    addresses: tuple[str, ...]
-    since: datetime
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """An agent as it says of itself, and the integration by which it came in last; "" and 0 where nothing is known."""
-
-    domain: str
-    agent: str
-    is_online: bool
-    hostname: str
-    version: str
-    integration_id: int
-    integration: str
-    address: str
-    client_id: str
-    since: datetime | None  # that it came online, or went offline
-    classes: int
-    functions: int
-    instances: int
-    fault: str
-    twins: Twins | None
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A documented parameter; its type is whatever the author wrote, its default a JSON text."""
-
-    name: str
-    type: str
-    description: str
-    is_optional: bool
-    default: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Returns:
-    """What is documented of the value that a function returns."""
-
-    type: str
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function, or one of several of the same name with other parameters; or a constructor."""
-
-    name: str
-    is_static: bool
-    description: str
-    params: tuple[Param, ...]
-    returns: Returns | None
-    reads: bool = False  # the agent says that it changes nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Class:
-    """A class; what is in it is only known of the one that was asked for."""
-
-    name: str
-    fault: str
-    is_read: bool  # large ones are read bit by bit, and have nothing in them before
-    function_count: int
-    instance_count: int
-    functions: tuple[Function, ...]
-    constructors: tuple[Function, ...]
-    instances: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An agent with its classes."""
-
-    agent: Agent
-    classes: tuple[Class, ...]
-
-    def named(self, name: str | None) -> Class | None:
-        """Return the class of this name."""
-        return next((found for found in self.classes if found.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +67,17 @@ class Events:
 
 def agents() -> list[Agent]:
     """Return all agents, by domain and name."""
-    return [_agent(row) for row in worker_client.have(MQTT, "vrpc_agents")]
+    rows = worker_client.have(MQTT, "vrpc_agents")
+    known = usernames(rows)
+    return [agent_of(row, known) for row in rows]
 
 
 def opened(domain: str, agent: str, class_name: str | None) -> Opened | None:
     """Return an agent with its classes, and all that is in one of them."""
     found = worker_client.have(MQTT, "vrpc_agent", domain, agent, class_name)
-    return None if found is None else Opened(_agent(found), tuple(_class(row) for row in found["info"]))
+    if found is None:
+        return None
+    return Opened(agent_of(found, usernames([found])), tuple(class_of(row) for row in found["info"]))
 
 
 def ask(callee: Callee, arguments: str, timeout: float | None = None) -> str:
@@ -218,7 +132,7 @@ def events(watch: str) -> Events | None:
     found = worker_client.have(MQTT, "vrpc_events", watch, 0)
     if found is None:
         return None
-    rows = (Event(row["number"], _moment(row["time"]), row["arguments"]) for row in found["events"])
+    rows = (Event(row["number"], moment(row["time"]), row["arguments"]) for row in found["events"])
     return Events(found["state"], found["error"], tuple(rows), found["dropped"])
 
 
@@ -233,42 +147,17 @@ def remove(actor: Actor, domain: str, agent: str) -> None:
     _record("agent.removed", actor, Callee(domain, agent, ""))
 
 
-def _agent(row: dict[str, Any]) -> Agent:
-    twins = row["twins"]
-    as_they_are = {name: row[name] for name in _AS_THEY_ARE}
-    return Agent(
-        **as_they_are,
-        is_online=row["status"] == "online",
-        since=None if row["since"] is None else _moment(row["since"]),
-        twins=None if twins is None else Twins(tuple(twins["addresses"]), _moment(twins["since"]), twins["times"]),
-    )
+def hand_over(actor: Actor, domain: str, agent: str, to: Integration) -> None:
+    """Let an agent that is offline belong to the integration that asks for it.  Raises `Refused`."""
+    worker_client.have(MQTT, "vrpc_hand_over", domain, agent, to.id)
+    _record("agent.handed-over", actor, Callee(domain, agent, ""), to)
 
 
-def _class(row: dict[str, Any]) -> Class:
-    functions, constructors = (
-        tuple(_function(one) for one in row.get(name, ())) for name in ("functions", "constructors")
-    )
-    counts = (row["function_count"], row["instance_count"])
-    is_read = not row.get("reading", False)
-    return Class(row["name"], row["fault"], is_read, *counts, functions, constructors, tuple(row.get("instances", ())))
-
-
-def _function(row: dict[str, Any]) -> Function:
-    names = ("name", "type", "description", "optional", "default")
-    params = tuple(Param(*(param[name] for name in names)) for param in row["params"])
-    ret = row["ret"]
-    returns = None if ret is None else Returns(ret["type"], ret["description"])
-    return Function(row["name"], row["is_static"], row["description"], params, returns, row["reads"])
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _record(kind: str, actor: Actor, callee: Callee) -> None:
+def _record(kind: str, actor: Actor, callee: Callee, integration: Integration | None = None) -> None:
     """Put on record what was done to what, and not with which arguments: there may be secrets in them."""
     parts = (callee.class_name, callee.instance, callee.function)
     what = ".".join(telling.name(part, NAME) for part in parts if part)
     detail = f"{what} of {telling.name(callee.agent, NAME)}" if what else telling.name(callee.agent, NAME)
     with writing():
-        activity.record(kind, clock.now(), account=actor.name, address=actor.address, detail=detail)
+        who = {"account": actor.name, "address": actor.address}
+        activity.record(kind, clock.now(), integration=integration, detail=detail, **who)

@@ -59,6 +59,7 @@ WORDINGS = {
     "agent.called": Wording("play", "plain", "changes", "called {detail}"),
     "agent.instance-created": Wording("plus-lg", "plain", "changes", "instance {detail} created"),
     "agent.instance-deleted": Wording("trash3", "bad", "changes", "instance {detail} deleted"),
+    "agent.handed-over": Wording("arrow-left-right", "plain", "changes", "was given the agent {detail}"),
     "agent.removed": Wording("trash3", "bad", "changes", "agent {detail} removed"),
     "edge.created": Wording("router", "plain", "changes", "Edge Connector created"),
     "edge.downloaded": Wording("download", "plain", "changes", "downloaded, with its password"),

@@ -56,6 +56,7 @@ class Refusal(StrEnum):
     OTHER_DOMAIN = "its Will is in another VRPC domain than its integration"
     OTHER_ROLE = "its integration does not have this role in its VRPC domain"
     NAME_TAKEN = "another integration is online as this VRPC agent or client"
+    NAME_OWNED = "the VRPC agent of this name belongs to another integration, see the page Agents"
     ANOTHER_INSTANCE = "another instance of this Edge Connector is online"
     FLEET_CLOSED = "fleet is closed to new members"
     NO_FLEET = "no fleet has this prefix and token"

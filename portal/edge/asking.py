@@ -10,7 +10,8 @@ from portal import activity, clock, vrpc
 from portal.db import writing
 from portal.integrations import Actor
 from portal.models import Integration
-from portal.vrpc import Agent, Callee
+from portal.vrpc import Callee
+from portal.vrpc_told import Agent
 
 CLASS = "EdgeConnector"
 SECONDS = 10.0  # that an answer may take

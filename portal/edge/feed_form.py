@@ -12,7 +12,7 @@ from typing import Any
 from portal import arguments, vrpc
 from portal.arguments import Field, Unfit
 from portal.edge.asking import CLASS
-from portal.vrpc import Agent, Function
+from portal.vrpc_told import Agent, Function
 
 SHORTEST, LONGEST = 0.05, 7 * 86_400  # seconds of an interval, as the agent has it
 MOST_CLASSES, MOST_SOURCES = 50, 5_000  # of an agent, which could say that it has millions

@@ -13,7 +13,7 @@ from portal import vrpc
 from portal.edge import fleets
 from portal.edge.subject import of_agents
 from portal.models import EdgeConnector, EdgeFleet, Integration, tuples
-from portal.vrpc import Agent
+from portal.vrpc_told import Agent
 from portal.worker_client import Silent
 
 PAGE = 40
@@ -121,7 +121,7 @@ def read(asked: Asked) -> Listing:
 def _lines(agents: list[Agent]) -> list[Line]:
     """Return all, by username."""
     named = {(one.domain, one.agent): one for one in agents}
-    own = {one.integration_id: one for one in agents if one.integration_id}
+    own = {one.integration_id: one for one in sorted(agents, key=lambda one: one.is_online) if one.integration_id}
     it = Integration
     query = it.select(it.id, it.username, it.domain, it.note, EdgeConnector.fleet)
     query = query.join(EdgeConnector, pw.JOIN.LEFT_OUTER, on=(EdgeConnector.integration == it.id))

@@ -11,7 +11,7 @@ from portal.edge import connectors, ways
 from portal.edge.plan import label
 from portal.integrations import NotFound
 from portal.models import Activity, Connection, EdgeConnector, Integration
-from portal.vrpc import Agent
+from portal.vrpc_told import Agent
 from portal.worker_client import Silent
 
 FRESH = timedelta(minutes=10)  # that a refused login is shown for, though it has logged in since
@@ -108,7 +108,8 @@ def _agent_of(integration: Integration) -> tuple[Agent | None, bool]:
         opened = vrpc.opened(integration.domain, integration.username, None)
         if opened is not None and opened.agent.integration_id in (0, integration.id):
             return opened.agent, False
-        return next((one for one in vrpc.agents() if one.integration_id == integration.id), None), False
+        own = [one for one in vrpc.agents() if one.integration_id == integration.id]
+        return max(own, key=lambda one: one.is_online, default=None), False
     except Silent:
         return None, True
 

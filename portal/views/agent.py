@@ -15,7 +15,8 @@ from portal.arguments import Field
 from portal.views import callees, polls
 from portal.views.callees import Look, Place
 from portal.views.pieces import with_headers
-from portal.vrpc import Class, Events, Function, Outcome
+from portal.vrpc import Events, Outcome
+from portal.vrpc_told import Class, Function
 from portal.worker_client import Silent
 
 blueprint = Blueprint("agent", __name__)

@@ -10,13 +10,13 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import connect_vrpc, domains, session, telling, vrpc, worker_client
+from portal import connect_vrpc, domains, integrations, session, telling, vrpc, worker_client
 from portal.connect import Line, Login
 from portal.views import callees, listeners, polls
 from portal.views.callees import Place
 from portal.views.current import settings
 from portal.views.pieces import question, with_headers
-from portal.vrpc import Agent
+from portal.vrpc_told import Agent
 from vrpc_topics import AGENT
 
 blueprint = Blueprint("agents", __name__)
@@ -28,7 +28,7 @@ STATES: dict[str, Callable[[Agent], bool]] = {
     "all": lambda agent: True,
     "online": lambda agent: agent.is_online,
     "offline": lambda agent: not agent.is_online,
-    "faults": lambda agent: bool(agent.fault or agent.twins),
+    "faults": lambda agent: bool(agent.fault or agent.twins or agent.claim),
 }
 
 
@@ -98,6 +98,34 @@ def remove() -> ResponseReturnValue:
         return redirect(url_for("agent.page") + place.query(), 303)
     flash(f"{telling.name(place.agent)} is removed.")
     return redirect(url_for("agents.page"), 303)
+
+
+@blueprint.get("/agents/hand-over")
+def confirm_hand_over() -> ResponseReturnValue:
+    """Ask before an agent belongs to another integration."""
+    look = callees.read(request.args)
+    claim = look.opened.agent.claim if look.opened else None
+    if claim is None:
+        return _after_hand_over(look.place, "Nobody asks for this agent any more.")
+    return question("_confirm_hand_over.html", name=telling.name(look.place.agent), look=look, claim=claim)
+
+
+@blueprint.post("/agents/hand-over/<int:id>")
+def hand_over(id: int) -> ResponseReturnValue:
+    """Let an agent that is offline belong to the integration that asks for it."""
+    place = callees.read(request.args).place
+    try:
+        to = integrations.by_id(id)
+        vrpc.hand_over(session.actor(), place.domain, place.agent, to)
+    except (integrations.NotFound, worker_client.Refused) as error:
+        return _after_hand_over(place, str(error))
+    flash(f"{telling.name(place.agent)} belongs to {to.username}, which comes in with its next try.")
+    return redirect(url_for("agent.page") + place.query(), 303)
+
+
+def _after_hand_over(place: Place, fault: str) -> ResponseReturnValue:
+    flash(fault, "error")
+    return redirect(url_for("agent.page") + place.query(), 303)
 
 
 def _asked() -> Asked:

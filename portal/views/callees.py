@@ -13,7 +13,8 @@ from werkzeug.datastructures import MultiDict
 
 from portal import vrpc
 from portal.views import places
-from portal.vrpc import Callee, Class, Opened
+from portal.vrpc import Callee
+from portal.vrpc_told import Class, Opened
 from portal.worker_client import Silent
 
 # Characters of an address, percent-encoded; with a digest for each of five names together below 4,094.

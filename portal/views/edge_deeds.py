@@ -13,7 +13,7 @@ from portal.edge.subject import Subject
 from portal.views.current import sealer
 from portal.views.edge_one import DEEDS, LONGEST_ID
 from portal.views.pieces import question
-from portal.vrpc import Agent
+from portal.vrpc_told import Agent
 from portal.worker_client import Refused, Silent
 from release import VERSION
 

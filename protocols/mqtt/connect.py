@@ -33,8 +33,8 @@ from protocols.mqtt.packets import (
 )
 from protocols.mqtt.session import Session
 from protocols.vrpc.access import access_of, misplaced
-from protocols.vrpc.live import Who
-from protocols.vrpc.names import identity
+from protocols.vrpc.live import Claimant, Who
+from protocols.vrpc.names import AGENT, Identity, agent_topic, identity
 
 _CODES = {
     Refusal.NO_CREDENTIALS: BAD_USER_NAME_OR_PASSWORD,
@@ -47,6 +47,7 @@ _CODES = {
     Refusal.OTHER_DOMAIN: NOT_AUTHORIZED,
     Refusal.OTHER_ROLE: NOT_AUTHORIZED,
     Refusal.NAME_TAKEN: NOT_AUTHORIZED,
+    Refusal.NAME_OWNED: NOT_AUTHORIZED,
     Refusal.ANOTHER_INSTANCE: QUOTA_EXCEEDED,
     Refusal.FLEET_CLOSED: NOT_AUTHORIZED,
     Refusal.NO_FLEET: BAD_USER_NAME_OR_PASSWORD,
@@ -129,14 +130,17 @@ class Admission:
 
     def _check_place(self, grant: Grant) -> None:
         """Refuse who says by its Will that it is somebody whom its integration does not let it be, or who is taken."""
-        known, live = self._identity, self._broker.live
-        refusal = misplaced(grant, known) if self._connect.will is not None else None
-        owner = live.owner(known) if known is not None and refusal is None else None
-        if known is not None and owner is not None and owner.integration_id != grant.integration_id:
-            live.refused(known, owner, self._login.address)
-            refusal = Refusal.NAME_TAKEN
+        refusal = misplaced(grant, self._identity) if self._connect.will is not None else None
+        if self._identity is not None and refusal is None:
+            refusal = self._check_name(self._identity, grant)
         if refusal is not None:
             self._refuse(refusal, grant)
+
+    def _check_name(self, known: Identity, grant: Grant) -> Refusal | None:
+        """Say whether it is another integration's, be that one connected or not."""
+        broker = self._broker
+        owner = broker.retained.owner(agent_topic(known.domain, known.name)) if known.kind == AGENT else 0
+        return broker.live.taken(known, Claimant(grant.integration_id, grant.username, self._login.address), owner)
 
     def _check_single(self, grant: Grant, client_id: str) -> None:
         """Refuse a second instance of what may run once; the same one takes over."""

@@ -80,6 +80,14 @@ class Insider:
         message = self._broker.retained.get(topic)
         return message.payload if message is not None else b""
 
+    def owner(self, topic: str) -> int:
+        """Return which integration of VRPC, or Edge Connector, has retained what a topic has; 0 for none."""
+        return self._broker.retained.owner(topic)
+
+    def give(self, topic: str, integration_id: int) -> None:
+        """Have what a topic has retained be another integration's."""
+        self._broker.retained.give(topic, integration_id)
+
     def listen(self, topic_filter: str) -> None:
         """Hear what comes on these topics, and keep it out of the hub."""
         subscription = self._session.subscriptions[topic_filter] = Subscription(Filter(topic_filter, 0))

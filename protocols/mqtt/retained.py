@@ -86,6 +86,13 @@ class Retained:
         """Return which integration of VRPC, or Edge Connector, has retained what a topic has; 0 for none."""
         return self._owners.get(topic, 0)
 
+    def give(self, topic: str, owner: int) -> None:
+        """Have what a topic has be another integration's."""
+        message = self.get(topic)
+        if message is not None:
+            self._owners[topic] = owner
+            self._keeper.retained(message, owner)
+
     def owned_by(self, integration_ids: Collection[int]) -> list[str]:
         """Return the topics of what these have retained."""
         return [topic for topic, owner in self._owners.items() if owner in integration_ids]

@@ -28,6 +28,15 @@ class Twins(NamedTuple):
     seen_at: float  # when it last happened
 
 
+class Claim(NamedTuple):
+    """An integration that wants to be an agent which belongs to another one."""
+
+    integration_id: int
+    username: str
+    address: str
+    seen_at: float  # when it last did
+
+
 class Class:
     """One class of an agent: which of its infos are retained, and how much is in them."""
 
@@ -60,7 +69,20 @@ class Class:
 class Agent:
     """One agent; it is online while it says so and has a connection."""
 
-    __slots__ = ("_shown", "classes", "fault", "info", "is_kept", "key", "since", "status", "twins", "who")
+    __slots__ = (
+        "_shown",
+        "belongs_to",
+        "claim",
+        "classes",
+        "fault",
+        "info",
+        "is_kept",
+        "key",
+        "since",
+        "status",
+        "twins",
+        "who",
+    )
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -70,7 +92,9 @@ class Agent:
         self.who: dict[str, Who] = {}  # by connection, the last is the newest
         self.since: float | None = None  # of its status, in seconds since 1970
         self.status = OFFLINE
+        self.belongs_to = 0  # the integration that has retained its __agentInfo__
         self.twins: Twins | None = None
+        self.claim: Claim | None = None
         self.classes: dict[str, Class] = {}
         self._shown: dict[str, object] | None = None
 
@@ -129,7 +153,7 @@ class Agent:
         return self._shown
 
     def _show(self) -> dict[str, object]:
-        owner = self.owner or Who("", 0, "", "", "")
+        owner = self.owner or Who("", self.belongs_to, "", "", "")
         version = self.info.get("v")
         twins = self.twins
         return {
@@ -148,6 +172,7 @@ class Agent:
             "functions": sum(one.count.functions for one in self.classes.values()),
             "instances": sum(one.count.instances for one in self.classes.values()),
             "fault": self.fault,
+            "claim": self.claim and self.claim._asdict(),
             "twins": twins and {"addresses": list(twins.addresses), "since": twins.since, "times": twins.times},
         }
 

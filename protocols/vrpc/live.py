@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from protocols.contract import Refusal
 from protocols.vrpc.names import AGENT, ENDING, Identity, teller
 
 FLAPS, WITHIN = 3, 60.0  # take-overs of one agent within so many seconds are those of twins
@@ -21,6 +22,14 @@ class Who(NamedTuple):
     is_bound: bool = False  # by the rules of an integration of VRPC, which hold for others, too
 
 
+class Claimant(NamedTuple):
+    """An integration that wants to be an agent or a client, by the connection that asks for it."""
+
+    integration_id: int
+    username: str
+    address: str
+
+
 class Follower(Protocol):
     """Is told who comes and goes."""
 
@@ -34,6 +43,10 @@ class Follower(Protocol):
 
     def rivals(self, identity: Identity, addresses: tuple[str, str]) -> None:
         """Two fight for one name: who has it, or had it, and who wants it."""
+        ...
+
+    def claimed(self, identity: Identity, claimant: Claimant) -> None:
+        """An integration was refused that wants to be an agent which is offline, and belongs to another one."""
         ...
 
 
@@ -73,9 +86,22 @@ class Live:
         if self.follower is not None:
             self.follower.left(identity, who)
 
-    def refused(self, identity: Identity, owner: Who, address: str) -> None:
-        """Note that somebody wanted to be who another integration's client is."""
-        self._tell_rivals(identity, (owner.address, address))
+    def taken(self, identity: Identity, claimant: Claimant, belongs_to: int) -> Refusal | None:
+        """Say why an integration may not be who another one's client is, or was last; 0 for what is nobody's.
+
+        While it is offline, too: else whoever comes first could take the requests that are meant for it.
+        """
+        owner = self.owner(identity)
+        if owner is not None:
+            if owner.integration_id == claimant.integration_id:
+                return None
+            self._tell_rivals(identity, (owner.address, claimant.address))
+            return Refusal.NAME_TAKEN
+        if belongs_to in (0, claimant.integration_id):
+            return None
+        if self.follower is not None:
+            self.follower.claimed(identity, claimant)
+        return Refusal.NAME_OWNED
 
     def take_over(self, identity: Identity, address: str, now: float) -> Who | None:
         """Return the connection that has to end because this agent comes again; a third one in a row is a twin's."""

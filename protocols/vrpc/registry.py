@@ -13,11 +13,12 @@ from typing import Protocol
 from protocols.contract import Refused
 from protocols.hits import Hits
 from protocols.vrpc import names
-from protocols.vrpc.agents import OFFLINE, ONLINE, Agent, Class, Key, Twins
+from protocols.vrpc.agents import OFFLINE, ONLINE, Agent, Class, Key
 from protocols.vrpc.limits import Limits
 from protocols.vrpc.live import Who
 from protocols.vrpc.names import AGENT, AGENT_INFO, CLASS_INFO, CLIENT_INFO, Identity
 from protocols.vrpc.reader import Reader
+from protocols.vrpc.rivals import Rivals
 
 
 class Broker(Protocol):
@@ -37,6 +38,14 @@ class Broker(Protocol):
 
     def read(self, topic: str) -> bytes:
         """Return what a topic has retained, b"" for nothing."""
+        ...
+
+    def owner(self, topic: str) -> int:
+        """Return which integration has retained what a topic has, 0 for none of VRPC."""
+        ...
+
+    def give(self, topic: str, integration_id: int) -> None:
+        """Have what a topic has retained be another integration's."""
         ...
 
 
@@ -67,9 +76,9 @@ class Registry:
         self._broker: Broker
         self._agents: dict[Key, Agent] = {}
         self._sorted: list[Agent] | None = None
-        self._flagged: dict[Agent, None] = {}  # as twins
         self._unsettled: dict[Key, None] = {}  # whose connection or info has gone
         self._is_awake = False
+        self.rivals = Rivals(self._agents, limits, wall)
         self.reader = Reader(limits, hits, lambda one: one.agent.touch())
 
     def __len__(self) -> int:
@@ -97,6 +106,7 @@ class Registry:
             return
         if info.kind == AGENT_INFO:
             agent.take(payload, self._limits)
+            agent.belongs_to = self._broker.owner(topic)
             if not payload:
                 self._settle_soon(key)
         else:
@@ -125,25 +135,6 @@ class Registry:
         if agent is not None and agent.who.pop(who.connection_id, None) is not None:
             self._update(agent)
             self._settle_soon(agent.key)
-
-    def rivals(self, identity: Identity, addresses: tuple[str, str]) -> None:
-        """Flag an agent whose name two want to have."""
-        agent = self._agents.get((identity.domain, identity.name))
-        if agent is not None and identity.kind == AGENT:
-            now, before = self._wall(), agent.twins
-            since, times = (before.since, before.times) if before is not None else (now, 0)
-            agent.twins = Twins(addresses, since, times + 1, now)
-            self._flagged[agent] = None
-            agent.touch()
-
-    def sweep(self) -> None:
-        """Take flags away that are old."""
-        oldest = self._wall() - self._limits.twins
-        for agent in list(self._flagged):
-            if agent.twins is None or agent.twins.seen_at < oldest:
-                agent.twins = None
-                agent.touch()
-                del self._flagged[agent]
 
     # --- what is known
 
@@ -176,13 +167,25 @@ class Registry:
 
     def remove(self, domain: str, name: str) -> None:
         """Delete what is retained of an agent that is offline; raises Refused."""
+        self._clear_classes(self._offline(domain, name).key)
+        self._broker.retain(names.agent_topic(domain, name), b"")
+
+    def hand_over(self, domain: str, name: str, integration_id: int) -> None:
+        """Let an agent that is offline belong to the integration that asks for it; raises Refused."""
+        agent = self._offline(domain, name)
+        self.rivals.settle(agent, integration_id)
+        agent.belongs_to = integration_id
+        topics = [names.agent_topic(domain, name), *names.class_topics(domain, name, "+")]
+        for topic in [topic for topic_filter in topics for topic in self._broker.retained(topic_filter)]:
+            self._broker.give(topic, integration_id)
+
+    def _offline(self, domain: str, name: str) -> Agent:
         agent = self._agents.get((domain, name))
         if agent is None:
             raise Refused("There is no such agent.", "agent")
         if agent.who:
             raise Refused("The agent is connected.", "agent")
-        self._clear_classes(agent.key)
-        self._broker.retain(names.agent_topic(domain, name), b"")
+        return agent
 
     def _shown_class(self, one: Class, is_opened: bool) -> dict[str, object]:
         info = self.reader.describe(one) if is_opened else None

@@ -16,7 +16,7 @@ from protocols.vrpc.describing import CREATE_SHARED, DELETE, is_level
 from protocols.vrpc.desk import Desk
 from protocols.vrpc.fitting import CALLBACKS
 from protocols.vrpc.limits import SETTINGS, Limits
-from protocols.vrpc.live import Who
+from protocols.vrpc.live import Claimant, Who
 from protocols.vrpc.names import ENDING, Identity
 from protocols.vrpc.registry import Registry
 from protocols.vrpc.watching import Subject, Watches
@@ -86,14 +86,18 @@ class Vrpc:
 
     def rivals(self, identity: Identity, addresses: tuple[str, str]) -> None:
         """Flag an agent whose name two want to have."""
-        self.registry.rivals(identity, addresses)
+        self.registry.rivals.fought(identity, addresses)
+
+    def claimed(self, identity: Identity, claimant: Claimant) -> None:
+        """Note who wants to be an agent that belongs to another integration."""
+        self.registry.rivals.claimed(identity, claimant)
 
     def sweep(self) -> None:
         """Do what has to do with time, some times in a second."""
         self.caller.sweep()
         self._desk.sweep()
         self._watches.sweep()
-        self.registry.sweep()
+        self.registry.rivals.sweep()
 
     # --- what the registry tells
 
@@ -166,6 +170,7 @@ class Vrpc:
             "vrpc_events": self._watches.events,
             "vrpc_unwatch": self._watches.end,
             "vrpc_remove": self.registry.remove,
+            "vrpc_hand_over": self.registry.hand_over,
         }
 
     def _call(

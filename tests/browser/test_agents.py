@@ -45,11 +45,11 @@ def start(stack, records, tmp_path) -> Iterator[Callable[[str], Agent]]:
     """Start agents of a kind, called press1; they end with the test, also if it fails."""
     made: list[Agent] = []
 
-    def begin(kind: str) -> Agent:
-        integration = records.add("hall/press1", "vrpc", domain=DOMAIN, role="agent")
+    def begin(kind: str, integration: dict | None = None, *, waits: bool = True) -> Agent:
+        integration = integration or records.add("hall/press1", "vrpc", domain=DOMAIN, role="agent")
         url = f"mqtt://{HOST}:{stack.mqtt_port}"
-        made.append(Agent(kind, url, DOMAIN, "press1", tmp_path / "agent", integration))
-        return made[-1].ready()
+        made.append(Agent(kind, url, DOMAIN, "press1", tmp_path / f"agent-{len(made)}", integration))
+        return made[-1].ready() if waits else made[-1]
 
     yield begin
     for agent in made:
@@ -117,6 +117,28 @@ def test_a_first_agent_appears_in_the_list_and_its_state_is_followed(page, recor
     dialog.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("No agents yet")).to_be_visible()
     assert records.happened("agent.removed") == 1
+
+
+def test_an_agent_is_handed_over_to_the_integration_that_asks_for_it(page, records, start):
+    agent = start("npm")
+    rival = start("npm", records.add("hall/new", "vrpc", domain=DOMAIN, role="agent"), waits=False)
+    rival.wait_for("error")
+    page.goto("/agents")
+    expect(page.get_by_text("Two fight for this name")).to_be_visible()
+    agent.kill()
+    expect(page.get_by_text("hall/new wants to be it, and is refused.")).to_be_visible()
+    follow(page.get_by_role("link", name="press1", exact=True))
+    told = page.get_by_role("alert").filter(has_text="wants to be this agent")
+    expect(told).to_contain_text("the agent belongs to hall/press1")
+    told.get_by_role("link", name="Hand it over").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("link", name="Leave it")).to_be_focused()
+    dialog.get_by_role("button", name="Hand it over").click()
+    expect(page.get_by_text("press1 belongs to hall/new")).to_be_visible()
+    expect(page.locator(".subhead")).to_contain_text("Online")
+    expect(told).to_have_count(0)
+    expect(page.locator(".agent-facts")).to_contain_text("hall/new")
+    assert records.happened("agent.handed-over") == 1
 
 
 def test_a_function_is_called_and_called_again_and_wrong_arguments_are_said_at_the_field(page, press, records):

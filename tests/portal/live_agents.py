@@ -51,7 +51,8 @@ class LiveAgents:
         self._looper: Looper | None = Looper("agents")
         self._looper.start()
         names = ("agents", "agent", "call", "create", "delete", "result", "watch", "events", "unwatch", "remove")
-        self._answers = Answers({f"vrpc_{name}": getattr(self, f"_{name}") for name in names}, {})
+        asked = (*names, "hand_over")
+        self._answers = Answers({f"vrpc_{name}": getattr(self, f"_{name}") for name in asked}, {})
         self._looper.run(self._answers.start(unix.listen_as(folder, MQTT)), 20)
 
     def stop(self) -> None:
@@ -68,7 +69,8 @@ class LiveAgents:
         self.agents[domain, agent] = {
             "domain": domain, "agent": agent, "status": "online" if online else "offline", "hostname": "cell4",
             "version": "1.2.3", "v": 3, "integration_id": 0, "integration": "", "address": "192.0.2.7",
-            "client_id": "va3", "since": SINCE, "fault": "", "twins": None, "info": list(classes), **more,
+            "client_id": "va3", "since": SINCE, "fault": "", "twins": None, "claim": None,
+            "info": list(classes), **more,
         }  # fmt: skip
 
     def ends(self, state: str = "done", value: Any = None, **more: Any) -> None:
@@ -138,6 +140,12 @@ class LiveAgents:
         if self.agents[domain, agent]["status"] == "online":
             raise Refused("The agent is online.")
         del self.agents[domain, agent]
+
+    def _hand_over(self, domain: str, agent: str, integration_id: int) -> None:
+        found = self.agents[domain, agent]
+        if found["claim"] is None or found["claim"]["integration_id"] != integration_id:
+            raise Refused("It does not ask any more.")
+        found |= {"claim": None, "integration_id": integration_id}
 
 
 def a_class(

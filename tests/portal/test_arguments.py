@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from portal import arguments
 from portal.arguments import MORE, Unfit
-from portal.vrpc import Function, Param
+from portal.vrpc_told import Function, Param
 
 
 def param(name: str, type: str = "", *, optional: bool = False, default: str | None = None) -> Param:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from portal import vrpc
 from portal.views import callees, places
 from portal.views.callees import Place
-from portal.vrpc import Agent, Class, Function, Opened
+from portal.vrpc_told import Agent, Class, Function, Opened
 
 REQUEST_LINE = 4_094  # bytes that gunicorn takes
 odd = st.text(st.sampled_from("aä/ ~%?#.&=+;\u202e\x01\U0001f600"), max_size=20)
@@ -30,7 +30,7 @@ def arguments(query: str) -> MultiDict[str, str]:
 def known(monkeypatch, place: Place) -> None:
     """Have the agent of a place, with others that begin alike."""
     agents = [
-        Agent(domain, agent, True, "", "", 0, "", "", "", None, 0, 0, 0, "", None)
+        Agent(domain, agent, True, "", "", 0, "", "", "", None, 0, 0, 0, "", None, None)
         for domain in (f"{place.domain}x", place.domain)
         for agent in (f"{place.agent}x", place.agent)
     ]

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from portal import integrations
 from tests.portal.agent_pages import ADD, ONE, OPEN, SAY, form, happened, links, note, shown, version
 from tests.portal.live_agents import a_class, function, param
 from tests.portal.visitor import ADA, HTMX
@@ -147,6 +148,51 @@ def test_an_offline_agent_is_removed_and_an_online_one_is_not(ada, live_agents):
     live_agents.add("press1", online=False)
     assert ada.post(confirm).location == "/agents" and not live_agents.agents
     assert happened("agent.removed") == [(ADA, "press1")] and "press1 is removed." in ada.get("/agents").text
+
+
+# --- handing over
+
+
+def claimed_by(integration) -> dict:
+    """Return the claim of an integration."""
+    return {
+        "integration_id": integration.id, "username": integration.username, "address": "198.51.100.9", "seen_at": 1.7e9,
+    }  # fmt: skip
+
+
+def test_an_agent_that_is_offline_is_shown_with_the_integration_that_it_belongs_to(ada, live_agents, turing):
+    live_agents.add("press1", online=False, integration_id=turing.id)
+    live_agents.add("oven", online=False, integration_id=4_711)
+    press, oven = re.findall(r'<tr id="agent-.*?</tr>', ada.get("/agents").text, re.S)[::-1]
+    assert f'href="/integrations/{turing.id}">turing<' in press and "/integrations/" not in oven
+    assert f'href="/integrations/{turing.id}">turing<' in ada.get(ONE).text
+
+
+def test_an_agent_is_handed_over_to_the_integration_that_asks_for_it(ada, live_agents, turing, actor, sealer):
+    lovelace = integrations.create(actor, sealer, "vrpc", username="lovelace", domain="acme.default")
+    live_agents.add("press1", online=False, integration_id=turing.id, claim=claimed_by(lovelace))
+    assert "wants to be it, and is refused" in ada.get("/agents?state=faults").text
+    page = ada.get(ONE)
+    assert 'belongs to <bdi class="mono">turing</bdi>' in page.text and "198.51.100.9" in page.text
+    (confirm,) = {link for link in links(page) if link.startswith("/agents/hand-over?")}
+    question = ada.get(confirm, headers=HTMX)
+    assert "cannot be it any more" in question.text and "Leave it" in question.text
+    (address,) = re.findall(r'action="(/agents/hand-over/[^"]+)"', shown(question))
+    assert ada.post(address).location == ONE
+    assert live_agents.agents["acme.default", "press1"]["integration_id"] == lovelace.id
+    assert happened("agent.handed-over") == [(ADA, "press1")]
+    assert "press1 belongs to lovelace" in ada.get(ONE).text
+    assert "was given the agent press1" in ada.get("/activity").text
+    for gone in (address, address.replace(f"/{lovelace.id}?", "/4711?")):
+        assert ada.post(gone).location == ONE
+    assert "no integration has the id 4711" in (late := ada.get(ONE).text) and "does not ask any more" in late
+    assert ada.get(confirm).location == ONE and "Nobody asks for this agent any more." in ada.get(ONE).text
+    assert len(happened("agent.handed-over")) == 1
+
+
+def test_nothing_is_handed_over_while_the_agent_is_online(ada, live_agents, turing):
+    live_agents.add("press1", claim=claimed_by(turing))
+    assert "hand-over" not in ada.get(ONE).text and "wants to be it" not in ada.get("/agents").text
 
 
 # --- odd names

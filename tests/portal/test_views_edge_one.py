@@ -232,7 +232,10 @@ def test_an_agent_of_the_same_name_by_another_integration_is_not_it(ada, hall1, 
     live_agents.add("hall1", *edge_pages.CLASSES, integration_id=hall1.id + 50)
     assert "It has never connected." in ada.get(place(hall1)).text
     live_agents.add("named-otherwise", *edge_pages.CLASSES, integration_id=hall1.id)
+    live_agents.add("a-name-before", *edge_pages.CLASSES, integration_id=hall1.id, online=False)
+    live_agents.add("z-name-before", *edge_pages.CLASSES, integration_id=hall1.id, online=False)
     assert "Online" in ada.get(place(hall1)).text, "it is known by its credentials"
+    assert ">Online<" in ada.get("/edge/rows").text
 
 
 def test_a_restart_is_asked_for_recorded_and_its_outcome_told(ada, hall1, live_hall1):

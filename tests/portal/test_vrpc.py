@@ -8,6 +8,7 @@ import pytest
 
 from portal import vrpc, worker_client
 from portal.integrations import Actor
+from portal.models import Integration
 from portal.vrpc import Callee
 from protocols.vrpc.limits import Limits
 from protocols.vrpc.vrpc import Vrpc
@@ -24,6 +25,7 @@ ASKED = {
     "watch": lambda: vrpc.watch(CALLEE, "changed"),
     "events": lambda: vrpc.events("w1"),
     "unwatch": lambda: vrpc.unwatch("w1"),
+    "hand_over": lambda: vrpc.hand_over(ACTOR, "d", "a", Integration(id=7)),
     "remove": lambda: vrpc.remove(ACTOR, "d", "a"),
 }
 

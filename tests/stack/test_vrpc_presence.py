@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.test_vrpc_portal import Portal
 from tests.support.clients import Subscriber
 from tests.support.processes import wait_until
 from tests.support.stack import Session, Stack
@@ -97,16 +98,26 @@ def test_twins_that_take_over_from_each_other_are_flagged_with_their_addresses(s
     assert all(twin.count("connect") > 1 for twin in twins)
 
 
-def test_another_integration_cannot_take_a_live_agents_name(stack, team, start):
+def test_another_integration_cannot_take_an_agents_name_until_it_is_handed_over(stack, team, start):
     agent = start("npm", "taken").ready()
     client = team.client("npm").sees(agent.name)
-    rival = start("npm", agent.name, stack.add(type="vrpc", domain=team.domain, role="agent"))
+    integration = stack.add(type="vrpc", domain=team.domain, role="agent")
+    rival = start("npm", agent.name, integration)
     rival.wait_for("error")
     assert rival.count("connect") == 0
     assert agent.count("close") == 0
     assert client.call(agent.name, "Press", "add", 1, 2) == 3
     agent.end()
-    rival.ready()  # it retries: a name is free when its owner has gone
+    portal = Portal(stack)
+    claim = wait_until(lambda: portal.agent(agent.name)["claim"], what="the rival to be refused again")
+    assert (claim["username"], rival.count("connect")) == (integration["username"], 0)
+    portal.ask("vrpc_hand_over", team.domain, agent.name, claim["integration_id"])
+    rival.ready()  # it retries
+    client.sees(agent.name)
+    assert client.call(agent.name, "Press", "add", 1, 2) == 3
+    again = start("npm", agent.name)
+    again.wait_for("error")
+    assert again.count("connect") == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -77,3 +77,4 @@ def test_a_client_and_an_agent_made_from_the_scripts_meet(stack: Stack, tmp_path
         with running(written(stack, tmp_path, transport, client, "client", calls)) as caller:
             said, _ = caller.communicate(timeout=20)
     assert said.strip().splitlines()[-1] == "3", said
+    stack.flask("integrations", "delete", serves["username"])  # the next one's script has the same agent's name

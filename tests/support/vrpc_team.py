@@ -57,9 +57,12 @@ class Team:
         return self._programs[kind]
 
     def close(self) -> None:
-        """End them all."""
+        """End them all, and delete their integrations: the names of agents are free for another team then."""
         for program in (*self._agents.values(), *self._programs.values()):
             program.kill()
+        if self.stack.beats():
+            for integration in self._integrations.values():
+                self.stack.flask("integrations", "delete", integration["username"])
 
 
 def broker(stack: Stack, transport: str = "tcp") -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from asyncua import ua
 
+from protocols.access import is_closed
 from protocols.opcua.topics.hub import HubLink, Told
 from protocols.opcua.topics.outbox import Outgoing
 from protocols.opcua.topics.telling import value_of
@@ -57,6 +58,7 @@ class Folders:
         self._clock = clock
         self._is_new = is_new
         self._exists = exists
+        self.domains: frozenset[str] = frozenset()  # of VRPC, whose topics are nobody's nodes
         self._marks = itertools.count(1)
         self._pending: dict[str, _Pending] = {}
         self._numbers: dict[str, int] = {}  # of the last message by which a topic was written here
@@ -87,7 +89,7 @@ class Folders:
         value = node.value
         if value is None or value.StatusCode.value & _BAD or not _is_topic(topic):
             return
-        if self.place(topic) != (node.folder, node.name):  # `b/c` of `a`, where there is `a/b`
+        if self.place(topic) != (node.folder, node.name):  # `b/c` of `a`, where there is `a/b`; or in a domain
             return
         mark = next(self._marks)
         self._pending[topic] = _Pending(mark, value)
@@ -96,7 +98,12 @@ class Folders:
     # --- from the hub
 
     def place(self, topic: str) -> tuple[Folder, str] | None:
-        """Return the folder and the name of the node that a topic is; None where that folder has not begun."""
+        """Return the folder and the name of the node that a topic is.
+
+        None where that folder has not begun, and in a domain of VRPC, as which an integration may happen to be called.
+        """
+        if is_closed(self.domains, topic):
+            return None
         end = len(topic)
         for _ in range(self._nodes.limits.name_levels):
             end = topic.rfind("/", 0, end)

@@ -58,6 +58,7 @@ class TopicSpace(ValueSpace):
 
     async def start(self, server: Server, grants: Mapping[int, Grant]) -> None:
         """Add the folder of topics, and begin to follow the hub."""
+        self._note_domains(grants)
         await super().start(server, grants)
         index = await server.register_namespace(naming.NAMESPACE_URI)
         if index != naming.NAMESPACE:
@@ -65,6 +66,20 @@ class TopicSpace(ValueSpace):
         await server.nodes.objects.add_folder(naming.ROOT, naming.ROOT_NAME)
         self._hub.start(self._folders, self._watches, self._catching, published=self._folders.published)
         self._catching.start(self._folders.caught_up)
+
+    def enter(self, grant: Grant) -> None:
+        """Have the folder of an integration exist from now on."""
+        self._note_domains({grant.integration_id: grant})
+        super().enter(grant)
+
+    def permit(self, grants: Mapping[int, Grant]) -> None:
+        """Follow changed permissions, usernames, and domains of VRPC."""
+        self._note_domains(grants)
+        super().permit(grants)
+
+    def _note_domains(self, grants: Mapping[int, Grant]) -> None:
+        """Note which topics are no nodes; each grant has the same."""
+        self._folders.domains = next((grant.closed for grant in grants.values()), self._folders.domains)
 
     async def stop(self) -> None:
         """Publish what is not published yet, and write what is not written."""

@@ -8,7 +8,9 @@ import mqtt_wire as wire
 import pytest
 
 from protocols.contract import Grant, Refusal, Refused
+from protocols.hub.runs import Source
 from protocols.mqtt.broker import Broker
+from protocols.mqtt.packets import Message
 from protocols.vrpc.names import identity
 
 D = "acme.default"
@@ -184,7 +186,36 @@ def test_a_live_agent_keeps_its_name_against_another_integration() -> None:
     assert not press.closed
     press.send(wire.DISCONNECT)
     agent(at, "rogue")
-    assert at.live.owner(identity(AGENT)).integration_id == 11
+    assert at.live.owner(identity(AGENT)).integration_id == 11, "it had said nothing of itself"
+
+
+def test_an_agent_that_is_offline_belongs_to_its_integration_until_it_is_removed_or_given_away() -> None:
+    at = broker(press="agent", rogue="both")
+    agent(at).send(wire.publish(AGENT, b"{}", retain=True), wire.DISCONNECT)
+    assert refused(at, "rogue", AGENT) == wire.connack(5)
+    assert at.presence.events[-1] == ("refused", Refusal.NAME_OWNED.value, "11")
+    agent(at).send(wire.DISCONNECT)
+    at.retained.give(AGENT, 11)
+    assert refused(at, "press", AGENT) == wire.connack(5)
+    agent(at, "rogue").connection.close("gone")
+    assert at.retained.owner(AGENT) == 11, "its Will"
+    at.publish(Message(AGENT, b"", 0, retain=True), Source(0, True))
+    agent(at, "press")
+
+
+def test_what_is_left_of_an_integration_that_is_deleted_keeps_nobody_out() -> None:
+    at = broker(press="agent", rogue="both")
+    agent(at).connection.close("gone")
+    assert refused(at, "rogue", AGENT) == wire.connack(5)
+    at.forget([10])
+    agent(at, "rogue")
+
+
+def test_clients_names_belong_to_nobody_who_has_gone() -> None:
+    at = broker(one="client", two="client")
+    client(at, "one").connection.close("gone")
+    assert at.retained.owner(CLIENT)
+    client(at, "two")
 
 
 def test_an_agent_that_comes_again_takes_over_and_its_will_goes_out_before_it_is_online() -> None:

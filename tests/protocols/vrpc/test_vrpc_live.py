@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from protocols.vrpc.live import WITHIN, Live, Who
+from protocols.contract import Refusal
+from protocols.vrpc.live import WITHIN, Claimant, Live, Who
 from protocols.vrpc.names import AGENT, CLIENT, Identity
 
 PRESS = Identity("acme.default", AGENT, "press")
+BOB = Claimant(2, "bob", "198.51.100.9")
 CALLER = Identity("acme.default", CLIENT, "raspi/ab12cd34")
 
 
@@ -21,6 +23,9 @@ class Follower:
 
     def rivals(self, identity: Identity, addresses: tuple[str, str]) -> None:
         self.told.append(("rivals", identity.name, *addresses))
+
+    def claimed(self, identity: Identity, claimant: Claimant) -> None:
+        self.told.append(("claimed", identity.name, *claimant))
 
 
 def who(number: int, integration: int = 1, address: str = "192.0.2.1") -> Who:
@@ -55,8 +60,23 @@ def test_a_client_is_live_until_the_last_of_its_connections_has_ended() -> None:
 def test_somebody_elses_agent_of_the_same_name_is_told_with_both_addresses() -> None:
     live, follower = followed()
     live.join(PRESS, who(1))
-    live.refused(PRESS, who(1), "198.51.100.9")
+    assert live.taken(PRESS, BOB, 0) is Refusal.NAME_TAKEN
     assert follower.told[-1] == ("rivals", "press", "192.0.2.1", "198.51.100.9")
+
+
+def test_the_integration_that_is_connected_as_an_agent_may_come_again() -> None:
+    live, follower = followed()
+    live.join(PRESS, who(1, integration=2))
+    assert live.taken(PRESS, BOB, 1) is None, "also where another one was the agent before"
+    assert follower.told == [("joined", "press", "c1")]
+
+
+def test_an_agent_that_is_offline_belongs_to_an_integration_still() -> None:
+    live, follower = followed()
+    assert live.taken(PRESS, BOB, 2) is None and live.taken(PRESS, BOB, 0) is None
+    assert follower.told == []
+    assert live.taken(PRESS, BOB, 1) is Refusal.NAME_OWNED
+    assert follower.told == [("claimed", "press", 2, "bob", "198.51.100.9")]
 
 
 def test_three_take_overs_within_a_minute_are_those_of_twins() -> None:

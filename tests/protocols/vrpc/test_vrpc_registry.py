@@ -8,7 +8,7 @@ import pytest
 from vrpc_bench import AGENT_NAME, DOMAIN, IDENTITY, KEY, PLACE, WHO, Bench, class_info
 
 from protocols.contract import Refused
-from protocols.vrpc.live import Who
+from protocols.vrpc.live import Claimant, Who
 from protocols.vrpc.names import CLIENT, Identity
 
 ONLINE = json.dumps({"status": "online", "hostname": "pi", "v": 3}).encode()
@@ -32,6 +32,7 @@ def test_an_agent_is_listed_with_what_it_says_and_whose_it_is():
         "functions": 4,
         "instances": 1,
         "fault": "",
+        "claim": None,
         "twins": None,
     }
 
@@ -172,6 +173,65 @@ def test_two_that_want_one_name_are_flagged_for_a_while():
     bench.vrpc.rivals(IDENTITY, ("192.0.2.1", "192.0.2.9"))
     assert bench.agent["twins"]["times"] == 1
     bench.vrpc.rivals(Identity(DOMAIN, "agent", "unknown"), ("192.0.2.1", "192.0.2.9"))
+
+
+# --- whose it is
+
+CLAIMANT = Claimant(8, "hall-3", "192.0.2.9")
+
+
+def owned() -> Bench:
+    """Return a bench whose agent is offline, and belongs to integration 7."""
+    bench = Bench()
+    bench.owners[f"{PLACE}/__agentInfo__"] = 7
+    return bench.online().tell("press/Press/__classInfo__", class_info()).leave()
+
+
+def test_an_agent_that_is_offline_is_shown_with_the_integration_that_it_belongs_to():
+    bench = owned()
+    assert (bench.agent["integration_id"], bench.agent["integration"]) == (7, "")
+    bench.online(who=WHO._replace(integration_id=9, username="hall-9"))
+    assert (bench.agent["integration_id"], bench.agent["integration"]) == (9, "hall-9")
+
+
+def test_an_integration_that_wants_to_be_another_ones_agent_is_shown_for_a_while():
+    bench = owned()
+    bench.vrpc.claimed(IDENTITY, CLAIMANT)
+    shown = {"integration_id": 8, "username": "hall-3", "address": "192.0.2.9", "seen_at": 1_000.0}
+    assert bench.agent["claim"] == shown
+    bench.wait(500).vrpc.claimed(IDENTITY, CLAIMANT)
+    bench.wait(500)
+    assert bench.agent["claim"] == shown | {"seen_at": 1_500.0}
+    bench.wait(200)
+    assert bench.agent["claim"] is None
+    for unknown in (Identity(DOMAIN, "agent", "unknown"), Identity(DOMAIN, "client", "press")):
+        bench.vrpc.claimed(unknown, CLAIMANT)
+    assert bench.agent["claim"] is None
+
+
+def test_an_agent_is_handed_over_with_all_that_it_has_retained():
+    bench = owned()
+    bench.vrpc.claimed(IDENTITY, CLAIMANT)
+    bench.do["vrpc_hand_over"](*KEY, 8)
+    assert bench.owners == {f"{PLACE}/__agentInfo__": 8, f"{PLACE}/Press/__classInfo__": 8}
+    assert (bench.agent["integration_id"], bench.agent["claim"]) == (8, None)
+    with pytest.raises(Refused, match="does not ask"):
+        bench.do["vrpc_hand_over"](*KEY, 8)
+
+
+def test_nothing_is_handed_over_to_who_has_not_asked_or_while_the_agent_is_there():
+    bench = owned()
+    for wanted, claims in ((8, False), (9, True)):
+        if claims:
+            bench.vrpc.claimed(IDENTITY, CLAIMANT)
+        with pytest.raises(Refused, match="does not ask"):
+            bench.do["vrpc_hand_over"](*KEY, wanted)
+    bench.online()
+    with pytest.raises(Refused, match="is connected"):
+        bench.do["vrpc_hand_over"](*KEY, 8)
+    with pytest.raises(Refused, match="no such agent"):
+        bench.do["vrpc_hand_over"](DOMAIN, "unknown", 8)
+    assert bench.owners == {f"{PLACE}/__agentInfo__": 7}
 
 
 def test_who_has_a_name_that_is_too_long_to_be_called_is_not_listed():

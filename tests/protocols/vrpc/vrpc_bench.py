@@ -42,6 +42,7 @@ class Bench:
         self.time = 100.0
         self.wall = 1_000.0
         self.kept: dict[str, bytes] = {}
+        self.owners: dict[str, int] = {}  # of what is retained
         self.sent: list[tuple[str, dict[str, Any]]] = []  # requests
         self.filters: list[str] = []  # that the portal listens to
         self.subscribed: set[str] | None = None  # topics that agents listen to; None for all
@@ -73,6 +74,12 @@ class Bench:
     def read(self, topic: str) -> bytes:
         self.reads += 1
         return self.kept.get(topic, b"")
+
+    def owner(self, topic: str) -> int:
+        return self.owners.get(topic, 0)
+
+    def give(self, topic: str, integration_id: int) -> None:
+        self.owners[topic] = integration_id
 
     def publish(self, topic: str, payload: bytes) -> bool:
         self.sent.append((topic, json.loads(payload)))

@@ -203,3 +203,23 @@ def test_whose_message_comes_last_in_the_hub_has_its_value_in_the_node(main, lin
                 linked.do(lambda: b"%d" % space.nodes.folders[1].nodes["x"].value.Value.Value) == main.value("ada/x")
             ),
         )
+
+
+def test_the_folder_of_who_is_called_like_a_domain_of_vrpc_has_no_topics_while_there_is_that_domain(
+    main, linked, mqtt, opcua
+):
+    other, client, space = mqtt("bob"), opcua("ada"), linked.server._space
+    client.own("ada/x").write_value(1)
+    wait_until(lambda: main.value("ada/x") == b"1")
+    domains = frozenset({"ada"})
+    linked.do(lambda: linked.server.permit({1: Grant(1, "ada", closed=domains)}))
+    client.own("ada/x").write_value(2)
+    linked.do(lambda: space.enter(Grant(2, "eve", closed=domains)))
+    other.publish("ada/y", b"3")
+    other.publish("eve/z", b"4")
+    wait_until(lambda: linked.do(lambda: "z" in space.nodes.folders[2].nodes))
+    assert "y" not in space.nodes.folders[1].nodes
+    linked.do(lambda: linked.server.permit({1: Grant(1, "ada")}))
+    client.own("ada/z").write_value(5)
+    wait_until(lambda: main.value("ada/z") == b"5")
+    assert main.value("ada/x") == b"1" and client.value(client.own("ada/x")) == 2
