@@ -55,6 +55,11 @@ class Agent:
     twins: Twins | None
     claim: Claim | None
 
+    @property
+    def is_claimed(self) -> bool:
+        """Tell whether it can be handed over."""
+        return self.claim is not None and not self.is_online
+
 
 @dataclass(frozen=True, slots=True)
 class Param:

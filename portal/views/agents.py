@@ -28,7 +28,7 @@ STATES: dict[str, Callable[[Agent], bool]] = {
     "all": lambda agent: True,
     "online": lambda agent: agent.is_online,
     "offline": lambda agent: not agent.is_online,
-    "faults": lambda agent: bool(agent.fault or agent.twins or agent.claim),
+    "faults": lambda agent: bool(agent.fault or agent.twins or agent.is_claimed),
 }
 
 
