@@ -70,7 +70,7 @@ def test_a_certificate_is_quarantined_listed_and_trusted_and_then_lets_its_clien
     logins = f"username = '{plant['username']}' AND detail = '{kind}'"
     try:
         assert is_refused(opcua_programs, stack, kind, plant, **own)
-        assert listed(portal, fingerprint) == "Not trusted"
+        wait_until(lambda: listed(portal, fingerprint) == "Not trusted", what="the certificate to be listed")
         assert URI in portal.get("/server/opcua/certificates").text
         assert not stack.activity(logins), "its password is not looked at"
 
