@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.models import Integration
+from portal.models import Integration, tuples
 
+FEW = 1_000  # integrations that are asked for by their ids; a database takes no more than some thousands of these
 _AS_THEY_ARE = (
     *("domain", "agent", "hostname", "version", "integration_id", "integration", "address", "client_id"),
     *("classes", "functions", "instances", "fault"),
@@ -123,8 +124,10 @@ def usernames(rows: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     ids = {row["integration_id"] for row in rows if row["integration_id"] and not row["integration"]}
     if not ids:
         return {}
-    known = Integration.select(Integration.id, Integration.username).where(Integration.id.in_(ids))
-    return {one.id: one.username for one in known}
+    known = Integration.select(Integration.id, Integration.username)
+    if len(ids) <= FEW:
+        known = known.where(Integration.id.in_(ids))
+    return dict(tuples(known))
 
 
 def agent_of(row: Mapping[str, Any], known: Mapping[int, str]) -> Agent:

@@ -94,8 +94,7 @@ def remove() -> ResponseReturnValue:
     try:
         vrpc.remove(session.actor(), place.domain, place.agent)
     except worker_client.Refused as error:
-        flash(str(error), "error")
-        return redirect(url_for("agent.page") + place.query(), 303)
+        return _back(place, str(error), "error")
     flash(f"{telling.name(place.agent)} is removed.")
     return redirect(url_for("agents.page"), 303)
 
@@ -104,10 +103,10 @@ def remove() -> ResponseReturnValue:
 def confirm_hand_over() -> ResponseReturnValue:
     """Ask before an agent belongs to another integration."""
     look = callees.read(request.args)
-    claim = look.opened.agent.claim if look.opened else None
-    if claim is None:
-        return _after_hand_over(look.place, "Nobody asks for this agent any more.")
-    return question("_confirm_hand_over.html", name=telling.name(look.place.agent), look=look, claim=claim)
+    agent = look.opened.agent if look.opened else None
+    if agent is None or not agent.is_claimed:
+        return _back(look.place, "Nobody asks for this agent any more.", "error")
+    return question("_confirm_hand_over.html", name=telling.name(look.place.agent), look=look, claim=agent.claim)
 
 
 @blueprint.post("/agents/hand-over/<int:id>")
@@ -118,13 +117,13 @@ def hand_over(id: int) -> ResponseReturnValue:
         to = integrations.by_id(id)
         vrpc.hand_over(session.actor(), place.domain, place.agent, to)
     except (integrations.NotFound, worker_client.Refused) as error:
-        return _after_hand_over(place, str(error))
-    flash(f"{telling.name(place.agent)} belongs to {to.username}, which comes in with its next try.")
-    return redirect(url_for("agent.page") + place.query(), 303)
+        return _back(place, str(error), "error")
+    return _back(place, f"{telling.name(place.agent)} belongs to {to.username}, which comes in with its next try.")
 
 
-def _after_hand_over(place: Place, fault: str) -> ResponseReturnValue:
-    flash(fault, "error")
+def _back(place: Place, notice: str, category: str = "message") -> ResponseReturnValue:
+    """Go back to an agent, and say something there."""
+    flash(notice, category)
     return redirect(url_for("agent.page") + place.query(), 303)
 
 

@@ -68,12 +68,14 @@ class Run:
         """Attack for so many seconds, or with one attack of a former run only."""
         pair = await self._target.bystanders()
         until = time.monotonic() + seconds
-        while (now := time.monotonic()) < until:
-            await self._round(pair, min(until, now + ROUND), only)
-            await asyncio.to_thread(self._target.settle, len(pair))
-            self._measure()
-        for one in pair:
-            one.close()
+        try:
+            while (now := time.monotonic()) < until:
+                await self._round(pair, min(until, now + ROUND), only)
+                await asyncio.to_thread(self._target.settle, len(pair))
+                self._measure()
+        finally:
+            for one in pair:
+                one.close()
 
     async def _round(self, pair: tuple[Bystander, Bystander], until: float, only: int | None) -> None:
         async with asyncio.TaskGroup() as group:

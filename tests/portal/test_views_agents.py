@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from portal import integrations
+from portal import integrations, vrpc_told
 from tests.portal.agent_pages import ADD, ONE, OPEN, SAY, form, happened, links, note, shown, version
 from tests.portal.live_agents import a_class, function, param
 from tests.portal.visitor import ADA, HTMX
@@ -160,7 +160,11 @@ def claimed_by(integration) -> dict:
     }  # fmt: skip
 
 
-def test_an_agent_that_is_offline_is_shown_with_the_integration_that_it_belongs_to(ada, live_agents, turing):
+@pytest.mark.parametrize("few", [0, vrpc_told.FEW])
+def test_an_agent_that_is_offline_is_shown_with_the_integration_that_it_belongs_to(
+    ada, live_agents, turing, monkeypatch, few
+):
+    monkeypatch.setattr(vrpc_told, "FEW", few)
     live_agents.add("press1", online=False, integration_id=turing.id)
     live_agents.add("oven", online=False, integration_id=4_711)
     press, oven = re.findall(r'<tr id="agent-.*?</tr>', ada.get("/agents").text, re.S)[::-1]
